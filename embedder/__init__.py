@@ -1,0 +1,5 @@
+"""Text to vectors and toxicity scores, in one pass of one model.
+
+In come texts and token sequences; out go token ids, unit vectors and scores. The only room that touches a model
+runtime or an accelerator. It never stores a text and never decides what happens to a toxic one.
+"""

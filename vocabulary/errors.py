@@ -1,0 +1,120 @@
+"""The error tree: each branch is named by what its receiver does next.
+
+Messages are lower case, short, and free of secrets and document text.
+"""
+
+from __future__ import annotations
+
+
+class SightlineError(Exception):
+    """The root: every error that a room raises on purpose."""
+
+
+class ConfigurationError(SightlineError):
+    """Refuse to start. The message names the setting and what it should be."""
+
+
+class SettingMissing(ConfigurationError):
+    """A required setting has no value."""
+
+
+class SettingInvalid(ConfigurationError):
+    """A setting has a value that cannot work."""
+
+
+class RetryableError(SightlineError):
+    """Try again, after `retry_after_s` seconds where the other side said so."""
+
+    def __init__(self, message: str, *, retry_after_s: float | None = None) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class SourceUnavailable(RetryableError):
+    """The source did not answer, or answered with a passing fault."""
+
+
+class RateLimited(RetryableError):
+    """The source asked for fewer requests."""
+
+
+class IndexBusy(RetryableError):
+    """The index cannot take the request now."""
+
+
+class SkippedDocument(SightlineError):
+    """Record the document with `reason`, count it and go on.
+
+    `reason` is one of a small set of fixed words: it is counted, reported and exported as a metric label.
+    """
+
+    reason: str = "failed"
+
+    def __init__(self, message: str, *, reason: str | None = None) -> None:
+        super().__init__(message)
+        if reason is not None:
+            self.reason = reason
+
+
+class ContentUnavailable(SkippedDocument):
+    """The bytes could not be had now; an earlier copy in the index may stay."""
+
+    reason = "content-unavailable"
+
+
+class ContentGone(SkippedDocument):
+    """The source knows the document but has no bytes for it."""
+
+    reason = "content-gone"
+
+
+class ExtractionFailed(SkippedDocument):
+    """The bytes were read but gave no text; `reason` says why (encrypted, damaged, timeout, unsupported, crashed)."""
+
+    reason = "extraction-failed"
+
+
+class TooLarge(SkippedDocument):
+    """The content exceeds the limit on bytes."""
+
+    reason = "too-large"
+
+
+class RunAborted(SightlineError):
+    """End this run and keep the last checkpoint; nothing unmet is taken for deleted."""
+
+
+class CredentialsRejected(RunAborted):
+    """The source refused the configured credentials."""
+
+
+class ScopeMissing(RunAborted):
+    """A configured site or folder does not exist or cannot be seen."""
+
+
+class CheckpointInvalid(RunAborted):
+    """The saved position cannot be resumed; the next run starts over."""
+
+
+class RequestRejected(SightlineError):
+    """The caller's mistake; becomes one HTTP status."""
+
+
+class QueryInvalid(RequestRejected):
+    """The query cannot be understood; the message says which part."""
+
+
+class NotAuthenticated(RequestRejected):
+    """No token, or one that proves nothing."""
+
+
+class NotAllowed(RequestRejected):
+    """The caller is known and may not do this."""
+
+
+class IndexUnknown(RequestRejected):
+    """No index of that name is configured."""
+
+
+class NumberingMismatch(SightlineError):
+    """The index's ACL ids were given by another state: it must not answer until it is synced anew."""

@@ -1,0 +1,187 @@
+"""The Protocols between rooms. Each sentence of a contract below has a test in `tests/contract/`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from vocabulary.access import AccessFilter, Acl, AclId, Identity
+from vocabulary.documents import (
+    Change,
+    Checkpoint,
+    DocumentId,
+    EnrichedPassage,
+    Enrichment,
+    ExtractedText,
+    TokenIds,
+    Tokens,
+    Vector,
+)
+from vocabulary.search import IndexOperation, IndexStatistics, Page, Query
+
+
+@dataclass(frozen=True, slots=True)
+class CheckResult:
+    """One line of `sightline check`: what was looked at, whether it will do, and what to change if not."""
+
+    subject: str
+    passed: bool
+    message: str
+
+
+class Connector(Protocol):
+    """A source system as a stream of changes.
+
+    A crawl yields every document in scope at least once, as an `Upsert` or a `Skipped`, and a `Checkpoint` at least
+    once a page. Ended without an error, it was complete: what it did not yield is not in scope any more. A crawl from
+    a checkpoint yields at least everything that the interrupted crawl had not yielded before it. A document's
+    `content_version` is the same in two crawls if and only if its bytes did not change.
+
+    The connector decides nothing about retries, rates or storage. It is an async context manager; it connects
+    when entered.
+
+    Raises (from every method): `RetryableError`, `RunAborted`, `ConfigurationError`.
+    """
+
+    async def check(self) -> Sequence[CheckResult]:
+        """Look at credentials, scope and rights without reading content. A failure is a result, not an error."""
+        ...
+
+    def crawl(self, checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
+        """Walk the scope from its beginning, or from a checkpoint of an earlier crawl of the same scope.
+
+        Raises:
+            CheckpointInvalid: the position is not one of this scope.
+        """
+        ...
+
+    def open_content(self, document_id: DocumentId) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Stream a document's bytes, in pieces of at most 1 MiB. Entering sends the request.
+
+        Raises:
+            ContentGone: there are no bytes, or no document, any more.
+            SourceUnavailable: the transfer broke off; never a silently shortened stream.
+        """
+        ...
+
+
+class IdentitySource(Protocol):
+    """A directory of people and groups: a source that keeps its own, or a general one."""
+
+    def identities(self) -> AsyncIterator[Identity]:
+        """Yield every person and every direct membership once. Ended without an error, the list was complete."""
+        ...
+
+
+class Extractor(Protocol):
+    """Bytes to text, by content and not by file name, in bounded time and memory."""
+
+    async def extract(self, path: Path, *, mime_type: str) -> ExtractedText:
+        """Read the file at `path`; `mime_type` is the source's word for it and may be wrong.
+
+        Text beyond the configured limit is cut and flagged. No text at all gives no blocks, and no error.
+
+        Raises:
+            ExtractionFailed: encrypted, damaged, unsupported, too slow, or the parser died.
+        """
+        ...
+
+
+class Enricher(Protocol):
+    """Token sequences to vectors and toxicity, in one pass of one model."""
+
+    @property
+    def recipe(self) -> str:
+        """Name and version of model, pooling and heads: two vectors compare only under the same recipe."""
+        ...
+
+    @property
+    def dimensions(self) -> int: ...
+
+    @property
+    def max_tokens(self) -> int:
+        """The longest sequence without special tokens; longer ones are cut there."""
+        ...
+
+    def tokenise(self, text: str) -> Tokens:
+        """Split a text of any length; the ids are those the model reads. Blocks; may be called from any thread."""
+        ...
+
+    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
+        """Run the model over sequences without special tokens, in any order and batching; the answer keeps theirs."""
+        ...
+
+    async def embed_query(self, text: str) -> Vector:
+        """Embed one short text, float32 [dimensions], unit length, without waiting behind a long `enrich`."""
+        ...
+
+
+class SearchBackend(Protocol):
+    """An index: rows in, permitted hits out.
+
+    It is an async context manager; it opens its files or connections when entered. Everything an answer is made
+    of (hits, totals, facets, excerpts, cursors) comes from documents that the access filter admits, as if the others
+    did not exist.
+    """
+
+    @property
+    def index_id(self) -> str:
+        """A random name given when the index was created empty; another one means that nothing written is there."""
+        ...
+
+    async def adopt(self, numbering: str) -> None:
+        """Tie the index to the state that numbers its ACLs; an index that holds nothing can be tied anew.
+
+        Raises:
+            NumberingMismatch: the index holds documents under another state's numbers.
+        """
+        ...
+
+    async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+        """Carry out the operations in order, all or none, and return once they survive a crash and can be searched.
+
+        Returns the ids whose `Describe` met no stored document. A replay changes nothing.
+        """
+        ...
+
+    async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
+        """The passages of a document in their order, vectors within float16 rounding; empty when it is unknown."""
+        ...
+
+    async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+        """Answer a query with what the filter admits; an index that was never tied to a state answers with nothing.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+            QueryInvalid: an unusable cursor, or a missing vector.
+        """
+        ...
+
+    async def statistics(self) -> IndexStatistics: ...
+
+    def document_ids(self, source: str) -> AsyncIterator[DocumentId]:
+        """Every stored document of a source, ordered by id."""
+        ...
+
+
+class AclNumbering(Protocol):
+    """The one place where ACLs get their integer ids."""
+
+    @property
+    def numbering(self) -> str:
+        """The random name of the state that gives the numbers."""
+        ...
+
+    async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
+        """Store the lists and return the id of each key. A known key keeps its id; a changed list takes effect at once.
+
+        Ids are positive and are never given twice.
+        """
+        ...
+
+    async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
+        """Whether the list allows the source's everyone and denies nobody: what a public index may hold."""
+        ...
