@@ -1,0 +1,9 @@
+"""A simulated Alfresco Content Services: a shipped program for the demo, the tests and whoever writes against Alfresco.
+
+A `World` is built in code and served as an ASGI application that answers as Alfresco's public REST API does. It knows
+nothing of the connector that is tested against it; its permission decisions are its own.
+"""
+
+from connectors.alfresco.simulator.world import World
+
+__all__ = ["World"]

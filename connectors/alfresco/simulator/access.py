@@ -1,0 +1,91 @@
+"""Decides what a person may do with a node: the entries that count for it, its owner, and the global rights.
+
+Source: PermissionServiceImpl, OwnableServiceImpl and permissionDefinitions.xml; for search the reader, owner and denied
+filters of Solr and Elasticsearch.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from connectors.alfresco.simulator.model import AccessEntry, Node, PlacedEntry
+from connectors.alfresco.simulator.permissions import (
+    READ,
+    READ_PERMISSIONS,
+    SERVICE_ACCOUNT_RIGHTS,
+    Right,
+    Verdicts,
+    in_order,
+    judge,
+)
+
+if TYPE_CHECKING:
+    from connectors.alfresco.simulator.directory import Directory
+    from connectors.alfresco.simulator.node_store import NodeStore
+
+
+class AccessControl:
+    """Judges nodes of one repository for people of its directory."""
+
+    def __init__(self, store: NodeStore, directory: Directory, *, any_deny_denies: bool = True) -> None:
+        self._store = store
+        self._directory = directory
+        self.any_deny_denies = any_deny_denies  # the repository property security.anyDenyDenies
+        self._generation = -1
+        self._cached: dict[tuple[str, frozenset[Right]], Verdicts] = {}
+
+    def may_read(self, user: str, node: Node) -> bool:
+        return self.may(user, node, READ)
+
+    def may_read_permissions(self, user: str, node: Node) -> bool:
+        return self.may(user, node, READ_PERMISSIONS)
+
+    def may(self, user: str, node: Node, wanted: frozenset[Right]) -> bool:
+        """Return whether the person holds all the wanted rights; the closed and the unknown hold none."""
+        person = self._directory.people.get(user)
+        if person is None or not person.enabled:
+            return False
+        if self._directory.is_admin(user) or self._store.owner(node) == user:
+            return True
+        if person.is_service_account and wanted <= SERVICE_ACCOUNT_RIGHTS:
+            return True
+        authorities = self._directory.authorities(user)
+        return self._verdicts(node, wanted).admit(authorities, any_deny_denies=self.any_deny_denies)
+
+    def may_find(self, user: str, node: Node) -> bool:
+        """Return whether a search as this person finds the node: denied authorities come before the owner."""
+        person = self._directory.people.get(user)
+        if person is None or not person.enabled:
+            return False
+        if self._directory.is_admin(user):
+            return True
+        authorities, verdicts = self._directory.authorities(user), self._verdicts(node, READ)
+        if self.any_deny_denies and authorities & verdicts.denied:
+            return False
+        return self._store.owner(node) == user or bool(authorities & verdicts.readers)
+
+    def inherited_entries(self, node: Node) -> tuple[AccessEntry, ...]:
+        """Return the distinct entries that reach the node from its ancestors; none where inheritance is off."""
+        return tuple(dict.fromkeys(placed.entry for placed in self._placed(node) if placed.position > 0))
+
+    def _placed(self, node: Node) -> list[PlacedEntry]:
+        """Return the entries that count: the node's own, then each ancestor's while inheritance is on."""
+        placed = [PlacedEntry(0, entry) for entry in node.entries]
+        inherits = node.inherits_permissions
+        for distance, ancestor in enumerate(self._store.ancestors(node), start=1):
+            if not inherits:
+                break
+            placed.extend(PlacedEntry(distance, entry) for entry in ancestor.entries)
+            inherits = ancestor.inherits_permissions
+        return placed
+
+    def _verdicts(self, node: Node, wanted: frozenset[Right]) -> Verdicts:
+        """Judge a node's entries once per generation; a node that only inherits is judged as its parent."""
+        while not node.entries and node.inherits_permissions and node.parent_id is not None:
+            node = self._store.nodes[node.parent_id]
+        if self._generation != self._store.acl_generation:
+            self._generation, self._cached = self._store.acl_generation, {}
+        cached = self._cached  # a change during the judging replaces the attribute, so nothing stale is kept
+        if (node.id, wanted) not in cached:
+            cached[node.id, wanted] = judge(in_order(self._placed(node)), wanted, self._store.roles)
+        return cached[node.id, wanted]

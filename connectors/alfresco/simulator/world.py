@@ -1,0 +1,178 @@
+"""One simulated repository: its nodes, people, groups and sites, and who may read what.
+
+Tests and the sample worlds build it with the `add_…` methods and change it while it is being served. `may_read` and
+`may_find` are the oracle for everything that claims to reproduce Alfresco's decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+
+from connectors.alfresco.simulator import sites
+from connectors.alfresco.simulator.access import AccessControl
+from connectors.alfresco.simulator.directory import Directory
+from connectors.alfresco.simulator.model import (
+    ADMINISTRATORS,
+    EVERYONE,
+    GUEST,
+    ROLE_OWNER,
+    Group,
+    Node,
+    Person,
+    Site,
+    Visibility,
+)
+from connectors.alfresco.simulator.node_store import ADMIN, Clock, NodeStore
+from connectors.alfresco.simulator.request_log import RequestLog
+
+
+def _system_clock() -> datetime:
+    return datetime.now(UTC)
+
+
+class World(NodeStore):
+    """A repository in memory, with the folders and the administrator of a fresh installation.
+
+    `admin` has the password `admin`. Serve it with `create_app` or `running_simulator`.
+    """
+
+    def __init__(
+        self,
+        *,
+        name: str = "alfresco",
+        edition: str = "Enterprise",
+        clock: Clock = _system_clock,
+        any_deny_denies: bool = True,
+    ) -> None:
+        super().__init__(name, clock)
+        self.edition = edition
+        self.login_page_is_html = False  # True: a 401 carries a web page, as behind single sign-on
+        self.directory = Directory()
+        self.access = AccessControl(self, self.directory, any_deny_denies=any_deny_denies)
+        self.sites: dict[str, Site] = {}
+        self.request_log = RequestLog()
+        self._furnish()
+
+    def _furnish(self) -> None:
+        """Create what every fresh installation has."""
+        self.set_permissions(self.root, inherit=False, entries=[(EVERYONE, "Consumer")])
+        self.add_folder(self.root, "Data Dictionary")
+        self.guest_home = self.add_folder(self.root, "Guest Home")
+        self.user_homes = self.add_folder(self.root, "User Homes")
+        self.shared = self.add_folder(self.root, "Shared")
+        self.set_permissions(self.shared, entries=[(EVERYONE, "Contributor")])
+        self.sites_folder = self.add_folder(self.root, "Sites", node_type="st:sites")
+        self.add_group(ADMINISTRATORS)
+        self.add_person(
+            ADMIN,
+            first_name="Administrator",
+            email="admin@alfresco.com",
+            password=ADMIN,  # a fresh installation's default
+            is_admin=True,
+        )
+        self.directory.add_person(Person(id=GUEST, first_name="Guest", enabled=False))
+
+    # -- people and groups ---------------------------------------------------------------------------------------
+
+    def add_person(
+        self,
+        user: str,
+        *,
+        email: str | None = None,
+        first_name: str | None = None,
+        last_name: str = "",
+        password: str | None = None,
+        enabled: bool = True,
+        is_admin: bool = False,
+        is_service_account: bool = False,
+        job_title: str = "",
+    ) -> Person:
+        """Add a person with a home folder.
+
+        Without a password they cannot log in; without an e-mail address they have none. A service account may read
+        every node and its permissions, but Alfresco's search does not know that.
+        """
+        person = Person(
+            id=user,
+            first_name=user if first_name is None else first_name,
+            last_name=last_name,
+            email=email or "",
+            password=password,
+            enabled=enabled,
+            is_service_account=is_service_account,
+            job_title=job_title,
+        )
+        self.directory.add_person(person)
+        if is_admin:
+            self.join_group(user, ADMINISTRATORS)
+        home = self.add_folder(self.user_homes, user, owner=user)
+        self.set_permissions(home, inherit=False, entries=[(ROLE_OWNER, "All"), (user, "All")])
+        return person
+
+    def add_group(
+        self, group_id: str, *, members: Iterable[str] = (), display_name: str = "", description: str = ""
+    ) -> Group:
+        """Add `GROUP_<name>` with people or groups as direct members."""
+        return self.directory.add_group(group_id, members=members, display_name=display_name, description=description)
+
+    def join_group(self, member: str, group_id: str) -> None:
+        """Make a person or group a direct member of a group."""
+        self.directory.join(member, group_id)
+
+    def leave_group(self, member: str, group_id: str) -> None:
+        """End a direct membership."""
+        self.directory.leave(member, group_id)
+
+    def disable_person(self, user: str) -> None:
+        """Close an account: no login, no access."""
+        self.directory.people[user].enabled = False
+
+    def enable_person(self, user: str) -> None:
+        """Open a closed account again."""
+        self.directory.people[user].enabled = True
+
+    def remove_authority(self, authority: str) -> None:
+        """Delete a person or group; permission entries that name it stay behind."""
+        self.directory.remove(authority)
+
+    # -- sites ---------------------------------------------------------------------------------------------------
+
+    def add_site(
+        self,
+        site_id: str,
+        *,
+        title: str | None = None,
+        description: str = "",
+        visibility: Visibility = "PUBLIC",
+        members: Mapping[str, sites.SiteRole] | None = None,
+        creator: str = ADMIN,
+        document_library: bool = True,
+    ) -> Site:
+        """Add a site with its role groups and folder; `members` maps people or groups to their role."""
+        site = sites.create(
+            self, site_id, title=title or site_id, description=description, visibility=visibility, creator=creator
+        )
+        for member, role in (members or {}).items():
+            self.join_group(member, sites.role_group(site_id, role))
+        if document_library:
+            sites.add_container(self, site, sites.DOCUMENT_LIBRARY)
+        return site
+
+    def set_site_visibility(self, site_id: str, visibility: Visibility) -> None:
+        """Change who can see a site: rewrites the ACLs of its folder and containers, touches no document."""
+        sites.change_visibility(self, self.sites[site_id], visibility)
+
+    def document_library(self, site_id: str) -> Node:
+        """Return the folder of the site's documents."""
+        return self.nodes[self.sites[site_id].containers[sites.DOCUMENT_LIBRARY]]
+
+    # -- the oracle ----------------------------------------------------------------------------------------------
+
+    def may_read(self, user: str, node_id: str) -> bool:
+        """Return whether this person's request for the node would be answered; the owner reads despite a denial."""
+        return node_id in self.nodes and self.access.may_read(user, self.nodes[node_id])
+
+    def may_find(self, user: str, node_id: str) -> bool:
+        """Return whether Alfresco's own search would show the node; a denial hides it even from its owner."""
+        return node_id in self.nodes and self.access.may_find(user, self.nodes[node_id])
