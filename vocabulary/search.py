@@ -209,13 +209,23 @@ class Describe:
 
 
 @dataclass(frozen=True, slots=True)
+class Hide:
+    """Put a stored document under the ACL that admits nobody and keep it; the next Put or Describe shows it again.
+
+    Hiding an unknown document is no error.
+    """
+
+    document_id: DocumentId
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     """Remove a document with all its passages; removing an unknown one is no error."""
 
     document_id: DocumentId
 
 
-IndexOperation: TypeAlias = Put | Describe | Delete
+IndexOperation: TypeAlias = Put | Describe | Hide | Delete
 
 
 @dataclass(frozen=True, slots=True)
