@@ -1,0 +1,173 @@
+"""Errors as HTTP answers: RFC 9457 problem documents, one table from error to status and public words.
+
+Every answer that is not a success is `application/problem+json`, a wrong path and a broken server included. A public
+text never comes from an exception unless its class is in the table as the caller's own mistake: paths, SQL and
+document text stay in the log, under the same id that the answer carries.
+
+Source: RFC 9457 (problem details), RFC 6750 (WWW-Authenticate: Bearer).
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from uuid import uuid4
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from starlette.exceptions import HTTPException
+
+from service.validation_errors import mistakes
+from vocabulary.errors import (
+    IndexBusy,
+    IndexUnknown,
+    NotAllowed,
+    NotAuthenticated,
+    NumberingMismatch,
+    QueryInvalid,
+    RetryableError,
+    SightlineError,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+_log = logging.getLogger(__name__)
+
+
+class InvalidPart(BaseModel):
+    """One part of the request that cannot be understood."""
+
+    pointer: str = Field(description="JSON pointer into the request body", examples=["#/page/size"])
+    detail: str = Field(examples=["should be less than or equal to 100"])
+
+
+class Problem(BaseModel):
+    """An answer that is not a success, as RFC 9457 describes it."""
+
+    type: str = Field(examples=["urn:sightline:problem:query-invalid"])
+    title: str = Field(examples=["The query cannot be understood"])
+    status: int = Field(examples=[400])
+    detail: str | None = None
+    instance: str = Field(description="names this one occurrence; the server's log has the same name")
+    errors: list[InvalidPart] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind:
+    status: HTTPStatus
+    slug: str
+    title: str
+    tells_message: bool = False  # whether the error's own words are for the caller
+
+
+_KINDS: Mapping[type[SightlineError], _Kind] = {
+    QueryInvalid: _Kind(HTTPStatus.BAD_REQUEST, "query-invalid", "The query cannot be understood", tells_message=True),
+    NotAuthenticated: _Kind(
+        HTTPStatus.UNAUTHORIZED, "not-authenticated", "A valid token is needed", tells_message=True
+    ),
+    NotAllowed: _Kind(HTTPStatus.FORBIDDEN, "not-allowed", "Not allowed"),
+    IndexUnknown: _Kind(HTTPStatus.NOT_FOUND, "index-unknown", "There is no such index"),
+    IndexBusy: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "The index is busy; try again"),
+    RetryableError: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Not available now; try again"),
+    NumberingMismatch: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "The index must be synced before it answers"),
+}
+_QUERY_INVALID = _KINDS[QueryInvalid]
+_INTERNAL = _Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The server failed to answer")
+
+
+def handle_errors(app: FastAPI) -> None:
+    """Give every way in which a request can fail its answer."""
+    app.add_exception_handler(SightlineError, _answer_own_error)
+    app.add_exception_handler(RequestValidationError, _answer_invalid_request)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_unexpected)
+
+
+def problem_response(
+    status: HTTPStatus,
+    slug: str,
+    *,
+    title: str,
+    detail: str | None = None,
+    errors: Sequence[InvalidPart] | None = None,
+    instance: str | None = None,
+    headers: Mapping[str, str] | None = None,
+) -> JSONResponse:
+    """Build one problem document."""
+    problem = Problem(
+        type=f"urn:sightline:problem:{slug}",
+        title=title,
+        status=status,
+        detail=detail,
+        instance=instance or _new_instance(),
+        errors=list(errors) if errors else None,
+    )
+    content = problem.model_dump(exclude_none=True)
+    return JSONResponse(content, status_code=status, headers=dict(headers or {}), media_type=MEDIA_TYPE)
+
+
+async def _answer_own_error(request: Request, error: Exception) -> JSONResponse:
+    kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
+    if kind is None:
+        return await _answer_unexpected(request, error)
+    instance = _new_instance()
+    if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        _log.warning("%s %s: %s: %s", instance, request.url.path, type(error).__name__, error)
+    return problem_response(
+        kind.status,
+        kind.slug,
+        title=kind.title,
+        detail=str(error) or None if kind.tells_message else None,
+        instance=instance,
+        headers=_headers(kind, error),
+    )
+
+
+def _headers(kind: _Kind, error: Exception) -> dict[str, str]:
+    if kind.status is HTTPStatus.UNAUTHORIZED:
+        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, RetryableError) and error.retry_after_s is not None:
+        return {"Retry-After": str(max(1, round(error.retry_after_s)))}
+    return {}
+
+
+async def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - what it was registered for
+    return problem_response(
+        _QUERY_INVALID.status, _QUERY_INVALID.slug, title=_QUERY_INVALID.title, errors=_invalid_parts(error)
+    )
+
+
+def _invalid_parts(error: RequestValidationError) -> list[InvalidPart]:
+    if any(detail["type"] == "json_invalid" for detail in error.errors()):
+        return [InvalidPart(pointer="#", detail="not valid JSON")]
+    in_body = [{**detail, "loc": detail["loc"][1:]} for detail in error.errors()]  # the first part says "body"
+    return [
+        InvalidPart(pointer="#" + "".join(f"/{_escaped(part)}" for part in wrong.place), detail=wrong.words)
+        for wrong in mistakes(in_body, error.body)
+    ]
+
+
+def _escaped(part: str) -> str:
+    return part.replace("~", "~0").replace("/", "~1")
+
+
+async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)  # noqa: S101 - what it was registered for
+    status = HTTPStatus(error.status_code)
+    slug = status.phrase.lower().replace(" ", "-")
+    return problem_response(status, slug, title=status.phrase, headers=error.headers)
+
+
+async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
+    instance = _new_instance()
+    _log.error("%s %s %s failed", instance, request.method, request.url.path, exc_info=error)
+    return problem_response(_INTERNAL.status, _INTERNAL.slug, title=_INTERNAL.title, instance=instance)
+
+
+def _new_instance() -> str:
+    return uuid4().urn

@@ -1,0 +1,67 @@
+"""What pydantic finds wrong with a tree of raw values, told in the words of whoever wrote the tree.
+
+Pure: pydantic's error details and the raw values come in; places and plain words go out. A place holds only what the
+writer wrote, not pydantic's names for the members of a union, and nothing ever repeats a value: it may be a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+_PLAIN_WORDS = {
+    "missing": "is required",
+    "missing_argument": "is required",
+    "extra_forbidden": "unknown key",
+    "unexpected_keyword_argument": "unknown key",  # pydantic's type for dataclasses
+    "union_tag_not_found": "cannot tell what this is",
+}
+_KEY_NOT_WRITTEN = frozenset({"missing", "missing_argument"})
+
+
+@dataclass(frozen=True, slots=True)
+class Mistake:
+    """One wrong value, at its place from the root of the tree."""
+
+    place: tuple[str, ...]
+    words: str
+
+
+def mistakes(details: Sequence[Mapping[str, Any]], written: object) -> list[Mistake]:
+    """Name each wrong place once; what several members of a union say of it becomes one sentence."""
+    by_place: dict[tuple[str, ...], list[str]] = {}
+    for detail in details:
+        words = by_place.setdefault(tuple(_place(detail, written)), [])
+        if _words(detail) not in words:
+            words.append(_words(detail))
+    return [Mistake(place, ", or ".join(words)) for place, words in by_place.items()]
+
+
+def _place(detail: Mapping[str, Any], written: object) -> Iterator[str]:
+    parts: Sequence[str | int] = detail["loc"]
+    for position, part in enumerate(parts):
+        below = _below(written, part)
+        if below is not None:
+            written = below[0]
+            yield str(part)
+        elif position == len(parts) - 1 and detail["type"] in _KEY_NOT_WRITTEN:
+            yield str(part)
+
+
+def _below(written: object, part: str | int) -> tuple[Any] | None:
+    if isinstance(written, Mapping) and part in written:
+        return (written[part],)
+    if isinstance(written, list | tuple) and isinstance(part, int) and part < len(written):
+        return (written[part],)
+    return None
+
+
+def _words(detail: Mapping[str, Any]) -> str:
+    if detail["type"] == "union_tag_invalid":
+        return f"must be one of {detail['ctx']['expected_tags']}"
+    if detail["type"] in _PLAIN_WORDS:
+        return _PLAIN_WORDS[detail["type"]]
+    words: str = detail["msg"]
+    words = words.removeprefix("Value error, ").replace("Input should", "should")
+    return words[:1].lower() + words[1:]
