@@ -1,0 +1,130 @@
+"""The front door of the room: from the claims of a verified token to the filter that a search runs under.
+
+Every request compares the stored versions (one statement) with those its reader's filter was made from: a change of
+lists or identities takes effect with the next request, in every process, and nothing unchanged is computed again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
+
+from pyroaring import BitMap, FrozenBitMap
+from sqlalchemy import Engine
+
+from acl.identity_store import IdentityStore, Match
+from acl.reader import ReaderClaims, SourceIdentityRule
+from acl.store import AclStore
+from acl.tables import Realm, read_versions
+from acl.visible import AclMaps, VisibleAcls
+from vocabulary.access import HIDDEN_ACL, AccessFilter, Person, Principal
+
+# A filter over 100,000 lists takes at most 2 × 12.5 KB, so that a full cache stays below 50 MB.
+_CACHED_FILTERS = 2_000
+
+_Versions = Mapping[tuple[Realm, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class _CachedFilter:
+    versions: _Versions
+    access: AccessFilter
+
+
+class AccessControl:
+    """Builds access filters from the state store behind `engine`, whose tables exist. Use from one event loop."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._acls = AclStore(engine)
+        self._identities = IdentityStore(engine)
+        self._maps = AclMaps(engine)
+        self._filters: OrderedDict[Hashable, _CachedFilter] = OrderedDict()
+
+    async def filter_for(self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> AccessFilter:
+        """What the bearer of the claims may see of the sources; nothing of a source that does not know them.
+
+        In the sources that do, they act as themselves there, as their groups there, and as the groups of the token,
+        which are scoped by its issuer and never equal a source's.
+        """
+        key = (claims, tuple(sources))
+        versions = await self._versions([rule.source for rule in sources])
+        cached = self._cached(key, versions)
+        return cached or self._remember(key, versions, await self._compute(claims, sources, versions))
+
+    async def public_filter(self, sources: Sequence[str]) -> AccessFilter:
+        """What anybody may see of the named sources: the lists that allow everyone and deny nobody."""
+        key = ("public", tuple(sources))
+        versions = await self._versions(sources)
+        cached = self._cached(key, versions)
+        return cached or self._remember(key, versions, await self._compute_public(sources, versions))
+
+    async def match(self, claims: ReaderClaims, rule: SourceIdentityRule) -> Match:
+        """Who the bearer of the claims is in a source, or why nobody."""
+        return await self._identities.find(rule.source, claims.user, by=rule.match_user_by)
+
+    async def _compute(
+        self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule], versions: _Versions
+    ) -> AccessFilter:
+        people = await self._people(claims, sources)
+        principals = _groups_of_token(claims, sources)
+        for person in people.values():
+            principals |= await self._identities.principals_of(person)
+        visible = await asyncio.to_thread(self._maps.visible_to, principals, versions=_list_versions(people, versions))
+        return await self._filter(visible, owners=frozenset(str(person.principal) for person in people.values()))
+
+    async def _compute_public(self, sources: Sequence[str], versions: _Versions) -> AccessFilter:
+        visible = await asyncio.to_thread(self._maps.visible_to_public, versions=_list_versions(sources, versions))
+        return await self._filter(visible, owners=frozenset())
+
+    async def _people(self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> dict[str, Person]:
+        """Who the reader is, in each source that knows them."""
+        matches = {rule.source: await self.match(claims, rule) for rule in sources}
+        return {source: match.person for source, match in matches.items() if match.person is not None}
+
+    async def _filter(self, acls: VisibleAcls, *, owners: frozenset[str]) -> AccessFilter:
+        return AccessFilter(
+            numbering=await asyncio.to_thread(lambda: self._acls.numbering),
+            visible=_without_hidden(acls.visible),
+            if_owner=_without_hidden(acls.if_owner),
+            owners=owners,
+        )
+
+    async def _versions(self, sources: Sequence[str]) -> _Versions:
+        def read() -> _Versions:
+            with self._engine.connect() as connection:
+                return read_versions(connection, sources)
+
+        return await asyncio.to_thread(read)
+
+    def _cached(self, key: Hashable, versions: _Versions) -> AccessFilter | None:
+        entry = self._filters.get(key)
+        if entry is None or entry.versions != versions:
+            return None
+        self._filters.move_to_end(key)
+        return entry.access
+
+    def _remember(self, key: Hashable, versions: _Versions, access: AccessFilter) -> AccessFilter:
+        self._filters[key] = _CachedFilter(versions, access)
+        self._filters.move_to_end(key)
+        if len(self._filters) > _CACHED_FILTERS:
+            self._filters.popitem(last=False)
+        return access
+
+
+def _groups_of_token(claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> set[str]:
+    """The token's groups in the issuer's own scope; none where the issuer is named like a source."""
+    if any(rule.source == claims.issuer for rule in sources):
+        return set()
+    return {str(Principal.group(claims.issuer, group)) for group in claims.groups if group}
+
+
+def _list_versions(sources: Sequence[str] | Mapping[str, Person], versions: _Versions) -> dict[str, int]:
+    return {source: versions.get((Realm.LISTS, source), 0) for source in sources}
+
+
+def _without_hidden(ids: BitMap) -> FrozenBitMap:
+    """The id that no list has, kept out whatever the store holds."""
+    return FrozenBitMap(ids - BitMap([HIDDEN_ACL]))

@@ -1,0 +1,219 @@
+"""The identity store: people and memberships of every source, and who a token's user is among them.
+
+In come complete lists of a source's identities; out come persons and the principals they act as. A list replaces the
+earlier one wholly or not at all. A name that fits two people fits nobody.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from threading import Lock
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, bindparam, delete, insert, select
+
+from acl.expand import GroupGraph, spell_out
+from acl.folding import fold
+from acl.reader import MatchUserBy
+from acl.tables import Realm, acl_memberships, acl_people, lock_version, read_versions, set_version
+from vocabulary.access import Identity, Membership, Person, Principal, PrincipalKind
+from vocabulary.errors import RunAborted
+
+
+class MatchOutcome(StrEnum):
+    """How the search for a token's user among a source's people ended."""
+
+    FOUND = "found"
+    UNKNOWN = "unknown in this source"
+    AMBIGUOUS = "more than one person has this name"
+    DISABLED = "disabled in this source"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """The one person meant, or none and why."""
+
+    outcome: MatchOutcome
+    person: Person | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityCounts:
+    """What a source's list held; `changed` when it differs from the one before."""
+
+    people: int
+    memberships: int
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Graph:
+    version: int
+    groups: GroupGraph
+
+
+class IdentityStore:
+    """People and memberships in the state store behind `engine`, whose tables exist."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._graphs: dict[str, _Graph] = {}
+        self._lock = Lock()
+
+    async def replace(self, source: str, identities: AsyncIterator[Identity]) -> IdentityCounts:
+        """Store a source's complete list of identities in one transaction, after the last of them arrived.
+
+        Raises:
+            RunAborted: the list names identities that are not the source's, or is empty of people or of memberships
+                where the stored one is not. Nothing is changed. `forget` first where the emptiness is real.
+        """
+        people: dict[str, Person] = {}
+        memberships: set[tuple[str, str]] = set()
+        async for identity in identities:
+            _require_own(source, identity)
+            if isinstance(identity, Person):
+                people[str(identity.principal)] = identity
+            else:
+                memberships.add((str(identity.member), str(identity.group)))
+        return await asyncio.to_thread(self._replace, source, list(people.values()), memberships)
+
+    async def forget(self, source: str) -> None:
+        """Remove all identities of a source: from now on it knows nobody."""
+        await asyncio.to_thread(self._forget, source)
+
+    async def find(self, source: str, user: str, *, by: MatchUserBy) -> Match:
+        """Find the one enabled person whose name or address is `user`, regardless of case.
+
+        A disabled person counts as a second match: whoever shares a name with a leaver is not the leaver for certain.
+        """
+        return await asyncio.to_thread(self._find, source, user, by)
+
+    async def principals_of(self, person: Person) -> frozenset[str]:
+        """Every principal that the person acts as in their source, in canonical spelling."""
+        return await asyncio.to_thread(self._principals_of, person)
+
+    def _replace(self, source: str, people: Collection[Person], memberships: set[tuple[str, str]]) -> IdentityCounts:
+        person_rows = {_person_row(source, person) for person in people}
+        membership_rows = {(source, member, group) for member, group in memberships}
+        with self._engine.begin() as connection:
+            version = lock_version(connection, realm=Realm.IDENTITIES, source=source)
+            changed = _write_difference(connection, acl_people, source, person_rows)
+            changed = _write_difference(connection, acl_memberships, source, membership_rows) or changed
+            if changed:
+                set_version(connection, version + 1, realm=Realm.IDENTITIES, source=source)
+        return IdentityCounts(people=len(people), memberships=len(memberships), changed=changed)
+
+    def _forget(self, source: str) -> None:
+        with self._engine.begin() as connection:
+            version = lock_version(connection, realm=Realm.IDENTITIES, source=source)
+            connection.execute(delete(acl_people).where(acl_people.c.source == source))
+            connection.execute(delete(acl_memberships).where(acl_memberships.c.source == source))
+            set_version(connection, version + 1, realm=Realm.IDENTITIES, source=source)
+
+    def _find(self, source: str, user: str, by: MatchUserBy) -> Match:
+        if not user:
+            return Match(MatchOutcome.UNKNOWN)
+        name = acl_people.c.email_folded if by is MatchUserBy.EMAIL else acl_people.c.username_folded
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(acl_people).where(acl_people.c.source == source, name == fold(user)).limit(2)
+            ).all()
+        if not rows:
+            return Match(MatchOutcome.UNKNOWN)
+        if len(rows) > 1:
+            return Match(MatchOutcome.AMBIGUOUS)
+        person = _person(rows[0]._mapping)
+        return Match(MatchOutcome.FOUND, person) if person.enabled else Match(MatchOutcome.DISABLED)
+
+    def _principals_of(self, person: Person) -> frozenset[str]:
+        return spell_out(person, self._graph(person.principal.scope))
+
+    def _graph(self, source: str) -> GroupGraph:
+        """The source's groups as they are stored now, read again only when they changed."""
+        with self._lock, self._engine.connect() as connection:
+            version = read_versions(connection, [source]).get((Realm.IDENTITIES, source), 0)
+            cached = self._graphs.get(source)
+            if cached is None or cached.version != version:
+                cached = self._graphs[source] = _Graph(version, _read_groups(connection, source))
+            return cached.groups
+
+
+def _require_own(source: str, identity: Identity) -> None:
+    """Keep a source from speaking of another's people and groups, or of those whom no list may name."""
+    if isinstance(identity, Membership):
+        well_formed = _is_own(source, identity.group, {PrincipalKind.GROUP}) and _is_own(
+            source, identity.member, {PrincipalKind.GROUP, PrincipalKind.USER}
+        )
+    else:
+        well_formed = _is_own(source, identity.principal, {PrincipalKind.USER})
+    if not well_formed:
+        raise RunAborted(f"identities of {source}: the list holds an identity that is not a person or group of it")
+
+
+def _is_own(source: str, principal: Principal, kinds: Collection[PrincipalKind]) -> bool:
+    return principal.scope == source and principal.kind in kinds and bool(principal.id)
+
+
+def _read_groups(connection: Connection, source: str) -> GroupGraph:
+    rows = connection.execute(
+        select(acl_memberships.c.member, acl_memberships.c.group).where(acl_memberships.c.source == source)
+    )
+    return GroupGraph((member, group) for member, group in rows)
+
+
+def _write_difference(connection: Connection, table: Table, source: str, rows: set[tuple[Any, ...]]) -> bool:
+    """Make the source's rows equal to `rows`, and say whether anything had to be written.
+
+    Raises:
+        RunAborted: there would be none left.
+    """
+    stored = {tuple(row) for row in connection.execute(select(table).where(table.c.source == source))}
+    if stored and not rows:
+        raise RunAborted(f"identities of {source}: the list is empty, {len(stored)} are stored; nothing was changed")
+    gone, new = stored - rows, rows - stored
+    key = list(table.primary_key.columns)
+    if gone:
+        positions = [list(table.columns).index(column) for column in key]
+        connection.execute(
+            delete(table).where(_equals_parameters(key)),
+            [{f"old_{column.name}": row[i] for column, i in zip(key, positions, strict=True)} for row in gone],
+        )
+    if new:
+        names = [column.name for column in table.columns]
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in new])
+    return bool(gone or new)
+
+
+def _equals_parameters(columns: list[Any]) -> ColumnElement[bool]:
+    return and_(*(column == bindparam(f"old_{column.name}") for column in columns))
+
+
+def _person_row(source: str, person: Person) -> tuple[Any, ...]:
+    """The person in the order of the table's columns."""
+    return (
+        source,
+        str(person.principal),
+        person.username,
+        fold(person.username),
+        person.email,
+        fold(person.email) if person.email else None,
+        person.display_name,
+        person.enabled,
+        person.is_administrator,
+        person.is_guest,
+    )
+
+
+def _person(row: Mapping[Any, Any]) -> Person:
+    return Person(
+        principal=Principal.parse(row["principal"]),
+        username=row["username"],
+        email=row["email"],
+        display_name=row["display_name"],
+        enabled=row["enabled"],
+        is_administrator=row["is_administrator"],
+        is_guest=row["is_guest"],
+    )

@@ -1,0 +1,30 @@
+"""Who asks, before any source knows them: the claims of a verified token, and how each source looks for its user."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class MatchUserBy(StrEnum):
+    """Which field of a source's people the token's user is compared with."""
+
+    EMAIL = "email"
+    USERNAME = "username"
+
+
+@dataclass(frozen=True, slots=True)
+class ReaderClaims:
+    """What a verified token says of its bearer. `groups` are the issuer's own, never a source's."""
+
+    user: str
+    groups: tuple[str, ...]
+    issuer: str
+
+
+@dataclass(frozen=True, slots=True)
+class SourceIdentityRule:
+    """How a token's user is found among the people of one source."""
+
+    source: str
+    match_user_by: MatchUserBy

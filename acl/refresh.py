@@ -1,0 +1,11 @@
+"""Brings a source's people and groups into the identity store."""
+
+from __future__ import annotations
+
+from acl.identity_store import IdentityCounts, IdentityStore
+from vocabulary.ports import IdentitySource
+
+
+async def refresh_identities(source_name: str, identity_source: IdentitySource, store: IdentityStore) -> IdentityCounts:
+    """Replace what is stored of the source by what it lists now; a list that breaks off changes nothing."""
+    return await store.replace(source_name, identity_source.identities())

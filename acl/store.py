@@ -1,0 +1,154 @@
+"""The ACL store: every list once, under an integer that documents carry instead of it.
+
+In come lists as connectors read them; out come their ids. An id is positive, belongs to one key of one source for
+ever, and is never given twice. A changed list keeps its id, so that a folder's new permissions write one record and
+no document; other processes see the change with their next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeVar
+
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+
+from acl.tables import Effect, Realm, acl_entries, acl_lists, acl_state, lock_version, set_version
+from vocabulary.access import Acl, AclId, Principal
+
+_Item = TypeVar("_Item")
+
+_KEYS_PER_STATEMENT = 500  # bound parameters: SQLite before 3.32 takes 999, PostgreSQL 65,535
+
+
+@dataclass(frozen=True, slots=True)
+class _Stored:
+    id: AclId
+    digest: str
+
+
+class AclStore:
+    """Gives ACLs their ids: the `AclNumbering` of the state store behind `engine`, whose tables exist."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @cached_property
+    def numbering(self) -> str:
+        """The random name of the state. The first access blocks for one statement."""
+        with self._engine.connect() as connection:
+            return str(connection.execute(select(acl_state.c.numbering)).scalar_one())
+
+    async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
+        """Store the lists and return the id of each key; of several lists with one key the last counts.
+
+        Writes what changed and nothing else.
+        """
+        lists = {acl.key: acl for acl in acls}
+        return await asyncio.to_thread(self._number, source, lists)
+
+    async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
+        """Whether the list allows the source's everyone and denies nobody; an unknown list does not."""
+        return await asyncio.to_thread(self._admits_everyone, source, acl_id)
+
+    def _number(self, source: str, lists: Mapping[str, Acl]) -> Mapping[str, AclId]:
+        with self._engine.connect() as connection:
+            stored = _stored(connection, source, lists)
+        changed = _changed(lists, stored)
+        if changed:
+            with self._engine.begin() as connection:
+                stored = stored | _write(connection, source, changed)
+        return {key: stored[key].id for key in lists}
+
+    def _admits_everyone(self, source: str, acl_id: AclId) -> bool:
+        entries = (
+            select(acl_entries.c.effect, acl_entries.c.principal)
+            .join(acl_lists, acl_lists.c.id == acl_entries.c.acl_id)
+            .where(acl_lists.c.id == acl_id, acl_lists.c.source == source)
+        )
+        with self._engine.connect() as connection:
+            found = {(effect, principal) for effect, principal in connection.execute(entries)}
+        denies = any(effect != Effect.ALLOW for effect, _ in found)
+        return not denies and (Effect.ALLOW, str(Principal.everyone(source))) in found
+
+
+def _write(connection: Connection, source: str, lists: Mapping[str, Acl]) -> dict[str, _Stored]:
+    """Store the lists under a new version of the source, and return what is stored of them then."""
+    version = 1 + lock_version(connection, realm=Realm.LISTS, source=source)
+    stored = _stored(connection, source, lists)  # again, under the lock: another process may have been faster
+    changed = _changed(lists, stored)
+    if not changed:
+        return stored
+    known = {key: acl for key, acl in changed.items() if key in stored}
+    unknown = {key: acl for key, acl in changed.items() if key not in stored}
+    stored |= _update(connection, {stored[key].id: acl for key, acl in known.items()}, version=version)
+    stored |= _insert(connection, source, unknown, version=version)
+    _replace_entries(connection, {stored[key].id: acl for key, acl in changed.items()})
+    set_version(connection, version, realm=Realm.LISTS, source=source)
+    return stored
+
+
+def _update(connection: Connection, lists: Mapping[AclId, Acl], *, version: int) -> dict[str, _Stored]:
+    written = {acl.key: _Stored(acl_id, _digest(acl)) for acl_id, acl in lists.items()}
+    if written:
+        connection.execute(
+            update(acl_lists)
+            .where(acl_lists.c.id == bindparam("of_id"))
+            .values(digest=bindparam("new_digest"), version=version),
+            [{"of_id": record.id, "new_digest": record.digest} for record in written.values()],
+        )
+    return written
+
+
+def _insert(connection: Connection, source: str, lists: Mapping[str, Acl], *, version: int) -> dict[str, _Stored]:
+    if not lists:
+        return {}
+    rows = [{"source": source, "key": acl.key, "digest": _digest(acl), "version": version} for acl in lists.values()]
+    inserted = connection.execute(
+        insert(acl_lists).returning(acl_lists.c.key, acl_lists.c.id, acl_lists.c.digest), rows
+    )
+    return {key: _Stored(AclId(acl_id), digest) for key, acl_id, digest in inserted}
+
+
+def _replace_entries(connection: Connection, lists: Mapping[AclId, Acl]) -> None:
+    for ids in _in_pieces(list(lists)):
+        connection.execute(delete(acl_entries).where(acl_entries.c.acl_id.in_(ids)))
+    rows = [
+        {"acl_id": acl_id, "effect": effect.value, "principal": str(principal)}
+        for acl_id, acl in lists.items()
+        for effect, principals in ((Effect.ALLOW, acl.allow), (Effect.DENY, acl.deny))
+        for principal in principals
+    ]
+    if rows:
+        connection.execute(insert(acl_entries), rows)
+
+
+def _stored(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, _Stored]:
+    found: dict[str, _Stored] = {}
+    for piece in _in_pieces(list(keys)):
+        rows = connection.execute(
+            select(acl_lists.c.key, acl_lists.c.id, acl_lists.c.digest).where(
+                acl_lists.c.source == source, acl_lists.c.key.in_(piece)
+            )
+        )
+        found |= {key: _Stored(AclId(acl_id), digest) for key, acl_id, digest in rows}
+    return found
+
+
+def _changed(lists: Mapping[str, Acl], stored: Mapping[str, _Stored]) -> dict[str, Acl]:
+    return {key: acl for key, acl in lists.items() if key not in stored or stored[key].digest != _digest(acl)}
+
+
+def _digest(acl: Acl) -> str:
+    """One spelling for one set of entries, whatever their order; JSON keeps the entries apart."""
+    entries = [sorted(map(str, acl.allow)), sorted(map(str, acl.deny))]
+    return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
+
+
+def _in_pieces(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:
+    for start in range(0, len(items), _KEYS_PER_STATEMENT):
+        yield items[start : start + _KEYS_PER_STATEMENT]
