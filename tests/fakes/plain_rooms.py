@@ -1,0 +1,99 @@
+"""Small rooms for tests of the flow: an extractor of plain text, an enricher by hashing, numbers for ACLs in memory.
+
+They keep the ports' contracts in the simplest way; the real rooms have contract suites of their own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from vocabulary.access import Acl, AclId, Principal
+from vocabulary.documents import Block, Enrichment, ExtractedText, TokenIds, Tokens, Vector
+from vocabulary.errors import ExtractionFailed
+
+DIMENSIONS = 16
+
+
+class PlainTextExtractor:
+    """Lines of UTF-8 as paragraphs. A text that begins with `FAIL reason` fails so; `CUT` marks a truncated text."""
+
+    async def extract(self, path: Path, *, mime_type: str) -> ExtractedText:
+        text = path.read_text()
+        if text.startswith("FAIL "):
+            raise ExtractionFailed("as the text asks", reason=text.split()[1])
+        blocks = tuple(Block(line) for line in text.splitlines() if line.strip())
+        return ExtractedText(blocks, truncated=text.startswith("CUT"))
+
+
+class HashingEnricher:
+    """Words as tokens, and as a vector the normalised sum of one pseudo-random direction for each word."""
+
+    def __init__(self, recipe: str = "hashing/1") -> None:
+        self._recipe = recipe
+        self.embedded = 0
+
+    @property
+    def recipe(self) -> str:
+        return self._recipe
+
+    @property
+    def dimensions(self) -> int:
+        return DIMENSIONS
+
+    @property
+    def max_tokens(self) -> int:
+        return 64
+
+    def tokenise(self, text: str) -> Tokens:
+        words = list(re.finditer(r"\S+", text))
+        ids = np.array([_number(word.group().lower()) for word in words], dtype=np.int32)
+        offsets = np.array([word.span() for word in words], dtype=np.int32).reshape(-1, 2)
+        return Tokens(ids, offsets)
+
+    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
+        self.embedded += len(sequences)
+        vectors = np.array([_direction(ids) for ids in sequences], dtype=np.float32).reshape(-1, DIMENSIONS)
+        return Enrichment(vectors, np.zeros(len(sequences), dtype=np.float32))
+
+    async def embed_query(self, text: str) -> Vector:
+        return _direction(self.tokenise(text).ids)
+
+
+def _number(word: str) -> int:
+    return int.from_bytes(hashlib.sha256(word.encode()).digest()[:3], "big")
+
+
+def _direction(ids: TokenIds) -> Vector:
+    total = np.ones(DIMENSIONS, dtype=np.float32) * 1e-3
+    for number in ids:
+        total += np.random.default_rng(int(number)).standard_normal(DIMENSIONS).astype(np.float32)
+    return np.asarray(total / np.linalg.norm(total), dtype=np.float32)
+
+
+class MemoryNumbering:
+    """ACL numbers that live as long as the test."""
+
+    def __init__(self, numbering: str = "state-1") -> None:
+        self._numbering = numbering
+        self.lists: dict[tuple[str, str], tuple[AclId, Acl]] = {}
+
+    @property
+    def numbering(self) -> str:
+        return self._numbering
+
+    async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
+        numbers = {}
+        for acl in acls:
+            acl_id = self.lists[source, acl.key][0] if (source, acl.key) in self.lists else AclId(len(self.lists) + 1)
+            self.lists[source, acl.key] = (acl_id, acl)
+            numbers[acl.key] = acl_id
+        return numbers
+
+    async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
+        acl = next(acl for number, acl in self.lists.values() if number == acl_id)
+        return Principal.everyone(source) in acl.allow and not acl.deny
