@@ -4,6 +4,8 @@ A `World` is built in code and served as an ASGI application that answers as Alf
 nothing of the connector that is tested against it; its permission decisions are its own.
 """
 
+from connectors.alfresco.simulator.app import Simulator, create_app
+from connectors.alfresco.simulator.server import running_simulator, serve, served_world
 from connectors.alfresco.simulator.world import World
 
-__all__ = ["World"]
+__all__ = ["Simulator", "World", "create_app", "running_simulator", "serve", "served_world"]

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from connectors.alfresco.simulator import sites
 from connectors.alfresco.simulator.access import AccessControl
 from connectors.alfresco.simulator.directory import Directory
+from connectors.alfresco.simulator.login import Login, Tickets
 from connectors.alfresco.simulator.model import (
     ADMINISTRATORS,
     EVERYONE,
@@ -47,9 +48,13 @@ class World(NodeStore):
     ) -> None:
         super().__init__(name, clock)
         self.edition = edition
+        self.modules: dict[str, tuple[str, str]] = {}  # module id -> title and version, shown by discovery
         self.login_page_is_html = False  # True: a 401 carries a web page, as behind single sign-on
+        self.hides_total_items = False  # True: lists come without the optional totalItems
         self.directory = Directory()
         self.access = AccessControl(self, self.directory, any_deny_denies=any_deny_denies)
+        self.tickets = Tickets(self.now)
+        self.login = Login(self.directory, self.tickets)
         self.sites: dict[str, Site] = {}
         self.request_log = RequestLog()
         self._furnish()

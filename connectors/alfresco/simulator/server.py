@@ -1,0 +1,91 @@
+"""Serves simulated repositories over HTTP: on fixed ports for a demo, on a free port inside a test.
+
+All ports of one call are served by one uvicorn server, which hands each request to the application of the port that
+it came in on; so one interrupt ends them all.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from connectors.alfresco.simulator.app import create_app
+from connectors.alfresco.simulator.world import World
+
+LOOPBACK = "127.0.0.1"
+_START_TIMEOUT_S = 10.0  # a start takes some milliseconds; more than this is a failure, not a delay
+_POLL_S = 0.005
+
+
+async def serve(worlds: Mapping[int, World], *, host: str = LOOPBACK) -> None:
+    """Serve each world on its port until interrupted.
+
+    Raises:
+        OSError: a port is taken.
+    """
+    with ExitStack() as stack:
+        sockets = [stack.enter_context(closing(_listen(host, port))) for port in worlds]
+        await _server({port: create_app(world) for port, world in worlds.items()}).serve(sockets)
+
+
+@contextmanager
+def served_world(world: World, *, port: int = 0) -> Iterator[str]:
+    """Serve a world from a thread of its own; gives the base URL, on a free port unless one is named."""
+    with closing(_listen(LOOPBACK, port)) as listening:
+        chosen = int(listening.getsockname()[1])
+        server = _server({chosen: create_app(world)})
+        thread = threading.Thread(target=server.run, args=([listening],), name=f"simulated-{world.name}", daemon=True)
+        thread.start()
+        try:
+            _wait_until_started(server, thread)
+            yield f"http://{LOOPBACK}:{chosen}"
+        finally:
+            server.should_exit = True
+            thread.join()
+
+
+@asynccontextmanager
+async def running_simulator(world: World) -> AsyncIterator[str]:
+    """Serve a world on a free port for the time of the context; gives the base URL. See `served_world`."""
+    running = served_world(world)
+    base_url = await asyncio.to_thread(running.__enter__)
+    try:
+        yield base_url
+    finally:
+        await asyncio.to_thread(running.__exit__, None, None, None)
+
+
+class _ByPort:
+    """Hands a request to the application of the port on which it arrived."""
+
+    def __init__(self, apps: Mapping[int, ASGIApp]) -> None:
+        self._apps = dict(apps)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._apps[scope["server"][1]](scope, receive, send)
+
+
+def _server(apps: Mapping[int, ASGIApp]) -> uvicorn.Server:
+    config = uvicorn.Config(_ByPort(apps), lifespan="off", ws="none", log_level="warning", access_log=False)
+    return uvicorn.Server(config)
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    listening = socket.create_server((host, port), reuse_port=False)
+    listening.setblocking(False)
+    return listening
+
+
+def _wait_until_started(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _START_TIMEOUT_S
+    while not server.started:
+        if not thread.is_alive() or time.monotonic() > deadline:
+            raise RuntimeError("the simulated server did not start")
+        time.sleep(_POLL_S)
