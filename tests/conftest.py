@@ -1,0 +1,39 @@
+"""Watches every simulated Alfresco of the test run: a wrong answer fails the test that asked for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from openapi_validation import MISSING, OPENAPI, AnswerWatch, OfficialApi, official_api
+
+
+def pytest_report_header() -> str:
+    state = "against the official OpenAPI files" if OPENAPI.is_dir() else f"not validated: {MISSING}"
+    return f"simulated Alfresco: answers {state}"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def answer_watch() -> Iterator[AnswerWatch]:
+    """Look at the answers of all simulated servers; `take()` returns what was wrong with them."""
+    watch = AnswerWatch()
+    if not OPENAPI.is_dir():
+        yield watch
+        return
+    with watch.installed():
+        yield watch
+
+
+@pytest.fixture(autouse=True)
+def _answers_are_valid(answer_watch: AnswerWatch) -> Iterator[None]:
+    yield
+    if violations := answer_watch.take():
+        pytest.fail("the simulated Alfresco answered as no real one would:\n" + "\n".join(violations))
+
+
+@pytest.fixture
+def alfresco_api() -> OfficialApi:
+    """The official OpenAPI files, for tests that make no sense without them."""
+    if not OPENAPI.is_dir():
+        pytest.skip(MISSING)
+    return official_api()
