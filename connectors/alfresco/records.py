@@ -1,0 +1,195 @@
+"""Alfresco's own records as its REST API sends them: the fields that a crawl reads, and no others.
+
+The server leaves out nulls, empty texts and empty lists, so almost everything has a default; unknown fields are
+ignored. Dates are read leniently. Source: alfresco-core.yaml and alfresco-discovery.yaml, the official OpenAPI files.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+
+def _aware(moment: datetime) -> datetime:
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+
+
+Moment = Annotated[datetime, AfterValidator(_aware)]
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="ignore", alias_generator=to_camel, populate_by_name=True, hide_input_in_errors=True
+    )
+
+
+RecordT = TypeVar("RecordT", bound=_Record)
+
+
+class UserName(_Record):
+    """A person as a node names them."""
+
+    id: str
+    display_name: str = ""
+
+
+class Content(_Record):
+    """What a file's bytes are."""
+
+    mime_type: str = ""
+    size_in_bytes: int = 0
+
+
+class PermissionEntry(_Record):
+    """One entry of an access control list; only the exact status ALLOWED allows."""
+
+    authority_id: str
+    name: str
+    access_status: str = ""
+
+
+class Permissions(_Record):
+    """A node's lists. `inherited` has lost the distance of its entries and is kept only while inheritance is on."""
+
+    is_inheritance_enabled: bool | None = None
+    inherited: tuple[PermissionEntry, ...] = ()
+    locally_set: tuple[PermissionEntry, ...] = ()
+
+
+class PathElement(_Record):
+    """An ancestor, the farthest first."""
+
+    id: str = ""
+    name: str = ""
+    node_type: str = ""
+
+
+class NodePath(_Record):
+    """Where a node lies, without the node itself."""
+
+    name: str = ""
+    elements: tuple[PathElement, ...] = ()
+
+
+class Node(_Record):
+    """A file, a folder, or something else in the repository."""
+
+    id: str
+    name: str = ""
+    node_type: str = ""
+    is_folder: bool = False
+    is_file: bool = False
+    is_link: bool = False
+    created_at: Moment | None = None
+    created_by_user: UserName | None = None
+    modified_at: Moment | None = None
+    modified_by_user: UserName | None = None
+    parent_id: str | None = None
+    content: Content | None = None
+    aspect_names: tuple[str, ...] = ()
+    properties: dict[str, Any] = Field(default_factory=dict)
+    permissions: Permissions | None = None
+    path: NodePath | None = None
+
+
+class Site(_Record):
+    """A site; `id` is its short name."""
+
+    id: str
+
+
+class Container(_Record):
+    """A site's component; `id` is the node, `folder_id` is the name."""
+
+    id: str
+    folder_id: str = ""
+
+
+class Capabilities(_Record):
+    """What a person may do in general."""
+
+    is_admin: bool = False
+    is_guest: bool = False
+
+
+class PersonRecord(_Record):
+    """A person of the directory."""
+
+    id: str
+    first_name: str = ""
+    last_name: str = ""
+    display_name: str = ""
+    email: str = ""
+    enabled: bool = True
+    capabilities: Capabilities = Capabilities()
+
+
+class Group(_Record):
+    """A group, `GROUP_…`."""
+
+    id: str
+
+
+class GroupMember(_Record):
+    """A direct member of a group; `member_type` is PERSON or GROUP."""
+
+    id: str
+    member_type: str
+
+
+class CommentRecord(_Record):
+    """A comment; its content is HTML."""
+
+    id: str
+    content: str = ""
+    created_by: PersonRecord | None = None
+    created_at: Moment | None = None
+    modified_at: Moment | None = None
+
+
+class Module(_Record):
+    """An installed extension."""
+
+    id: str = ""
+    title: str = ""
+
+
+class Repository(_Record):
+    """What the discovery service says of the server."""
+
+    edition: str = "unknown"
+    version: str = Field(default="unknown", validation_alias=AliasPath("version", "display"))
+    modules: tuple[Module, ...] = ()
+
+
+class Discovery(_Record):
+    """The discovery service's entry."""
+
+    repository: Repository
+
+
+class Pagination(_Record):
+    """Where a page stands. `total_items` is left out when the server does not know it."""
+
+    has_more_items: bool
+    total_items: int | None = None
+
+
+class Entry(_Record, Generic[RecordT]):
+    """The envelope of one record."""
+
+    entry: RecordT
+
+
+class _List(_Record, Generic[RecordT]):
+    pagination: Pagination
+    entries: tuple[Entry[RecordT], ...]
+
+
+class ListAnswer(_Record, Generic[RecordT]):
+    """The envelope of a page of records."""
+
+    list: _List[RecordT]
