@@ -1,0 +1,293 @@
+"""The one settings tree, read once from `sightline.toml` and the environment, frozen from then on.
+
+In come a file and environment variables; out goes `Settings`, or one `SettingsRefused` that names every problem by
+the full path of its key. Unknown keys are refused, what could open a door by mistake (a token index without an
+issuer) stops the start, and no message repeats a value: a value may be a secret that was typed into the wrong place.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    ValidationInfo,
+)
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
+from connectors.configured_path import ConfiguredPath, resolve_path
+from connectors.registry import CONNECTORS
+from embedder import EmbedderConfig
+from indexer.extract import ExtractionSettings
+from service.environment import overlaid, setting_overrides
+from service.tokens import JwtTokenConfig
+from service.validation_errors import mistakes
+from vocabulary.errors import ConfigurationError, SettingInvalid, SettingMissing
+
+_DATABASES = ("sqlite", "postgresql")
+
+DEFAULT_FILE = "sightline.toml"
+CONFIG_VARIABLE = "SIGHTLINE_CONFIG"
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]*$", max_length=64)]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class SettingsRefused(SettingInvalid):
+    """The settings cannot be used; `problems` has one line for each thing to change."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = tuple(problems)
+
+
+def _database_url(url: str, info: ValidationInfo) -> str:
+    """Read an SQLite file's path from the settings' folder, and refuse what is no database URL."""
+    try:
+        parts = make_url(url)
+    except ArgumentError:
+        raise ValueError("expected a database URL such as sqlite:///state.db") from None
+    if parts.get_backend_name() not in _DATABASES:
+        raise ValueError(f"expected a database of {' or '.join(_DATABASES)}")
+    if parts.get_backend_name() != "sqlite" or not parts.database or parts.database == ":memory:":
+        return url
+    file = resolve_path(Path(parts.database), info)
+    return parts.set(database=str(file)).render_as_string(hide_password=False)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class StateSettings(_Frozen):
+    """Where runs, checkpoints, ACLs, identities and the document ledger live."""
+
+    # hidden in `repr`: a URL may hold a database password
+    url: Annotated[str, AfterValidator(_database_url)] = Field(
+        default="sqlite:///sightline-data/state.db", repr=False, validate_default=True
+    )
+
+
+class IndexAccess(StrEnum):
+    """Who may query an index."""
+
+    TOKEN = "token"  # noqa: S105 - the name of an access rule
+    PUBLIC = "public"
+
+
+class IndexSettings(_Frozen):
+    """One index: an engine and an access rule. Where no rule is stated, a token is asked for."""
+
+    engine: Literal["embedded"]
+    path: ConfiguredPath
+    access: IndexAccess = IndexAccess.TOKEN
+
+
+class SourceSettings(_Frozen):
+    """What every source has, whatever its connector."""
+
+    connector: str
+    index: Name
+    crawl_identities: bool = True
+    match_user_by: Literal["email", "username"] = "email"
+    delete_brake: Share = 0.15  # DESIGN §4
+
+
+class ConfiguredSource(SourceSettings):
+    """A source with the configuration that its own connector reads."""
+
+    connection: Any
+
+
+class Settings(_Frozen):
+    """The whole tree. Every relative path in it was taken from the folder of the file."""
+
+    state: StateSettings
+    indexes: Mapping[str, IndexSettings]
+    tokens: tuple[JwtTokenConfig, ...]
+    sources: Mapping[str, ConfiguredSource]
+    embedder: EmbedderConfig
+    extraction: ExtractionSettings
+
+    def sources_of(self, index: str) -> tuple[str, ...]:
+        """Name the sources that feed an index."""
+        return tuple(name for name, source in self.sources.items() if source.index == index)
+
+    def require_issuers(self) -> None:
+        """Refuse to serve an index that asks for tokens which nobody could vouch for.
+
+        Raises:
+            SettingMissing: there is such an index, and no `[[tokens]]`.
+        """
+        closed = [name for name, index in self.indexes.items() if index.access is IndexAccess.TOKEN]
+        if closed and not self.tokens:
+            raise SettingMissing(f'tokens: at least one [[tokens]] is required (indexes.{closed[0]}.access is "token")')
+
+    def is_public(self, source: str) -> bool:
+        """Say whether a source feeds a public index."""
+        return self.indexes[self.sources[source].index].access is IndexAccess.PUBLIC
+
+
+class _File(_Frozen):
+    """The file as written. Token issuers and sources are read one by one, so that one wrong secret hides no other."""
+
+    state: StateSettings
+    indexes: dict[Name, IndexSettings]
+    tokens: list[dict[str, Any]]
+    sources: dict[Name, dict[str, Any]]
+    embedder: EmbedderConfig
+    extraction: ExtractionSettings
+
+
+def settings_file(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
+    """Choose the file: the command line's, else `SIGHTLINE_CONFIG`, else `sightline.toml` in the working folder."""
+    return given or Path(environment.get(CONFIG_VARIABLE) or DEFAULT_FILE)
+
+
+def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read the file, lay the environment over it and check the whole.
+
+    Raises:
+        SettingMissing: there is no such file.
+        SettingInvalid: it is no TOML file; `SettingsRefused`, with one line for every problem found.
+    """
+    tables: dict[str, Any] = {"state": {}, "indexes": {}, "tokens": [], "sources": {}, "embedder": {}, "extraction": {}}
+    raw = overlaid(tables | _read_toml(file), setting_overrides(environment))
+    reading = _Reading(folder=file.resolve().parent)
+    written = reading.validated(_File, raw, path=())
+    tokens = _read_tokens(raw["tokens"], reading)
+    sources = _read_sources(raw["sources"], reading)
+    if written is None:
+        raise SettingsRefused(reading.problems)
+    reading.problems.extend(_contradictions(written.indexes, tokens, sources))
+    if reading.problems:
+        raise SettingsRefused(reading.problems)
+    return Settings(
+        state=written.state,
+        indexes=written.indexes,
+        tokens=tokens,
+        sources=sources,
+        embedder=written.embedder,
+        extraction=written.extraction,
+    )
+
+
+def _read_toml(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise SettingMissing(
+            f"{file}: no such file (write one with `sightline init`, or name one: --config)"
+        ) from error
+    except OSError as error:
+        raise SettingInvalid(f"{file}: cannot be read ({error.strerror})") from error
+    except UnicodeDecodeError as error:
+        raise SettingInvalid(f"{file}: not UTF-8 text") from error
+    except tomllib.TOMLDecodeError as error:
+        raise SettingInvalid(f"{file}: not valid TOML: {error}") from error
+
+
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """Validates one table after another and gathers what is wrong, so that one look shows every problem."""
+
+    folder: Path
+    problems: list[str] = field(default_factory=list)
+
+    def validated(self, model: Any, raw: object, *, path: tuple[str, ...]) -> Any:
+        """Return the model, or None after noting what is wrong."""
+        try:
+            return TypeAdapter(model).validate_python(raw, context={"base_folder": self.folder})
+        except ValidationError as error:
+            details = error.errors(include_url=False, include_input=False)
+            for wrong in mistakes(details, raw):
+                self.note(*path, *wrong.place, words=wrong.words)
+        except ConfigurationError as error:  # of a secret, which names its own key and never its value
+            key, _, words = str(error).partition(": ")
+            self.note(*path, *_place_of_secret(raw, key), words=words)
+        return None
+
+    def note(self, *place: str, words: str) -> None:
+        self.problems.append(f"{'.'.join(place)}: {words}")
+
+
+def _place_of_secret(raw: object, key: str) -> tuple[str, ...]:
+    """Find the one table that holds the key; a secret knows its key and not the tables around it."""
+    if isinstance(raw, Mapping):
+        if key in raw:
+            return (key,)
+        for name, below in raw.items():
+            place = _place_of_secret(below, key)
+            if place:
+                return (str(name), *place)
+    if isinstance(raw, list):
+        for position, below in enumerate(raw):
+            place = _place_of_secret(below, key)
+            if place:
+                return (str(position), *place)
+    return ()
+
+
+def _read_tokens(raw_tokens: object, reading: _Reading) -> tuple[JwtTokenConfig, ...]:
+    if not isinstance(raw_tokens, list):
+        return ()
+    read = [
+        reading.validated(JwtTokenConfig, raw, path=("tokens", str(position)))
+        for position, raw in enumerate(raw_tokens)
+        if isinstance(raw, Mapping)
+    ]
+    return tuple(token for token in read if token is not None)
+
+
+def _read_sources(raw_sources: object, reading: _Reading) -> dict[str, ConfiguredSource]:
+    if not isinstance(raw_sources, Mapping):
+        return {}
+    tables = {str(name): raw for name, raw in raw_sources.items() if isinstance(raw, Mapping)}
+    read = {name: _read_source(raw, reading, path=("sources", name)) for name, raw in tables.items()}
+    return {name: source for name, source in read.items() if source is not None}
+
+
+def _read_source(raw: Mapping[str, Any], reading: _Reading, *, path: tuple[str, ...]) -> ConfiguredSource | None:
+    common_keys = SourceSettings.model_fields.keys() & raw.keys()
+    common = reading.validated(SourceSettings, {key: raw[key] for key in common_keys}, path=path)
+    if common is None:
+        return None
+    kind = CONNECTORS.get(common.connector)
+    if kind is None:
+        reading.note(*path, "connector", words=f"no such connector (there are: {', '.join(sorted(CONNECTORS))})")
+        return None
+    own = {key: value for key, value in raw.items() if key not in common_keys}
+    connection = reading.validated(kind.config_type, own, path=path)
+    return None if connection is None else ConfiguredSource(**common.model_dump(), connection=connection)
+
+
+def _contradictions(
+    indexes: Mapping[str, IndexSettings],
+    tokens: Sequence[JwtTokenConfig],
+    sources: Mapping[str, ConfiguredSource],
+) -> Iterator[str]:
+    """Yield what no single key shows: references that lead nowhere, and two indexes in one place."""
+    for name, source in sources.items():
+        if source.index not in indexes:
+            yield f"sources.{name}.index: no such index (there are: {', '.join(sorted(indexes)) or 'none'})"
+    issuers = [token.issuer for token in tokens]
+    for position, issuer in enumerate(issuers):
+        if issuer in issuers[:position]:
+            yield f"tokens.{position}.issuer: is another entry's issuer, too"
+    paths = [index.path.resolve() for index in indexes.values()]
+    for name, index in indexes.items():
+        if paths.count(index.path.resolve()) > 1:
+            yield f"indexes.{name}.path: is another index's path, too"

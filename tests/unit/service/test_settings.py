@@ -1,0 +1,256 @@
+"""What a settings file may say, and what is said back when it may not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pytest
+
+from service.settings import IndexAccess, Settings, SettingsRefused, load_settings, settings_file
+from vocabulary.errors import SettingInvalid, SettingMissing
+
+SECRET = "correct-horse-battery-staple-0123456789"
+
+COMPLETE = """
+[state]
+url = "sqlite:///data/state.db"
+
+[indexes.private]
+engine = "embedded"
+path = "data/private"
+access = "token"
+
+[indexes.public]
+engine = "embedded"
+path = "data/public"
+access = "public"
+
+[[tokens]]
+kind = "jwt"
+issuer = "https://idp.example.com"
+audience = "sightline"
+algorithms = ["HS256"]
+shared_secret = { file = "token-secret" }
+
+[sources.onprem-private]
+connector = "alfresco"
+index = "private"
+url = "https://alfresco.example.com"
+ca_certificate = "certs/ca.pem"
+auth = { kind = "basic", username = "crawler", password = { file = "password" } }
+sites = ["MySite"]
+match_user_by = "username"
+
+[sources.files]
+connector = "filesystem"
+index = "public"
+root = "share"
+"""
+
+Load = Callable[..., Settings]
+
+
+@pytest.fixture
+def load(tmp_path: Path) -> Load:
+    """Write the settings and read them as the program does."""
+
+    def write_and_load(text: str, environment: Mapping[str, str] | None = None) -> Settings:
+        (tmp_path / "token-secret").write_text(SECRET)
+        (tmp_path / "password").write_text(SECRET)
+        (tmp_path / "sightline.toml").write_text(text)
+        return load_settings(tmp_path / "sightline.toml", environment or {})
+
+    return write_and_load
+
+
+@pytest.fixture
+def problems_of(load: Load) -> Callable[..., tuple[str, ...]]:
+    """Read settings that must be refused, and return the lines."""
+
+    def problems(text: str, environment: Mapping[str, str] | None = None) -> tuple[str, ...]:
+        with pytest.raises(SettingsRefused) as refused:
+            load(text, environment)
+        assert SECRET not in str(refused.value)
+        return refused.value.problems
+
+    return problems
+
+
+def changed(old: str, new: str) -> str:
+    assert old in COMPLETE
+    return COMPLETE.replace(old, new)
+
+
+def test_a_complete_file_is_read_with_defaults_filled_in(load: Load) -> None:
+    settings = load(COMPLETE)
+    assert settings.indexes["private"].access is IndexAccess.TOKEN
+    assert settings.sources["onprem-private"].delete_brake == 0.15
+    assert settings.sources["onprem-private"].connection.sites == ("MySite",)
+    assert settings.sources["files"].match_user_by == "email"
+    assert settings.sources_of("private") == ("onprem-private",)
+    assert (settings.is_public("onprem-private"), settings.is_public("files")) == (False, True)
+
+
+def test_an_empty_file_has_a_state_and_nothing_to_search(load: Load, tmp_path: Path) -> None:
+    settings = load("")
+    assert settings.state.url == f"sqlite:///{tmp_path}/sightline-data/state.db"
+    assert (settings.indexes, settings.sources, settings.tokens) == ({}, {}, ())
+
+
+def test_relative_paths_start_at_the_folder_of_the_file(
+    load: Load, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir("/")
+    settings = load(COMPLETE)
+    assert settings.state.url == f"sqlite:///{tmp_path}/data/state.db"
+    assert settings.indexes["private"].path == tmp_path / "data/private"
+    assert settings.sources["onprem-private"].connection.ca_certificate == tmp_path / "certs/ca.pem"
+    assert settings.sources["files"].connection.root == tmp_path / "share"
+
+
+def test_an_index_without_a_stated_access_asks_for_tokens(load: Load) -> None:
+    assert load(changed('access = "token"\n', "")).indexes["private"].access is IndexAccess.TOKEN
+
+
+def test_every_key_can_be_set_by_the_environment(load: Load) -> None:
+    settings = load(
+        COMPLETE,
+        {
+            "SIGHTLINE_STATE__URL": "sqlite:////elsewhere/state.db",
+            "SIGHTLINE_INDEXES__PUBLIC__ACCESS": "token",
+            "SIGHTLINE_SOURCES__ONPREM_PRIVATE__URL": "https://other.example.com",
+            "SIGHTLINE_SOURCES__ONPREM_PRIVATE__SITES": '["A", "B"]',
+            "SIGHTLINE_SOURCES__ONPREM_PRIVATE__AUTH__USERNAME": "somebody",
+            "SIGHTLINE_SOURCES__ONPREM_PRIVATE__DELETE_BRAKE": "0.5",
+            "SIGHTLINE_TOKENS__0__AUDIENCE": "other",
+            "SIGHTLINE_EXTRACTION__TIMEOUT_S": "7",
+            "SIGHTLINE_EMBEDDER__THREADS": "1",
+        },
+    )
+    source = settings.sources["onprem-private"]
+    assert settings.state.url == "sqlite:////elsewhere/state.db"
+    assert settings.indexes["public"].access is IndexAccess.TOKEN
+    assert (source.connection.url, source.connection.sites) == ("https://other.example.com", ("A", "B"))
+    assert (source.connection.auth.username, source.delete_brake) == ("somebody", 0.5)
+    assert settings.tokens[0].audience == "other"
+    assert (settings.extraction.timeout_s, settings.embedder.threads) == (7.0, 1)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "line"),
+    [
+        ("[state]", "[stat]", "stat: unknown key"),
+        ('url = "sqlite', 'urls = "sqlite', "state.urls: unknown key"),
+        ('path = "data/private"', "", "indexes.private.path: is required"),
+        ('access = "token"', 'acess = "token"', "indexes.private.acess: unknown key"),
+        ('access = "token"', 'access = "everyone"', "indexes.private.access: should be 'token' or 'public'"),
+        ('engine = "embedded"', 'engine = "opensearch"', "indexes.private.engine: should be 'embedded'"),
+        ("audience", "audiense", "tokens.0.audience: is required"),
+        ('kind = "jwt"', 'kind = "json"', "tokens.0.kind: should be 'jwt'"),
+        ('index = "private"', "", "sources.onprem-private.index: is required"),
+        ('index = "private"', 'index = "other"', "sources.onprem-private.index: no such index"),
+        ('connector = "alfresco"', 'connector = "sharepoint"', "sources.onprem-private.connector: no such connector"),
+        ('connector = "alfresco"', "", "sources.onprem-private.connector: is required"),
+        ('username = "crawler"', 'user = "crawler"', "sources.onprem-private.auth.username: is required"),
+        ('sites = ["MySite"]', 'sites = ["MySite"]\nsite = "x"', "sources.onprem-private.site: unknown key"),
+        ('sites = ["MySite"]', 'sites = ["MySite"]\ndelete_brake = 2', "sources.onprem-private.delete_brake: should"),
+        ('root = "share"', "", "sources.files.root: is required"),
+        ("[sources.files]", "[sources.My_Files]", "sources.My_Files: "),
+        ('path = "data/public"', 'path = "data/private"', "indexes.public.path: is another index's path, too"),
+        ('url = "sqlite:///data/state.db"', 'url = "mysql://x/y"', "state.url: expected a database of sqlite or"),
+    ],
+)
+def test_each_mistake_is_one_line_that_opens_with_the_path_of_its_key(
+    problems_of: Callable[..., tuple[str, ...]], old: str, new: str, line: str
+) -> None:
+    assert any(problem.startswith(line) for problem in problems_of(changed(old, new)))
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        'schedule = { content = "0 2 * * *" }',
+        'fields = { "cm:author" = "author" }',
+        'include = ["*.pdf"]',
+        'exclude = ["*.tmp"]',
+    ],
+)
+def test_keys_that_nothing_obeys_yet_are_refused(problems_of: Callable[..., tuple[str, ...]], key: str) -> None:
+    name = key.partition(" ")[0]
+    problems = problems_of(changed('sites = ["MySite"]', f'sites = ["MySite"]\n{key}'))
+    assert problems == (f"sources.onprem-private.{name}: unknown key",)
+
+
+def test_all_mistakes_are_told_at_once(problems_of: Callable[..., tuple[str, ...]]) -> None:
+    text = changed('index = "private"', "nonsense = 1").replace('root = "share"', "").replace("audience", "audiense")
+    told = [problem.partition(":")[0] for problem in problems_of(text)]
+    assert set(told) >= {"tokens.0.audience", "sources.onprem-private.index", "sources.files.root"}
+
+
+@pytest.mark.parametrize(
+    ("old", "key"),
+    [
+        ('password = { file = "password" }', "sources.onprem-private.auth.password"),
+        ('shared_secret = { file = "token-secret" }', "tokens.0.shared_secret"),
+    ],
+)
+def test_a_secret_in_the_file_is_refused_and_not_repeated(
+    problems_of: Callable[..., tuple[str, ...]], old: str, key: str
+) -> None:
+    name = old.partition(" ")[0]
+    (problem,) = problems_of(changed(old, f'{name} = "{SECRET}"'))
+    assert problem.startswith(f"{key}: a secret is not written into the configuration")
+
+
+def test_a_secret_that_is_not_there_is_named(problems_of: Callable[..., tuple[str, ...]]) -> None:
+    (problem,) = problems_of(changed('password = { file = "password" }', 'password = { env = "NO_SUCH_PASSWORD" }'))
+    assert problem.startswith("sources.onprem-private.auth.password: the environment variable NO_SUCH_PASSWORD")
+
+
+def test_a_secret_typed_into_a_wrong_place_is_not_repeated(problems_of: Callable[..., tuple[str, ...]]) -> None:
+    for old, new in [
+        ('auth = { kind = "basic", username = "crawler", password = { file = "password" } }', f'auth = "{SECRET}"'),
+        ('kind = "basic"', f'kind = "{SECRET}"'),
+        ('url = "https://alfresco.example.com"', f'url = "https://crawler:{SECRET}@alfresco.example.com"'),
+        ('url = "sqlite:///data/state.db"', f'url = "oracle://user:{SECRET}@db/x"'),
+    ]:
+        assert problems_of(changed(old, new))
+
+
+def test_settings_never_show_their_secrets(load: Load) -> None:
+    database = {"SIGHTLINE_STATE__URL": f"postgresql+psycopg://sightline:{SECRET}@db/state"}
+    settings = load(COMPLETE, database)
+    assert SECRET in settings.state.url
+    assert SECRET not in repr(settings)
+
+
+def test_one_issuer_is_configured_once(problems_of: Callable[..., tuple[str, ...]]) -> None:
+    entry = COMPLETE[COMPLETE.index("[[tokens]]") : COMPLETE.index("[sources.onprem-private]")]
+    assert problems_of(COMPLETE + entry) == ("tokens.1.issuer: is another entry's issuer, too",)
+
+
+def test_a_token_index_is_not_served_without_an_issuer(load: Load) -> None:
+    start, end = COMPLETE.index("[[tokens]]"), COMPLETE.index("[sources.onprem-private]")
+    settings = load(COMPLETE[:start] + COMPLETE[end:])
+    with pytest.raises(SettingMissing, match=r"\[\[tokens\]\]"):
+        settings.require_issuers()
+
+
+def test_a_file_that_is_not_there_is_named_with_what_to_do(tmp_path: Path) -> None:
+    with pytest.raises(SettingMissing, match="sightline init"):
+        load_settings(tmp_path / "none.toml", {})
+
+
+@pytest.mark.parametrize("content", [b"[state", b"\xff\xfe", b"a = 1\na = 2"])
+def test_a_file_that_is_no_toml_is_refused(tmp_path: Path, content: bytes) -> None:
+    file = tmp_path / "sightline.toml"
+    file.write_bytes(content)
+    with pytest.raises(SettingInvalid, match=r"sightline\.toml: not "):
+        load_settings(file, {})
+
+
+def test_the_command_line_chooses_the_file_before_the_environment_and_that_before_the_folder() -> None:
+    assert settings_file(Path("given.toml"), {"SIGHTLINE_CONFIG": "env.toml"}) == Path("given.toml")
+    assert settings_file(None, {"SIGHTLINE_CONFIG": "env.toml"}) == Path("env.toml")
+    assert settings_file(None, {}) == Path("sightline.toml")
