@@ -1,0 +1,48 @@
+"""What an operator can set about the embedding model."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Precision(StrEnum):
+    """The arithmetic of the matrix products; vectors leave as float32 either way."""
+
+    AUTO = "auto"
+    FLOAT32 = "float32"
+    BFLOAT16 = "bfloat16"
+
+
+class EmbedderConfig(BaseModel):
+    """Settings of the embedder. A change of `model` alone changes the vectors; the others change only the speed."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    model: str = Field(
+        default="all-MiniLM-L6-v2",
+        min_length=1,
+        description="Which model embeds: a known name, the path of a sentence-transformers folder (anything with a "
+        "path separator in it), or `package:<name>` for an installed package that contains one.",
+    )
+    threads: int = Field(
+        default=0, ge=0, le=1024, description="Processor threads for the model; 0 takes every core the process may use."
+    )
+    max_batch_tokens: int = Field(
+        default=2048,
+        ge=64,
+        le=1 << 20,
+        description="Tokens in one batch, padding included. More gains nothing on a CPU and delays the next request.",
+    )
+    look_ahead: int = Field(
+        default=1024,
+        ge=1,
+        le=1 << 20,
+        description="Waiting sequences that are sorted by length together before batches are cut from them.",
+    )
+    precision: Precision = Field(
+        default=Precision.AUTO,
+        description="Arithmetic of the model: `auto` takes bfloat16 where the processor multiplies it in hardware, "
+        "float32 elsewhere.",
+    )
