@@ -1,0 +1,51 @@
+"""The seam between the embedder and whatever multiplies its matrices.
+
+A runtime takes bare token sequences and gives pooled hidden states; how it pads or packs them is its own affair.
+Everything behind that (unit length, toxicity) is the same for every runtime and lies in `worker.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from vocabulary.documents import TokenIds
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pooled:
+    """What one pass over n sequences gives; both are float32 and of any length.
+
+    `features` holds the mean of the hidden states at a third, at two thirds and at the end of the layers, and the
+    maximum of the last ones: the input of the toxicity head.
+    """
+
+    embeddings: npt.NDArray[np.float32]  # [n, hidden], as the model's own pooling says
+    features: npt.NDArray[np.float32]  # [n, 4 * hidden]
+
+
+class Runtime(Protocol):
+    """One loaded model on one device."""
+
+    @property
+    def name(self) -> str:
+        """Library and arithmetic, for logs and reports; never part of a recipe."""
+        ...
+
+    @property
+    def parallel_runs(self) -> int:
+        """How many calls of `run` keep the device busy. One more at the same time is allowed, for a query."""
+        ...
+
+    def run(self, sequences: Sequence[TokenIds]) -> Pooled:
+        """Compute one batch of at least one sequence, each within the model's limit. Blocks; safe from any thread."""
+        ...
+
+
+def feature_layers(layers: int) -> tuple[int, int, int]:
+    """Return the layers, counted from 1, whose means are features: 2, 4 and 6 of 6."""
+    return max(1, round(layers / 3)), max(1, round(2 * layers / 3)), layers

@@ -1,0 +1,56 @@
+"""Text to the ids that the model reads, once for all: the chunker counts and cuts with the very same ids.
+
+Invariant: the ids between the special tokens equal those of the model's own tokeniser on the whole text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+import numpy as np
+from tokenizers import Tokenizer
+
+from embedder.models import ModelFolder
+from embedder.models.folder import SPECIAL_TOKENS
+from vocabulary.documents import Tokens
+from vocabulary.errors import SettingInvalid
+
+_LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # no Unicode text has them; file names and broken parsers do
+
+
+class Tokeniser:
+    """The tokeniser of one model. Safe from any thread; works outside Python's global lock."""
+
+    def __init__(self, folder: ModelFolder) -> None:
+        """Read the tokeniser.
+
+        Raises:
+            SettingInvalid: the file is damaged, or does not fit the model.
+        """
+        file = folder.tokenizer_file
+        try:
+            self._tokenizer = Tokenizer.from_file(str(file))
+        except Exception as error:
+            raise SettingInvalid(f"embedder.model: {file} cannot be read: {error}") from error
+        self.sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        self._tokenizer.no_truncation()
+        self._tokenizer.no_padding()
+        if self._tokenizer.get_vocab_size() > folder.shape.vocabulary:
+            raise SettingInvalid(f"embedder.model: {file} knows more tokens than the model")
+        self.special_ids = self._read_special_ids(str(file))
+
+    def tokenise(self, text: str) -> Tokens:
+        """Split a text of any length; special tokens are not added."""
+        if _LONE_SURROGATE.search(text):
+            text = _LONE_SURROGATE.sub("\ufffd", text)
+        # The batch call, because it alone lets go of the global lock.
+        (encoding,) = self._tokenizer.encode_batch([text], add_special_tokens=False)
+        offsets = np.array(encoding.offsets, dtype=np.int32).reshape(-1, 2)
+        return Tokens(ids=np.array(encoding.ids, dtype=np.int32), offsets=offsets)
+
+    def _read_special_ids(self, file: str) -> tuple[int, int]:
+        around = self._tokenizer.encode("").ids
+        if len(around) != SPECIAL_TOKENS:
+            raise SettingInvalid(f"embedder.model: {file} adds {len(around)} special tokens, expected 2")
+        return around[0], around[1]
