@@ -1,0 +1,40 @@
+"""Batches cut by tokens instead of by texts.
+
+A padded batch costs its rectangle, not its texts: unsorted batches of 32 mixed passages spend up to three quarters
+of the work on padding (decision 003). Sorting a look-ahead by length and cutting it by a token budget removes that.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# At most this share of a batch is padding. A batch is cut early rather than filled with much shorter sequences: on a
+# CPU a small batch runs nearly as fast per token as a full one (96 % at 1,024 tokens, decision 003).
+MAX_PADDED_SHARE = 1 / 8
+
+
+def plan_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
+    """Group sequences into batches; returns the positions of each batch's sequences, longest first.
+
+    Every position occurs exactly once. A batch's rectangle (count times longest) stays within `max_tokens`, except
+    for a single sequence that is longer by itself; padding stays within `MAX_PADDED_SHARE` of it.
+    """
+    batches: list[list[int]] = []
+    width = tokens = 0
+    for position in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
+        length = lengths[position]
+        rectangle = (len(batches[-1]) + 1) * width if batches else 0
+        fits = 0 < rectangle <= max_tokens and rectangle - (tokens + length) <= MAX_PADDED_SHARE * rectangle
+        if not fits:
+            batches.append([])
+            width, tokens = length, 0
+        batches[-1].append(position)
+        tokens += length
+    return batches
+
+
+def padded_share(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:
+    """Return which share of all computed tokens is padding, 0..1."""
+    computed = sum(len(batch) * max(lengths[position] for position in batch) for batch in batches)
+    real = sum(lengths[position] for batch in batches for position in batch)
+    return 1 - real / computed if computed else 0.0
