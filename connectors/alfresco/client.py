@@ -76,7 +76,9 @@ def _quoted(identifier: str) -> str:
     return quote(identifier, safe="")
 
 
-def _tls(ca_certificate: Path | None) -> ssl.SSLContext:
+def _tls(url: str, ca_certificate: Path | None) -> ssl.SSLContext:
+    if not url.startswith("https:"):
+        return ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # trusts nobody; loading the authorities takes a while
     if ca_certificate is None:
         return ssl.create_default_context()
     try:
@@ -100,7 +102,7 @@ class AlfrescoClient:
         self._http = httpx.AsyncClient(
             base_url=config.url,
             auth=httpx.BasicAuth(config.auth.username, config.auth.password.get_secret_value()),
-            verify=_tls(config.ca_certificate),
+            verify=_tls(config.url, config.ca_certificate),
             follow_redirects=False,
             headers={"Accept": "application/json"},
             # Waiting for a free connection is our own queue and has no limit; each request in it has.
