@@ -1,0 +1,136 @@
+"""The embedded engine: `SearchBackend` on one SQLite file, for one machine and any number of its processes."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from indexer.backends.embedded import codec, schema, writer
+from indexer.backends.embedded.catalogue import CurrentCatalogue
+from indexer.backends.embedded.connections import Connections
+from indexer.backends.embedded.search import Search
+from indexer.backends.request import needed_vector, refuse_foreign_vectors
+from vocabulary.access import AccessFilter
+from vocabulary.documents import DocumentId, EnrichedPassage, Vector
+from vocabulary.errors import NumberingMismatch
+from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, Total, TotalRelation
+
+_IDS_AT_ONCE = 1_000
+_NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
+
+
+class EmbeddedBackend:
+    """An index in the file at `path`, for vectors of `dimensions` numbers.
+
+    The file is made when it does not exist. Several processes may have it open; one writes at a time, and each sees
+    at its next query what another wrote. What is kept in memory is taken from the file at the first search.
+
+    Raises (when entered): `ConfigurationError`, naming the path.
+    """
+
+    def __init__(self, path: Path, *, dimensions: int) -> None:
+        self._path = path
+        self._dimensions = dimensions
+        self._connections = Connections(path)
+        self._catalogue = CurrentCatalogue(dimensions)
+        self._index_id = ""
+
+    async def __aenter__(self) -> Self:
+        await self._connections.open(dimensions=self._dimensions)
+        self._index_id = await self._connections.read(_index_id)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._connections.close()
+
+    @property
+    def index_id(self) -> str:
+        """The random name that the file got when it was created."""
+        return self._index_id
+
+    async def adopt(self, numbering: str) -> None:
+        """Tie the index to the state that numbers its ACLs.
+
+        Raises:
+            NumberingMismatch: the index holds documents under another state's numbers.
+        """
+        await self._connections.write(lambda connection: writer.adopt(connection, numbering))
+
+    async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+        """Carry out the operations in one transaction, on disk when this returns.
+
+        Raises:
+            IndexBusy: another process writes, or the disk is full; nothing was changed.
+        """
+        for operation in operations:
+            refuse_foreign_vectors(operation, dimensions=self._dimensions)
+        return await self._connections.write(lambda connection: writer.apply(connection, operations))
+
+    async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
+        """Return the passages of a document in their order."""
+        return await self._connections.read(lambda reader: _stored_passages(reader, document_id))
+
+    async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+        """Answer a query with what the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+            QueryInvalid: an unusable cursor, or a missing vector.
+        """
+        needed = needed_vector(query, vector, dimensions=self._dimensions)
+        return await self._connections.read(lambda reader: self._search(reader, query, needed, access))
+
+    async def statistics(self) -> IndexStatistics:
+        """Count what the index holds."""
+        return await self._connections.read(_statistics)
+
+    async def document_ids(self, source: str) -> AsyncIterator[DocumentId]:
+        """Yield the documents of a source, ordered by id; what is written meanwhile may be among them or not."""
+        last = ""
+        while batch := await self._connections.read(lambda reader: _native_ids(reader, source, after=last)):  # noqa: B023 - called before the next turn
+            for native_id in batch:
+                yield DocumentId(source, native_id)
+            last = batch[-1]
+
+    def _search(self, reader: Any, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+        catalogue = self._catalogue.open_transaction(reader)
+        numbering = schema.read_state(reader, "numbering")
+        if numbering is None:
+            return _NOTHING
+        if numbering != access.numbering:
+            raise NumberingMismatch("the index's ACLs were numbered by another state")
+        return Search(reader, catalogue, query, vector, access).answer()
+
+
+def _index_id(reader: Any) -> str:
+    return schema.read_state(reader, "index_id") or ""
+
+
+def _stored_passages(reader: Any, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
+    rows = reader.execute(
+        f"SELECT {codec.PASSAGE_COLUMNS}, e.vector, p.toxicity FROM passage p"  # noqa: S608 - our columns
+        " JOIN embedding e ON e.passage_id = p.id JOIN document d ON d.id = p.document_id"
+        " WHERE d.source = ? AND d.native_id = ? ORDER BY p.ordinal",
+        (document_id.source, document_id.native_id),
+    )
+    return tuple(
+        EnrichedPassage(codec.passage_from_row(row), codec.vector_from_blob(vector), toxicity)
+        for *row, vector, toxicity in rows
+    )
+
+
+def _statistics(reader: Any) -> IndexStatistics:
+    row = reader.execute("SELECT (SELECT count(*) FROM document), (SELECT count(*) FROM embedding)").fetchone()
+    return IndexStatistics(documents=row[0], passages=row[1])
+
+
+def _native_ids(reader: Any, source: str, *, after: str) -> list[str]:
+    rows = reader.execute(
+        "SELECT native_id FROM document WHERE source = ? AND native_id > ? ORDER BY native_id LIMIT ?",
+        (source, after, _IDS_AT_ONCE),
+    )
+    return [row[0] for row in rows]

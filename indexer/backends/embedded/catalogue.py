@@ -1,0 +1,255 @@
+"""Who may read which row: the permissions and the shape of the index, in memory.
+
+A catalogue is a picture of the file after one numbered change and never changes itself; the next picture shares with
+it what stayed the same. Documents are addressed by their row id; document 0 exists nowhere, carries ACL 0 and so is
+read by nobody, and a dead passage belongs to it: what is unknown is hidden by construction.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import FrozenBitMap
+
+from indexer.backends.embedded.changes import Changed, changed_since, current_sequence
+from indexer.backends.embedded.columns import Columns
+from indexer.backends.embedded.vector_sidecar import EXACT_LIMIT, VectorSidecar
+from vocabulary.access import HIDDEN_ACL, AccessFilter
+
+Mask = npt.NDArray[np.bool_]
+Integers = npt.NDArray[np.int64]
+
+_ROWS_AT_ONCE = 10_000  # read from the file at a time: 8 MB of vectors
+_DEAD_SHARE = 0.2  # of the passages; beyond it the picture is taken anew. Measured as tolerable in docs/decisions/004
+_DEAD_AT_LEAST = 1_000  # a small index would be read anew all the time
+_TRAINING_SAMPLE = 20_000  # vectors; their mean is all that RaBitQ learns
+_GROWTH = 4  # times as many vectors as when that mean was taken: what is indexed first need not be like the rest
+_NO_OWNER = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Catalogue:
+    """The documents and passages after change number `sequence`.
+
+    Documents, by row id: `acl_ids`, `owners` (codes). Passages, by slot, ascending by row id: `passage_ids`,
+    `passage_documents` (0 when dead), `passage_terms` (length in terms, title included), `has_vector`.
+    """
+
+    sequence: int
+    acl_ids: Integers
+    owners: Integers
+    owner_codes: dict[str, int]  # grows only, shared between pictures
+    passage_ids: Integers
+    passage_documents: Integers
+    passage_terms: Integers
+    has_vector: Mask
+    vectors: VectorSidecar
+    columns: Columns = field(default_factory=Columns)
+    _title_order: list[Integers] = field(default_factory=list)
+
+    def admitted(self, access: AccessFilter) -> Mask:
+        """Return which documents the filter admits; bool by document row id. The hidden ACL never does."""
+        visible = _lookup(access.visible, self.acl_ids)
+        owned = np.zeros(len(self.owner_codes) + 1, np.bool_)
+        owned[[self.owner_codes[owner] for owner in access.owners if owner in self.owner_codes]] = True
+        if not owned.any():
+            return visible[self.acl_ids]
+        if_owner = _lookup(access.if_owner, self.acl_ids)
+        admitted: Mask = visible[self.acl_ids] | (owned[self.owners] & if_owner[self.acl_ids])
+        return admitted
+
+    def title_order(self, connection: Any) -> Integers:
+        """Return all documents in the order of their folded titles, read once for each picture."""
+        if not self._title_order:
+            rows = connection.execute("SELECT id FROM document ORDER BY title_key, id").fetchall()
+            self._title_order.append(np.asarray([row[0] for row in rows], np.int64))
+        return self._title_order[0]
+
+    def slots_of(self, passage_ids: Integers) -> Integers:
+        """Return the slots of passages by row id; ids that the picture does not know are left out."""
+        slots = np.searchsorted(self.passage_ids, passage_ids)
+        known = slots < self.passage_ids.size
+        known[known] = self.passage_ids[slots[known]] == passage_ids[known]
+        return slots[known].astype(np.int64)
+
+
+class CurrentCatalogue:
+    """The latest picture, taken when first needed and then brought up to date. Thread-safe."""
+
+    def __init__(self, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._lock = threading.Lock()
+        self._latest: Catalogue | None = None
+
+    def open_transaction(self, connection: Any) -> Catalogue:
+        """Begin a reading transaction and return the picture of exactly the state that it sees."""
+        while True:
+            connection.execute("BEGIN")
+            sequence = current_sequence(connection)
+            catalogue = self._at(connection, sequence)
+            if catalogue.sequence == sequence:
+                return catalogue
+            connection.execute("ROLLBACK")  # another thread has seen a newer state: look again
+
+    def _at(self, connection: Any, sequence: int) -> Catalogue:
+        with self._lock:
+            latest = self._latest
+            if latest is None or latest.sequence < sequence:
+                latest = self._next(connection, latest, sequence)
+                self._latest = latest
+            return latest
+
+    def _next(self, connection: Any, latest: Catalogue | None, sequence: int) -> Catalogue:
+        changed = changed_since(connection, latest.sequence) if latest else None
+        if latest is None or changed is None or _worn(latest):
+            return _load(connection, self._dimensions, sequence=sequence)
+        return _follow(connection, latest, changed, sequence=sequence)
+
+
+def _lookup(allowed: FrozenBitMap, acl_ids: Integers) -> Mask:
+    """Return a table from ACL id to whether it is allowed."""
+    table = np.zeros(int(acl_ids.max(initial=0)) + 1, np.bool_)
+    numbers = np.asarray(allowed.to_array(), np.int64)
+    table[numbers[numbers < table.size]] = True
+    table[HIDDEN_ACL] = False
+    return table
+
+
+def _worn(catalogue: Catalogue) -> bool:
+    """Whether so much has died or grown since the picture was taken that a new one pays.
+
+    Also when an update broke off midway, so that vectors and passages no longer share their slots.
+    """
+    if len(catalogue.vectors) != catalogue.passage_ids.size:
+        return True
+    dead = int(np.count_nonzero(catalogue.passage_documents == 0))
+    if dead > max(_DEAD_AT_LEAST, _DEAD_SHARE * catalogue.passage_ids.size):
+        return True
+    return 0 < catalogue.vectors.trained_for * _GROWTH < len(catalogue.vectors)
+
+
+def _load(connection: Any, dimensions: int, *, sequence: int) -> Catalogue:
+    """Read everything that the picture needs, the vectors in pieces."""
+    empty = Catalogue(
+        sequence=sequence,
+        acl_ids=np.zeros(1, np.int64),
+        owners=np.zeros(1, np.int64),
+        owner_codes={},
+        passage_ids=np.zeros(0, np.int64),
+        passage_documents=np.zeros(0, np.int64),
+        passage_terms=np.zeros(0, np.int64),
+        has_vector=np.zeros(0, np.bool_),
+        vectors=_trained_sidecar(connection, dimensions),
+    )
+    rows = connection.execute("SELECT id, acl_id, owner FROM document").fetchall()
+    return _with_new_passages(connection, _with_documents(empty, rows))
+
+
+def _trained_sidecar(connection: Any, dimensions: int) -> VectorSidecar:
+    """Return an empty sidecar; its centre is that of vectors from all over the file where there are many."""
+    sidecar = VectorSidecar(dimensions)
+    total = int(connection.execute("SELECT count(*) FROM embedding").fetchone()[0])
+    if total > EXACT_LIMIT:
+        step = total // _TRAINING_SAMPLE + 1
+        rows = connection.execute("SELECT vector FROM embedding WHERE passage_id % ? = 0", (step,)).fetchall()
+        sidecar.train(_vectors([row[0] for row in rows], dimensions), expected=total)
+    return sidecar
+
+
+def _follow(connection: Any, latest: Catalogue, changed: Changed, *, sequence: int) -> Catalogue:
+    """Return the next picture: the changed documents anew, all else as it was."""
+    written = changed.as_parameter()
+    rows = connection.execute(
+        "SELECT id, acl_id, owner FROM document WHERE id IN (SELECT value FROM carray(?))", (written,)
+    ).fetchall()
+    withdrawn = replace(
+        latest, sequence=sequence, acl_ids=latest.acl_ids.copy(), owners=latest.owners.copy(), _title_order=[]
+    )
+    withdrawn.acl_ids[changed.documents[changed.documents < latest.acl_ids.size]] = HIDDEN_ACL
+    described = _with_documents(withdrawn, rows)
+    return _with_new_passages(connection, _with_kept_passages(connection, described, changed))
+
+
+def _with_documents(catalogue: Catalogue, rows: list[tuple[int, int, str | None]]) -> Catalogue:
+    """Enter the permissions of documents; the catalogue's own arrays must not be shared yet."""
+    if not rows:
+        return catalogue
+    ids, acl_ids, owners = zip(*rows, strict=True)
+    size = max(catalogue.acl_ids.size, max(ids) + 1)
+    entered = replace(catalogue, acl_ids=_grown(catalogue.acl_ids, size), owners=_grown(catalogue.owners, size))
+    codes = entered.owner_codes
+    places = np.asarray(ids, np.int64)
+    entered.acl_ids[places] = acl_ids
+    entered.owners[places] = [_NO_OWNER if each is None else codes.setdefault(each, len(codes) + 1) for each in owners]
+    return entered
+
+
+def _with_kept_passages(connection: Any, catalogue: Catalogue, changed: Changed) -> Catalogue:
+    """Bury the passages that the changed documents no longer have, and count the terms of those they kept."""
+    passage_documents, passage_terms = catalogue.passage_documents.copy(), catalogue.passage_terms.copy()
+    is_changed = np.zeros(max(catalogue.acl_ids.size, int(changed.documents.max(initial=0)) + 1), np.bool_)
+    is_changed[changed.documents] = True
+    passage_documents[is_changed[passage_documents]] = 0
+    rows = connection.execute(
+        "SELECT p.id, p.document_id, p.body_terms + d.title_terms FROM passage p"
+        " JOIN document d ON d.id = p.document_id WHERE p.document_id IN (SELECT value FROM carray(?)) AND p.id <= ?",
+        (changed.as_parameter(), _last_passage(catalogue)),
+    ).fetchall()
+    if rows:
+        ids, documents, terms = (np.asarray(column, np.int64) for column in zip(*rows, strict=True))
+        slots = np.searchsorted(catalogue.passage_ids, ids)
+        passage_documents[slots] = documents
+        passage_terms[slots] = terms
+    return replace(catalogue, passage_documents=passage_documents, passage_terms=passage_terms)
+
+
+def _with_new_passages(connection: Any, catalogue: Catalogue) -> Catalogue:
+    """Append every passage behind the last known one; ids only ever grow."""
+    ids, documents, terms, embedded = [catalogue.passage_ids], [catalogue.passage_documents], [], []
+    last = _last_passage(catalogue)
+    while True:
+        rows = connection.execute(
+            "SELECT p.id, p.document_id, p.body_terms + d.title_terms, e.vector FROM passage p"
+            " JOIN document d ON d.id = p.document_id LEFT JOIN embedding e ON e.passage_id = p.id"
+            " WHERE p.id > ? ORDER BY p.id LIMIT ?",
+            (last, _ROWS_AT_ONCE),
+        ).fetchall()
+        if not rows:
+            break
+        last = rows[-1][0]
+        new_ids, new_documents, new_terms, blobs = zip(*rows, strict=True)
+        ids.append(np.asarray(new_ids, np.int64))
+        documents.append(np.asarray(new_documents, np.int64))
+        terms.append(np.asarray(new_terms, np.int64))
+        embedded.append(np.asarray([blob is not None for blob in blobs], np.bool_))
+        catalogue.vectors.add(_vectors(blobs, catalogue.vectors.dimensions))
+    return replace(
+        catalogue,
+        passage_ids=np.concatenate(ids),
+        passage_documents=np.concatenate(documents),
+        passage_terms=np.concatenate([catalogue.passage_terms, *terms]),
+        has_vector=np.concatenate([catalogue.has_vector, *embedded]),
+    )
+
+
+def _last_passage(catalogue: Catalogue) -> int:
+    return int(catalogue.passage_ids[-1]) if catalogue.passage_ids.size else 0
+
+
+def _vectors(blobs: Sequence[bytes | None], dimensions: int) -> npt.NDArray[np.float32]:
+    """Decode vectors, float32 [n, dimensions]; a missing one is zero."""
+    missing = bytes(2 * dimensions)
+    joined = b"".join(blob or missing for blob in blobs)
+    return np.frombuffer(joined, "<f2").reshape(-1, dimensions).astype(np.float32)
+
+
+def _grown(values: Integers, size: int) -> Integers:
+    """Return a copy with zeros appended up to `size`."""
+    grown = np.zeros(size, np.int64)
+    grown[: values.size] = values
+    return grown

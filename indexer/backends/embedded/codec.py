@@ -1,0 +1,78 @@
+"""Rows to values and back: attributes as JSON, vectors as float16, passages as columns."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from indexer.backends.analysis import storable
+from vocabulary.documents import AttributeValue, Passage, PassageKind, Vector
+
+_MOMENT = "moment"  # {"moment": ISO 8601}: JSON has no word for a point in time
+
+PASSAGE_COLUMNS = "ordinal, kind, body, start_at, end_at, token_count, page, heading, comment_id"
+PassageRow: TypeAlias = tuple[int, str, str, int, int, int, int | None, str | None, str | None]
+
+
+def attributes_to_json(attributes: Mapping[str, AttributeValue]) -> str:
+    """Encode attributes; `attributes_from_json` gives equal ones back."""
+    return storable(json.dumps(dict(attributes), default=_moment_to_json, ensure_ascii=False))
+
+
+def attributes_from_json(text: str) -> dict[str, AttributeValue]:
+    """Decode what `attributes_to_json` made."""
+    return {name: _value_from_json(value) for name, value in json.loads(text).items()}
+
+
+def vector_to_blob(vector: Vector) -> bytes:
+    """Round a vector to float16, little endian."""
+    return vector.astype("<f2").tobytes()
+
+
+def vector_from_blob(blob: bytes) -> Vector:
+    """Return a stored vector as float32 [dimensions]."""
+    return np.frombuffer(blob, dtype="<f2").astype(np.float32)
+
+
+def passage_to_row(passage: Passage) -> PassageRow:
+    """Return a passage in the order of `PASSAGE_COLUMNS`."""
+    return (
+        passage.ordinal,
+        passage.kind.value,
+        storable(passage.text),
+        passage.start,
+        passage.end,
+        passage.token_count,
+        passage.page,
+        None if passage.heading is None else storable(passage.heading),
+        passage.comment_id,
+    )
+
+
+def passage_from_row(row: PassageRow) -> Passage:
+    """Return the passage of a row in the order of `PASSAGE_COLUMNS`."""
+    ordinal, kind, text, start, end, token_count, page, heading, comment_id = row
+    return Passage(ordinal, PassageKind(kind), text, start, end, token_count, page, heading, comment_id)
+
+
+def _moment_to_json(value: object) -> Any:
+    if isinstance(value, datetime):
+        return {_MOMENT: value.isoformat()}
+    raise TypeError(f"not an attribute value: {type(value).__name__}")
+
+
+def _value_from_json(value: Any) -> AttributeValue:
+    if isinstance(value, dict):
+        return datetime.fromisoformat(value[_MOMENT])
+    if isinstance(value, list):
+        return tuple(value)
+    return value  # type: ignore[no-any-return]  # str, int, float or bool: what else JSON holds here
+
+
+def text_list(texts: Iterable[str]) -> str:
+    """Return texts for `json_each(?)`."""
+    return json.dumps(sorted(texts))

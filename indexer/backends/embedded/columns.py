@@ -1,0 +1,130 @@
+"""Attributes as columns in memory: what filters, facets and sorts compute on.
+
+A column is read from the file when a query first names its field, and then follows the changes. It knows every
+document's values regardless of readers: whoever uses it masks it with what the reader may see.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.backends.embedded.changes import changed_since
+from indexer.backends.facets import commonest
+from indexer.backends.matching import Key, Kind, Predicate
+from vocabulary.search import FacetCount
+
+Mask = npt.NDArray[np.bool_]
+Codes = npt.NDArray[np.int32]
+
+
+@dataclass(slots=True, eq=False)
+class _Dictionary:
+    """The distinct values of a field by code. Grows only, so that older columns may keep using it."""
+
+    keys: list[Key] = field(default_factory=list)
+    codes: dict[Key, int] = field(default_factory=dict)
+
+    def code(self, key: Key) -> int:
+        code = self.codes.setdefault(key, len(self.keys))
+        if code == len(self.keys):
+            self.keys.append(key)
+        return code
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Column:
+    """The pairs (document, value) of one field, as of one moment of the index."""
+
+    sequence: int
+    documents: Codes
+    codes: Codes
+    dictionary: _Dictionary
+
+    def documents_where(self, predicate: Predicate, *, size: int) -> Mask:
+        """Return which documents hold a value that satisfies the predicate; bool [size]."""
+        wanted = np.fromiter(map(predicate, self.dictionary.keys), np.bool_, count=len(self.dictionary.keys))
+        mask = np.zeros(size, np.bool_)
+        mask[self.documents[wanted[self.codes]]] = True
+        return mask
+
+    def facet(self, documents: Mask, *, size: int) -> tuple[FacetCount, ...]:
+        """Count the values of the masked documents."""
+        counts = np.bincount(self.codes[documents[self.documents]])
+        present = np.flatnonzero(counts)
+        return commonest(((self.dictionary.keys[code], int(counts[code])) for code in present), size=size)
+
+    def order(self, documents: npt.NDArray[np.int64], *, descending: bool, size: int) -> npt.NDArray[np.intp]:
+        """Return the order of `documents` by value; ties as they come, documents without a value last.
+
+        Of several values the smallest counts, in descending order the largest.
+        """
+        keys = self.dictionary.keys
+        rank_of_code = np.empty(len(keys), np.int64)
+        rank_of_code[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+        ranks = rank_of_code[self.codes]
+        missing = np.int64(len(keys))
+        places = np.full(size, missing)
+        np.minimum.at(places, self.documents, len(keys) - 1 - ranks if descending else ranks)
+        return np.argsort(places[documents], kind="stable")
+
+
+class Columns:
+    """The columns that queries have named so far. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._latest: dict[str, Column] = {}
+
+    def column(self, connection: Any, field_name: str, *, sequence: int) -> Column:
+        """Return a field's column as of `sequence`, which the connection's open transaction sees."""
+        with self._lock:
+            latest = self._latest.get(field_name)
+            if latest is not None and latest.sequence == sequence:
+                return latest
+            if latest is not None and latest.sequence > sequence:
+                return _load(connection, field_name, sequence=sequence)
+            current = _follow(connection, field_name, latest, sequence) if latest else None
+            current = current or _load(connection, field_name, sequence=sequence)
+            if current.documents.size:
+                self._latest[field_name] = current
+            return current
+
+
+def _load(connection: Any, field_name: str, *, sequence: int) -> Column:
+    rows = connection.execute("SELECT document_id, kind, value FROM attribute WHERE field = ?", (field_name,))
+    return _column(rows, _Dictionary(), sequence=sequence)
+
+
+def _follow(connection: Any, field_name: str, latest: Column, sequence: int) -> Column | None:
+    """Bring a column up to date; None when the changes reach too far back."""
+    changed = changed_since(connection, latest.sequence)
+    if changed is None:
+        return None
+    rows = connection.execute(
+        "SELECT document_id, kind, value FROM attribute"
+        " WHERE field = ? AND document_id IN (SELECT value FROM carray(?))",
+        (field_name, changed.as_parameter()),
+    )
+    fresh = _column(rows, latest.dictionary, sequence=sequence)
+    kept = ~np.isin(latest.documents, changed.documents)
+    return Column(
+        sequence,
+        np.concatenate([latest.documents[kept], fresh.documents]),
+        np.concatenate([latest.codes[kept], fresh.codes]),
+        latest.dictionary,
+    )
+
+
+def _column(rows: Iterable[tuple[int, int, Any]], dictionary: _Dictionary, *, sequence: int) -> Column:
+    documents: list[int] = []
+    codes: list[int] = []
+    for document_id, kind, value in rows:
+        documents.append(document_id)
+        codes.append(dictionary.code(Key(Kind(kind), value)))
+    return Column(sequence, np.asarray(documents, np.int32), np.asarray(codes, np.int32), dictionary)

@@ -1,0 +1,134 @@
+"""Connections to the one file: one that writes, a few that read, and the errors of the library in our words.
+
+SQLite calls block, so they run in threads of this module's own. A connection serves one thread at a time. Readers see
+one consistent state for as long as their transaction lasts, whatever is written meanwhile (write-ahead log).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import apsw
+
+from indexer.backends.embedded import schema
+from vocabulary.errors import ConfigurationError, IndexBusy
+
+T = TypeVar("T")
+
+READERS = 4  # more only compete for the processors: a query computes, it does not wait
+_BUSY_TIMEOUT_MS = 10_000  # another process's batch takes well under a second
+# Read cache of each connection. Measured: 64 MB is as fast as mapping the whole file into memory.
+_CACHE_KIB = 65_536
+
+
+class Connections:
+    """The open file. Made by `open_file`, closed once."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._writing = ThreadPoolExecutor(1, thread_name_prefix="index-writer")
+        self._reading = ThreadPoolExecutor(READERS, thread_name_prefix="index-reader")
+        self._readers: queue.LifoQueue[Any] = queue.LifoQueue()
+        self._writer: Any = None
+
+    async def open(self, *, dimensions: int) -> None:
+        """Open every connection, and create the tables where the file is new.
+
+        Raises:
+            ConfigurationError: the file cannot be opened or is not a usable index.
+        """
+        try:
+            await self._run(self._writing, lambda: self._open(dimensions))
+        except BaseException:
+            await self.close()
+            raise
+
+    async def close(self) -> None:
+        """Wait for what is running and close the file."""
+        await asyncio.to_thread(self._close)
+
+    async def write(self, work: Callable[[Any], T]) -> T:
+        """Run `work` in a transaction of its own: committed to disk when this returns, undone if it raises."""
+        return await self._run(self._writing, lambda: self._write(work))
+
+    async def read(self, work: Callable[[Any], T]) -> T:
+        """Run `work` with a reading connection; it begins its own transactions."""
+        return await self._run(self._reading, lambda: self._read(work))
+
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+        def call() -> T:
+            with _our_errors(self.path):
+                return work()
+
+        return await asyncio.get_running_loop().run_in_executor(threads, call)
+
+    def _open(self, dimensions: int) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        self._writer = _connect(self.path)
+        self._writer.pragma("journal_mode", "wal")
+        # FULL: a commit survives a power failure. Measured at 4 ms a batch, against 0.5 ms without.
+        self._writer.pragma("synchronous", "FULL")
+        schema.prepare(self._writer, self.path, dimensions=dimensions)
+        for _ in range(READERS):
+            reader = _connect(self.path)
+            reader.execute(schema.TERM_INSTANCES)
+            reader.pragma("query_only", "ON")
+            self._readers.put(reader)
+
+    def _write(self, work: Callable[[Any], T]) -> T:
+        self._writer.execute("BEGIN IMMEDIATE")
+        try:
+            result = work(self._writer)
+            self._writer.execute("COMMIT")
+        except BaseException:
+            if self._writer.in_transaction:
+                self._writer.execute("ROLLBACK")
+            raise
+        return result
+
+    def _read(self, work: Callable[[Any], T]) -> T:
+        reader = self._readers.get()
+        try:
+            return work(reader)
+        finally:
+            if reader.in_transaction:
+                reader.execute("ROLLBACK")
+            self._readers.put(reader)
+
+    def _close(self) -> None:
+        self._writing.shutdown(wait=True)
+        self._reading.shutdown(wait=True)
+        while not self._readers.empty():
+            self._readers.get().close()
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _connect(path: Path) -> Any:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
+    connection.pragma("foreign_keys", "ON")
+    connection.pragma("cache_size", -_CACHE_KIB)
+    connection.pragma("temp_store", "MEMORY")
+    return connection
+
+
+@contextmanager
+def _our_errors(path: Path) -> Iterator[None]:
+    """Name the library's errors by what to do next; unknown ones stay unknown."""
+    try:
+        yield
+    except (apsw.BusyError, apsw.LockedError) as error:
+        raise IndexBusy(f"index file {path} is locked by another writer") from error
+    except (apsw.FullError, apsw.IOError) as error:
+        raise IndexBusy(f"index file {path} cannot be read or written now: {error}") from error
+    except (apsw.CorruptError, apsw.NotADBError) as error:
+        raise ConfigurationError(f"index file {path} is damaged or not an index") from error
+    except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
+        raise ConfigurationError(f"index file {path} cannot be opened for writing: {error}") from error

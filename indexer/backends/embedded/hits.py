@@ -1,0 +1,91 @@
+"""The last fetch: ranked row ids to hits, with the permissions checked once more, in the file itself.
+
+Whatever was computed in memory only proposes; a document whose stored ACL the filter does not admit does not leave
+this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from indexer.backends.embedded import codec
+from indexer.backends.embedded.changes import id_parameter
+from indexer.backends.highlighting import excerpt_of
+from indexer.backends.ranking import NO_PASSAGE, Ids, Ranking
+from vocabulary.access import HIDDEN_ACL, AccessFilter
+from vocabulary.documents import DocumentId
+from vocabulary.search import Excerpt, Hit
+
+_ADMITTED_DOCUMENTS = """
+SELECT id, source, native_id, title, uri, path, attributes, toxicity FROM document
+WHERE id IN (SELECT value FROM carray(?)) AND acl_id <> ?
+  AND (acl_id IN (SELECT value FROM carray(?))
+       OR (acl_id IN (SELECT value FROM carray(?)) AND owner IN (SELECT value FROM json_each(?))))
+"""
+_FIRST_PASSAGES = (
+    "SELECT document_id, min(id) FROM passage WHERE document_id IN (SELECT value FROM carray(?)) GROUP BY document_id"
+)
+
+
+def fetch_hits(
+    connection: Any,
+    ranking: Ranking,
+    access: AccessFilter,
+    *,
+    acl_ids: Ids,
+    terms: Sequence[str],
+    highlight: bool,
+) -> tuple[Hit, ...]:
+    """Return the hits of one page in its order. `acl_ids` are those that the catalogue has for the documents."""
+    rows = _admitted_rows(connection, ranking, access, acl_ids)
+    passages = _passages_to_show(connection, ranking)
+    hits = []
+    for document, score, passage in zip(ranking.documents, ranking.scores, passages, strict=True):
+        if int(document) not in rows:
+            continue
+        source, native_id, title, uri, path, attributes, toxicity = rows[int(document)]
+        hits.append(
+            Hit(
+                document_id=DocumentId(source, native_id),
+                title=title,
+                uri=uri,
+                path=path,
+                score=float(score),
+                excerpt=_excerpt(connection, int(passage), terms, highlight=highlight),
+                attributes=codec.attributes_from_json(attributes),
+                toxicity_0_1=toxicity,
+            )
+        )
+    return tuple(hits)
+
+
+def _admitted_rows(connection: Any, ranking: Ranking, access: AccessFilter, acl_ids: Ids) -> dict[int, tuple[Any, ...]]:
+    """Read the documents under the filter.
+
+    Only the few ACL ids of this page are passed on, each if the filter holds it: a row whose stored id is another one
+    than the catalogue's, and not allowed, is not returned.
+    """
+    visible = np.asarray([acl for acl in acl_ids if int(acl) in access.visible], np.int64)
+    if_owner = np.asarray([acl for acl in acl_ids if int(acl) in access.if_owner], np.int64)
+    owners = codec.text_list(access.owners)
+    parameters = (id_parameter(ranking.documents), HIDDEN_ACL, id_parameter(visible), id_parameter(if_owner), owners)
+    return {row[0]: row[1:] for row in connection.execute(_ADMITTED_DOCUMENTS, parameters)}
+
+
+def _passages_to_show(connection: Any, ranking: Ranking) -> Ids:
+    """Return the representing passages; for a document that matched without one, its first."""
+    if not (ranking.passages == NO_PASSAGE).any():
+        return ranking.passages
+    first = dict(connection.execute(_FIRST_PASSAGES, (id_parameter(ranking.documents),)).fetchall())
+    return np.asarray([first.get(int(each), NO_PASSAGE) for each in ranking.documents], np.int64)
+
+
+def _excerpt(connection: Any, passage_id: int, terms: Sequence[str], *, highlight: bool) -> Excerpt | None:
+    row = connection.execute(
+        f"SELECT {codec.PASSAGE_COLUMNS} FROM passage WHERE id = ? AND ordinal >= 0",  # noqa: S608 - our columns
+        (passage_id,),
+    ).fetchone()
+    return None if row is None else excerpt_of(codec.passage_from_row(row), terms, highlight=highlight)

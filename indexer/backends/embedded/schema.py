@@ -1,0 +1,144 @@
+"""The tables of the one file, and what makes a file one of ours.
+
+Passages are replaced, never edited in place, except that a new title changes how many terms their rows hold. The text
+index is contentless: it holds terms and positions only, the text itself is stored once, in `passage`. Ids are never
+reused (AUTOINCREMENT), so that whatever another process keeps in memory can be stale but never mean another row.
+"""
+
+from __future__ import annotations
+
+import uuid
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from indexer.backends.analysis import TOKENIZER
+from vocabulary.errors import ConfigurationError
+
+_APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
+_VERSION = 1
+
+_TABLES = f"""
+CREATE TABLE state(
+    key TEXT PRIMARY KEY,
+    value TEXT NOT NULL
+) WITHOUT ROWID;
+
+CREATE TABLE document(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    source TEXT NOT NULL,
+    native_id TEXT NOT NULL,
+    title TEXT NOT NULL,
+    title_key TEXT NOT NULL,   -- folded: the order of browsing
+    title_terms INTEGER NOT NULL,
+    uri TEXT NOT NULL,
+    path TEXT NOT NULL,
+    acl_id INTEGER NOT NULL,   -- 0: admits nobody
+    owner TEXT,                -- canonical spelling of a principal
+    attributes TEXT NOT NULL,  -- JSON, as hits show them
+    toxicity REAL NOT NULL,    -- the highest of its passages
+    UNIQUE(source, native_id)
+);
+CREATE INDEX document_by_title ON document(title_key, id);
+
+-- A document without passages has one row with ordinal -1, so that its title has a place in the text index.
+CREATE TABLE passage(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id INTEGER NOT NULL REFERENCES document ON DELETE CASCADE,
+    ordinal INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    body TEXT NOT NULL,
+    body_terms INTEGER NOT NULL,
+    start_at INTEGER NOT NULL,
+    end_at INTEGER NOT NULL,
+    token_count INTEGER NOT NULL,
+    page INTEGER,
+    heading TEXT,
+    comment_id TEXT,
+    toxicity REAL NOT NULL
+);
+CREATE INDEX passage_of_document ON passage(document_id);
+
+CREATE TABLE embedding(
+    passage_id INTEGER PRIMARY KEY REFERENCES passage ON DELETE CASCADE,
+    vector BLOB NOT NULL       -- float16 [dimensions], little endian
+);
+
+-- What filters, facets and sorts see; one row for each value, in its comparable form.
+CREATE TABLE attribute(
+    field TEXT NOT NULL,
+    document_id INTEGER NOT NULL,
+    kind INTEGER NOT NULL,
+    value NOT NULL,
+    PRIMARY KEY(field, document_id, kind, value)
+) WITHOUT ROWID;
+
+CREATE VIRTUAL TABLE text_index USING fts5(
+    title, body, content='', contentless_delete=1, tokenize='{TOKENIZER}'
+);
+
+-- Every document that was written, in order: other connections and processes follow it.
+CREATE TABLE change(
+    sequence INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id INTEGER NOT NULL
+);
+"""
+
+# A view of the terms and where they stand, made by each reading connection for itself. 'instance' yields one row for
+# each occurrence, in the order of the rows.
+TERM_INSTANCES = "CREATE VIRTUAL TABLE temp.term_instance USING fts5vocab(main, text_index, instance)"
+
+
+def prepare(connection: Any, path: Path, *, dimensions: int) -> None:
+    """Create the tables in an empty file, or make sure that a file is one that this version can use.
+
+    Raises:
+        ConfigurationError: another program's file, a newer version's, or vectors of another size.
+    """
+    with _immediate(connection):
+        version = connection.pragma("user_version")
+        application = connection.pragma("application_id")
+        if version == 0 and application == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+            _create(connection, dimensions=dimensions)
+            return
+        if application != _APPLICATION_ID:
+            raise ConfigurationError(f"{path} is not an index of this program")
+        if version > _VERSION:
+            raise ConfigurationError(f"{path} was written by a newer version (schema {version}, this is {_VERSION})")
+        stored = read_state(connection, "dimensions")
+        if stored != str(dimensions):
+            raise ConfigurationError(f"{path} holds vectors of {stored} dimensions, the model gives {dimensions}")
+
+
+def read_state(connection: Any, key: str) -> str | None:
+    """Return one value of the index's own state."""
+    row = connection.execute("SELECT value FROM state WHERE key = ?", (key,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def write_state(connection: Any, key: str, value: str) -> None:
+    """Set one value of the index's own state, in the caller's transaction."""
+    connection.execute("INSERT OR REPLACE INTO state VALUES(?, ?)", (key, value))
+
+
+def _create(connection: Any, *, dimensions: int) -> None:
+    for _ in connection.execute(_TABLES):
+        pass
+    write_state(connection, "index_id", uuid.uuid4().hex)
+    write_state(connection, "dimensions", str(dimensions))
+    connection.pragma("application_id", _APPLICATION_ID)
+    connection.pragma("user_version", _VERSION)
+
+
+class _immediate:  # noqa: N801 - reads as the statement that it is
+    """A transaction that takes the write lock at once, so that two processes cannot both create the tables."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")

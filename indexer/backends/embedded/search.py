@@ -1,0 +1,136 @@
+"""One query to one page, inside one reading transaction.
+
+The order of things is the guarantee: first what the reader may see, then the filter, then matching, ranking and
+counting among what is left.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from indexer.backends import cursor, ranking
+from indexer.backends.analysis import query_terms, storable
+from indexer.backends.embedded.catalogue import Catalogue, Integers, Mask
+from indexer.backends.embedded.changes import id_parameter
+from indexer.backends.embedded.codec import vector_from_blob
+from indexer.backends.embedded.columns import Column
+from indexer.backends.embedded.filters import documents_satisfying
+from indexer.backends.embedded.hits import fetch_hits
+from indexer.backends.embedded.text_search import matching_passages
+from indexer.backends.ranking import NO_PASSAGE, Ranking
+from indexer.backends.request import is_browse
+from vocabulary.access import AccessFilter
+from vocabulary.documents import Vector
+from vocabulary.search import FacetCount, Page, Query, SearchMode, Total, TotalRelation
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Search:
+    """A query in the state that the connection's open transaction and the catalogue share.
+
+    `vector` is None where the query needs none.
+    """
+
+    connection: Any
+    catalogue: Catalogue
+    query: Query
+    vector: Vector | None
+    access: AccessFilter
+
+    def answer(self) -> Page:
+        """Return the page that the query's cursor asks for, or the first."""
+        position = cursor.decode(self.query)
+        terms = query_terms(self.query.text)
+        readable = self.catalogue.admitted(self.access)
+        found = self._sorted(self._rank(terms, readable=readable, wanted=self._filtered(readable)))
+        start = 0 if position is None else self._start(found, position)
+        end = min(start + self.query.size, found.documents.size)
+        shown = found.reordered(np.arange(start, end))
+        hits = fetch_hits(
+            self.connection,
+            shown,
+            self.access,
+            acl_ids=self.catalogue.acl_ids[shown.documents],
+            terms=terms,
+            highlight=self.query.highlight,
+        )
+        more = bool(hits) and end < found.documents.size
+        return Page(
+            total=Total(int(found.documents.size), TotalRelation.EQUAL),
+            hits=hits,
+            facets=self._facets(found),
+            next_cursor=cursor.encode(self.query, cursor.Position(end, hits[-1].document_id)) if more else None,
+        )
+
+    def _filtered(self, readable: Mask) -> Mask:
+        if self.query.filter is None:
+            return readable
+        return readable & documents_satisfying(self.query.filter, self._column, size=readable.size)
+
+    def _rank(self, terms: tuple[str, ...], *, readable: Mask, wanted: Mask) -> Ranking:
+        if is_browse(self.query):
+            return self._by_title(wanted)
+        if self.vector is None:
+            return self._by_words(terms, readable=readable, wanted=wanted)
+        semantic = self._by_meaning(self.vector, wanted=wanted)
+        if self.query.mode is SearchMode.SEMANTIC:
+            return semantic
+        return ranking.fuse(self._by_words(terms, readable=readable, wanted=wanted), semantic)
+
+    def _by_title(self, wanted: Mask) -> Ranking:
+        documents = self.catalogue.title_order(self.connection)
+        documents = documents[wanted[documents]]
+        return Ranking(documents, np.zeros(documents.size), np.full(documents.size, NO_PASSAGE))
+
+    def _by_words(self, terms: tuple[str, ...], *, readable: Mask, wanted: Mask) -> Ranking:
+        """Rank by BM25. How rare a term is depends on all that the reader may read, not on the filter."""
+        passage_documents = self.catalogue.passage_documents
+        scored = matching_passages(self.connection, self.catalogue, terms, readable=readable[passage_documents])
+        kept = wanted[passage_documents[scored.slots]]
+        slots = scored.slots[kept]
+        return ranking.rank_documents(passage_documents[slots], self.catalogue.passage_ids[slots], scored.scores[kept])
+
+    def _by_meaning(self, vector: Vector, *, wanted: Mask) -> Ranking:
+        mask = wanted[self.catalogue.passage_documents] & self.catalogue.has_vector
+        slots = self.catalogue.vectors.nearest(vector, mask=mask, count=ranking.SEMANTIC_DEPTH)
+        ids, similarities = self._rescored(np.sort(self.catalogue.passage_ids[slots]), vector)
+        documents = self.catalogue.passage_documents[self.catalogue.slots_of(ids)]
+        return ranking.nearest_passages(documents, ids, similarities)
+
+    def _rescored(self, passage_ids: Integers, vector: Vector) -> tuple[Integers, ranking.Scores]:
+        """Return the exact similarities of candidate passages, from the vectors in the file."""
+        rows = self.connection.execute(
+            "SELECT passage_id, vector FROM embedding WHERE passage_id IN (SELECT value FROM carray(?))",
+            (id_parameter(passage_ids),),
+        ).fetchall()
+        ids = np.asarray([row[0] for row in rows], np.int64)
+        vectors = np.stack([vector_from_blob(row[1]) for row in rows]) if rows else np.zeros((0, vector.size))
+        return ids, (vectors @ vector).astype(np.float64)
+
+    def _sorted(self, found: Ranking) -> Ranking:
+        sort = self.query.sort
+        if sort is None:
+            return found
+        column = self._column(sort.field)
+        size = self.catalogue.acl_ids.size
+        return found.reordered(column.order(found.documents, descending=sort.descending, size=size))
+
+    def _facets(self, found: Ranking) -> dict[str, tuple[FacetCount, ...]]:
+        matching = np.zeros(self.catalogue.acl_ids.size, np.bool_)
+        matching[found.documents] = True
+        return {each.field: self._column(each.field).facet(matching, size=each.size) for each in self.query.facets}
+
+    def _start(self, found: Ranking, position: cursor.Position) -> int:
+        """Return where the page begins: behind the last shown hit, or where it stood if it is gone."""
+        row = self.connection.execute(
+            "SELECT id FROM document WHERE source = ? AND native_id = ?",
+            (position.last.source, position.last.native_id),
+        ).fetchone()
+        places = np.flatnonzero(found.documents == row[0]) if row else np.zeros(0, np.int64)
+        return int(places[0]) + 1 if places.size else min(position.shown, found.documents.size)
+
+    def _column(self, field: str) -> Column:
+        return self.catalogue.columns.column(self.connection, storable(field), sequence=self.catalogue.sequence)

@@ -1,0 +1,195 @@
+"""Index operations to rows, inside the caller's transaction: all of a batch or none of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any
+
+from indexer.backends.analysis import stems, storable
+from indexer.backends.embedded import codec, schema
+from indexer.backends.matching import fields_of
+from vocabulary.access import HIDDEN_ACL
+from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
+from vocabulary.errors import NumberingMismatch
+from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put
+
+# A follower further behind than this reads everything anew, which is then the faster way anyhow.
+_CHANGES_KEPT = 1_000_000
+
+_TITLE_ONLY = (-1, PassageKind.BODY.value, "", 0, 0, 0, None, None, None)
+
+
+def apply(connection: Any, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+    """Carry out the operations in order; return the ids whose `Describe` met no document."""
+    unknown: set[DocumentId] = set()
+    for operation in operations:
+        match operation:
+            case Put(description, passages):
+                _put(connection, description, passages)
+            case Describe(description):
+                if not _describe(connection, description):
+                    unknown.add(description.document_id)
+            case Hide(document_id):
+                _hide(connection, document_id)
+            case Delete(document_id):
+                _delete(connection, document_id)
+    _forget_old_changes(connection)
+    return frozenset(unknown)
+
+
+def adopt(connection: Any, numbering: str) -> None:
+    """Tie the index to a numbering, unless it holds documents under another."""
+    if schema.read_state(connection, "numbering") == numbering:
+        return
+    if connection.execute("SELECT 1 FROM document LIMIT 1").fetchone():
+        raise NumberingMismatch("the index holds documents under another state's numbers")
+    schema.write_state(connection, "numbering", numbering)
+
+
+def writing(operations: Sequence[IndexOperation]) -> Callable[[Any], frozenset[DocumentId]]:
+    """Return the work of one batch."""
+    return partial(apply, operations=operations)
+
+
+def _put(connection: Any, description: Description, passages: Sequence[EnrichedPassage]) -> None:
+    document_id = _write_document(connection, description)
+    _remove_passages(connection, document_id)
+    toxicity = max((each.toxicity_0_1 for each in passages), default=0.0)
+    connection.execute("UPDATE document SET toxicity = ? WHERE id = ?", (float(toxicity), document_id))
+    title = storable(description.title)
+    if not passages:
+        _insert_passage(connection, document_id, title, row=_TITLE_ONLY, toxicity=0.0)
+    for each in sorted(passages, key=lambda enriched: enriched.passage.ordinal):
+        row = codec.passage_to_row(each.passage)
+        passage_id = _insert_passage(connection, document_id, title, row=row, toxicity=float(each.toxicity_0_1))
+        connection.execute("INSERT INTO embedding VALUES(?, ?)", (passage_id, codec.vector_to_blob(each.vector)))
+
+
+def _describe(connection: Any, description: Description) -> bool:
+    known = _find(connection, description.document_id)
+    if known is None:
+        return False
+    document_id, former_title = known
+    _write_document(connection, description)
+    title = storable(description.title)
+    if title != former_title:
+        _retitle(connection, document_id, title)
+    return True
+
+
+def _hide(connection: Any, hidden: DocumentId) -> None:
+    known = _find(connection, hidden)
+    if known is not None:
+        connection.execute("UPDATE document SET acl_id = ? WHERE id = ?", (HIDDEN_ACL, known[0]))
+        _note_change(connection, known[0])
+
+
+def _delete(connection: Any, deleted: DocumentId) -> None:
+    known = _find(connection, deleted)
+    if known is None:
+        return
+    _remove_passages(connection, known[0])
+    _remove_attributes(connection, known[0])
+    connection.execute("DELETE FROM document WHERE id = ?", (known[0],))
+    _note_change(connection, known[0])
+
+
+def _find(connection: Any, document_id: DocumentId) -> tuple[int, str] | None:
+    """Return a document's row id and title."""
+    found = connection.execute(
+        "SELECT id, title FROM document WHERE source = ? AND native_id = ?",
+        (document_id.source, document_id.native_id),
+    ).fetchone()
+    return None if found is None else (int(found[0]), str(found[1]))
+
+
+def _write_document(connection: Any, description: Description) -> int:
+    """Insert or replace a document's own row and its attributes; return the row id."""
+    title = storable(description.title)
+    values = (
+        description.document_id.source,
+        description.document_id.native_id,
+        title,
+        title.casefold(),
+        len(stems(title)),
+        storable(description.uri),
+        storable(description.path),
+        int(description.acl_id),
+        None if description.owner is None else str(description.owner),
+        codec.attributes_to_json(description.attributes),
+    )
+    known = _find(connection, description.document_id)
+    if known is not None:
+        _remove_attributes(connection, known[0])
+        connection.execute(
+            "UPDATE document SET (source, native_id, title, title_key, title_terms, uri, path, acl_id, owner,"
+            " attributes) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",
+            (*values, known[0]),
+        )
+        document_id = known[0]
+    else:
+        connection.execute(
+            "INSERT INTO document(source, native_id, title, title_key, title_terms, uri, path, acl_id, owner,"
+            " attributes, toxicity) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
+            values,
+        )
+        document_id = connection.last_insert_rowid()
+    _insert_attributes(connection, document_id, description)
+    _note_change(connection, document_id)
+    return document_id
+
+
+def _insert_attributes(connection: Any, document_id: int, description: Description) -> None:
+    connection.executemany(
+        "INSERT INTO attribute VALUES(?, ?, ?, ?)",
+        [
+            (field, document_id, int(key.kind), key.value)
+            for field, keys in fields_of(description).items()
+            for key in keys
+        ],
+    )
+
+
+def _remove_attributes(connection: Any, document_id: int) -> None:
+    """Remove the attributes by their key, which the stored description names: it needs no index of its own."""
+    stored = connection.execute("SELECT source, attributes FROM document WHERE id = ?", (document_id,)).fetchone()
+    fields = {"source", *codec.attributes_from_json(stored[1])}
+    connection.executemany(
+        "DELETE FROM attribute WHERE field = ? AND document_id = ?", [(field, document_id) for field in fields]
+    )
+
+
+def _insert_passage(connection: Any, document_id: int, title: str, *, row: codec.PassageRow, toxicity: float) -> int:
+    body = row[2]
+    connection.execute(
+        f"INSERT INTO passage({codec.PASSAGE_COLUMNS}, document_id, body_terms, toxicity)"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, document_id, len(stems(body)), toxicity),
+    )
+    passage_id: int = connection.last_insert_rowid()
+    connection.execute("INSERT INTO text_index(rowid, title, body) VALUES(?, ?, ?)", (passage_id, title, body))
+    return passage_id
+
+
+def _remove_passages(connection: Any, document_id: int) -> None:
+    connection.execute(
+        "DELETE FROM text_index WHERE rowid IN (SELECT id FROM passage WHERE document_id = ?)", (document_id,)
+    )
+    connection.execute("DELETE FROM passage WHERE document_id = ?", (document_id,))
+
+
+def _retitle(connection: Any, document_id: int, title: str) -> None:
+    """Write a new title to the text index; the passages keep their ids, and so their vectors."""
+    rows = connection.execute("SELECT id, body FROM passage WHERE document_id = ?", (document_id,)).fetchall()
+    for passage_id, body in rows:
+        connection.execute("DELETE FROM text_index WHERE rowid = ?", (passage_id,))
+        connection.execute("INSERT INTO text_index(rowid, title, body) VALUES(?, ?, ?)", (passage_id, title, body))
+
+
+def _note_change(connection: Any, document_id: int) -> None:
+    connection.execute("INSERT INTO change(document_id) VALUES(?)", (document_id,))
+
+
+def _forget_old_changes(connection: Any) -> None:
+    connection.execute("DELETE FROM change WHERE sequence <= (SELECT max(sequence) FROM change) - ?", (_CHANGES_KEPT,))

@@ -1,0 +1,133 @@
+"""What a filter means: which attribute values satisfy which clause, one value at a time.
+
+Every engine of this room answers with these functions or must agree with them. A value is compared only with values
+of its own kind: a clause about a number holds for no text, and never errors.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from enum import IntEnum
+from typing import NamedTuple
+
+from indexer.backends.analysis import storable
+from vocabulary.documents import AttributeValue
+from vocabulary.search import And, Description, Equals, Exists, FilterClause, In, Not, Or, Range, Scalar
+
+SOURCE_FIELD = "source"  # the source's name, which the index adds to every document's attributes
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_INT64 = 2**63  # SQLite's and OpenSearch's widest integer
+
+
+class Kind(IntEnum):
+    """The kinds of values, in the order in which a sort puts them when a field mixes them."""
+
+    FLAG = 0
+    NUMBER = 1
+    MOMENT = 2
+    TEXT = 3
+
+
+class Key(NamedTuple):
+    """A value in the form in which it is compared, counted and sorted: True is not 1, and a moment has no time zone.
+
+    `value` is 0 or 1 for a flag, microseconds since 1970 for a moment.
+    """
+
+    kind: Kind
+    value: int | float | str
+
+
+Leaf = Equals | In | Range | Exists
+Predicate = Callable[[Key], bool]
+
+
+def key_of(value: Scalar) -> Key | None:
+    """Return the comparable form of a value; None for a number that is none (NaN)."""
+    if isinstance(value, bool):
+        return Key(Kind.FLAG, int(value))
+    if isinstance(value, datetime):
+        aware = value if value.tzinfo else value.replace(tzinfo=UTC)
+        return Key(Kind.MOMENT, (aware - _EPOCH) // timedelta(microseconds=1))
+    if isinstance(value, str):
+        return Key(Kind.TEXT, storable(value))
+    if isinstance(value, int) and not -_INT64 <= value < _INT64:
+        return Key(Kind.NUMBER, math.copysign(math.inf, value) if abs(value) > 10**300 else float(value))
+    return None if math.isnan(value) else Key(Kind.NUMBER, value)
+
+
+def value_of(key: Key) -> Scalar:
+    """Return the value that a key stands for, as a facet shows it."""
+    if key.kind is Kind.FLAG:
+        return bool(key.value)
+    if key.kind is Kind.MOMENT:
+        return _EPOCH + timedelta(microseconds=int(key.value))
+    return key.value
+
+
+def keys_of(value: AttributeValue) -> frozenset[Key]:
+    """Return the distinct values that an attribute holds; an empty list of values holds none."""
+    values = value if isinstance(value, tuple) else (value,)
+    return frozenset(key for key in map(key_of, values) if key is not None)
+
+
+def fields_of(description: Description) -> Mapping[str, frozenset[Key]]:
+    """Return what filters, facets and sorts see of a document: its attributes and the name of its source."""
+    fields = {storable(name): keys_of(value) for name, value in description.attributes.items()}
+    fields[SOURCE_FIELD] = keys_of(description.document_id.source)
+    return {name: keys for name, keys in fields.items() if keys}
+
+
+def holds(clause: FilterClause, fields: Mapping[str, frozenset[Key]]) -> bool:
+    """Decide a filter for one document."""
+    if isinstance(clause, Not):
+        return not holds(clause.clause, fields)
+    if isinstance(clause, And):
+        return all(holds(each, fields) for each in clause.clauses)
+    if isinstance(clause, Or):
+        return any(holds(each, fields) for each in clause.clauses)
+    return any(map(predicate_of(clause), fields.get(storable(clause.field), frozenset())))
+
+
+def predicate_of(clause: Leaf) -> Predicate:
+    """Return the test that a leaf clause puts to a single value."""
+    if isinstance(clause, Exists):
+        return lambda _: True
+    if isinstance(clause, Equals):
+        return frozenset({key_of(clause.value)}).__contains__
+    if isinstance(clause, In):
+        return frozenset(map(key_of, clause.values)).__contains__
+    return _within(clause)
+
+
+def _within(clause: Range) -> Predicate:
+    bounds = [
+        (compare, key_of(bound))
+        for compare, bound in (
+            (_at_least, clause.gte),
+            (_above, clause.gt),
+            (_at_most, clause.lte),
+            (_below, clause.lt),
+        )
+        if bound is not None
+    ]
+    return lambda key: all(bound is not None and key.kind is bound.kind and test(key, bound) for test, bound in bounds)
+
+
+def _at_least(key: Key, bound: Key) -> bool:
+    return key >= bound
+
+
+def _above(key: Key, bound: Key) -> bool:
+    return key > bound
+
+
+def _at_most(key: Key, bound: Key) -> bool:
+    return key <= bound
+
+
+def _below(key: Key, bound: Key) -> bool:
+    return key < bound

@@ -1,0 +1,323 @@
+"""The in-memory engine: the same answers, computed in the plainest way.
+
+It is the reference that the other engines are tested against: permissions and filters are decided document by
+document, and whatever they exclude is gone before anything is matched, ranked or counted. Nothing survives the
+process.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+
+from indexer.backends import bm25, cursor, ranking
+from indexer.backends.analysis import query_terms, stems, storable
+from indexer.backends.facets import commonest
+from indexer.backends.highlighting import excerpt_of
+from indexer.backends.matching import Key, fields_of, holds
+from indexer.backends.ranking import NO_PASSAGE, Ranking
+from indexer.backends.request import is_browse, needed_vector, refuse_foreign_vectors
+from vocabulary.access import HIDDEN_ACL, AccessFilter
+from vocabulary.documents import DocumentId, EnrichedPassage, Vector
+from vocabulary.errors import NumberingMismatch
+from vocabulary.search import (
+    Delete,
+    Describe,
+    Description,
+    FacetCount,
+    Hide,
+    Hit,
+    IndexOperation,
+    IndexStatistics,
+    Page,
+    Put,
+    Query,
+    SearchMode,
+    Total,
+    TotalRelation,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Stored:
+    """A document with its passages; `number` orders documents by when they were first stored."""
+
+    number: int
+    description: Description
+    passages: tuple[EnrichedPassage, ...]
+
+    @property
+    def owner(self) -> str | None:
+        return None if self.description.owner is None else str(self.description.owner)
+
+    @property
+    def toxicity_0_1(self) -> float:
+        return max((each.toxicity_0_1 for each in self.passages), default=0.0)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Row:
+    """What BM25 scores: a passage under its document's title, or the title alone. `passage` is a place in the list."""
+
+    document: _Stored
+    passage: int
+    terms: Counter[str]  # a word of the title counts as several
+    length: int
+
+
+class MemoryBackend:
+    """An index that lives as long as the object, for vectors of `dimensions` numbers."""
+
+    def __init__(self, *, dimensions: int) -> None:
+        self._dimensions = dimensions
+        self._index_id = uuid.uuid4().hex
+        self._numbering: str | None = None
+        self._documents: dict[DocumentId, _Stored] = {}
+        self._stored_so_far = 0
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        return None
+
+    @property
+    def index_id(self) -> str:
+        """A random name given when the object was made."""
+        return self._index_id
+
+    async def adopt(self, numbering: str) -> None:
+        """Tie the index to the state that numbers its ACLs.
+
+        Raises:
+            NumberingMismatch: the index holds documents under another state's numbers.
+        """
+        if self._documents and self._numbering != numbering:
+            raise NumberingMismatch("the index holds documents under another state's numbers")
+        self._numbering = numbering
+
+    async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+        """Carry out the operations in order, all or none."""
+        for operation in operations:
+            refuse_foreign_vectors(operation, dimensions=self._dimensions)
+        documents = dict(self._documents)
+        applied = [self._carry_out(operation, documents) for operation in operations]
+        self._documents = documents
+        return frozenset(each for each in applied if each is not None)
+
+    async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
+        """Return the passages of a document in their order."""
+        stored = self._documents.get(document_id)
+        return () if stored is None else stored.passages
+
+    async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+        """Answer a query with what the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+            QueryInvalid: an unusable cursor, or a missing vector.
+        """
+        needed = needed_vector(query, vector, dimensions=self._dimensions)
+        if self._numbering is None:
+            return Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
+        if self._numbering != access.numbering:
+            raise NumberingMismatch("the index's ACLs were numbered by another state")
+        return _answer([each for each in self._documents.values() if _may_see(access, each)], query, needed)
+
+    async def statistics(self) -> IndexStatistics:
+        """Count what the index holds."""
+        passages = sum(len(each.passages) for each in self._documents.values())
+        return IndexStatistics(documents=len(self._documents), passages=passages)
+
+    async def document_ids(self, source: str) -> AsyncIterator[DocumentId]:
+        """Yield the documents of a source, ordered by id."""
+        for document_id in sorted(each for each in self._documents if each.source == source):
+            yield document_id
+
+    def _carry_out(self, operation: IndexOperation, documents: dict[DocumentId, _Stored]) -> DocumentId | None:
+        """Change `documents`; return the id of a `Describe` that met none."""
+        match operation:
+            case Put(description, passages):
+                documents[description.document_id] = self._stored(description, passages, documents)
+            case Describe(description):
+                stored = documents.get(description.document_id)
+                if stored is None:
+                    return description.document_id
+                documents[description.document_id] = replace(stored, description=description)
+            case Hide(document_id):
+                if document_id in documents:
+                    hidden = documents[document_id]
+                    description = replace(hidden.description, acl_id=HIDDEN_ACL)
+                    documents[document_id] = replace(hidden, description=description)
+            case Delete(document_id):
+                documents.pop(document_id, None)
+        return None
+
+    def _stored(
+        self, description: Description, passages: Iterable[EnrichedPassage], documents: dict[DocumentId, _Stored]
+    ) -> _Stored:
+        known = documents.get(description.document_id)
+        if known is None:
+            self._stored_so_far += 1
+        number = self._stored_so_far if known is None else known.number
+        ordered = sorted(passages, key=lambda each: each.passage.ordinal)
+        return _Stored(number, description, tuple(map(_as_stored, ordered)))
+
+
+def _as_stored(enriched: EnrichedPassage) -> EnrichedPassage:
+    """Round a vector as every engine stores it."""
+    return replace(enriched, vector=enriched.vector.astype(np.float16).astype(np.float32))
+
+
+def _may_see(access: AccessFilter, stored: _Stored) -> bool:
+    acl_id = stored.description.acl_id
+    return acl_id != HIDDEN_ACL and access.admits(acl_id, stored.owner)
+
+
+def _answer(readable: Sequence[_Stored], query: Query, vector: Vector | None) -> Page:
+    """Answer as if the readable documents were all there is."""
+    position = cursor.decode(query)
+    wanted = [each for each in readable if query.filter is None or holds(query.filter, fields_of(each.description))]
+    terms = query_terms(query.text)
+    by_number = {each.number: each for each in wanted}
+    found = _sorted(_rank(readable, wanted, query, vector, terms), query, by_number)
+    documents = [by_number[int(number)] for number in found.documents]
+    start = 0 if position is None else _start(documents, position)
+    end = min(start + query.size, len(documents))
+    hits = tuple(
+        _hit(documents[at], float(found.scores[at]), int(found.passages[at]), terms, highlight=query.highlight)
+        for at in range(start, end)
+    )
+    more = bool(hits) and end < len(documents)
+    return Page(
+        total=Total(len(documents), TotalRelation.EQUAL),
+        hits=hits,
+        facets={each.field: _facet(documents, storable(each.field), size=each.size) for each in query.facets},
+        next_cursor=cursor.encode(query, cursor.Position(end, hits[-1].document_id)) if more else None,
+    )
+
+
+def _rank(
+    readable: Sequence[_Stored],
+    wanted: Sequence[_Stored],
+    query: Query,
+    vector: Vector | None,
+    terms: tuple[str, ...],
+) -> Ranking:
+    if is_browse(query):
+        by_title = sorted(wanted, key=lambda each: (storable(each.description.title).casefold(), each.number))
+        return _ranking((each.number, NO_PASSAGE, 0.0) for each in by_title)
+    if vector is None:
+        return _by_words(readable, wanted, terms)
+    semantic = _by_meaning(wanted, vector)
+    if query.mode is SearchMode.SEMANTIC:
+        return semantic
+    return ranking.fuse(_by_words(readable, wanted, terms), semantic)
+
+
+def _by_words(readable: Sequence[_Stored], wanted: Sequence[_Stored], terms: tuple[str, ...]) -> Ranking:
+    """Rank by BM25. How rare a term is depends on all that the reader may read, not on the filter."""
+    rows = [row for each in readable for row in _rows(each)]
+    if not rows:
+        return _ranking(())
+    average_length = max(sum(row.length for row in rows) / len(rows), 1.0)
+    weights = {
+        term: bm25.inverse_document_frequency(
+            rows=len(rows), rows_with_term=sum(1 for row in rows if term in row.terms)
+        )
+        for term in terms
+    }
+    numbers = {each.number for each in wanted}
+    matching = [row for row in rows if row.document.number in numbers and not row.terms.keys().isdisjoint(terms)]
+    found = _ranking((row.document.number, row.passage, _score(row, weights, average_length)) for row in matching)
+    return ranking.rank_documents(found.documents, found.passages, found.scores)
+
+
+def _score(row: _Row, weights: dict[str, float], average_length: float) -> float:
+    return sum(
+        weight * bm25.saturated(float(row.terms[term]), float(row.length), average_length=average_length)
+        for term, weight in weights.items()
+        if term in row.terms
+    )
+
+
+def _by_meaning(wanted: Sequence[_Stored], vector: Vector) -> Ranking:
+    found = _ranking(
+        (each.number, place, float(enriched.vector @ vector))
+        for each in wanted
+        for place, enriched in enumerate(each.passages)
+    )
+    return ranking.nearest_passages(found.documents, found.passages, found.scores)
+
+
+def _rows(stored: _Stored) -> list[_Row]:
+    title = stems(stored.description.title)
+    bodies = [(place, stems(each.passage.text)) for place, each in enumerate(stored.passages)]
+    return [
+        _Row(stored, place, Counter(title * bm25.TITLE_WEIGHT + body), len(title) + len(body))
+        for place, body in bodies or [(NO_PASSAGE, [])]
+    ]
+
+
+def _ranking(entries: Iterable[tuple[int, int, float]]) -> Ranking:
+    """Return (document, passage, score) triples as arrays, in their order."""
+    listed = list(entries)
+    return Ranking(
+        np.asarray([document for document, _, _ in listed], np.int64),
+        np.asarray([score for _, _, score in listed], np.float64),
+        np.asarray([passage for _, passage, _ in listed], np.int64),
+    )
+
+
+def _sorted(found: Ranking, query: Query, by_number: dict[int, _Stored]) -> Ranking:
+    """Order by an attribute; of several values the smallest counts, in descending order the largest."""
+    sort = query.sort
+    if sort is None:
+        return found
+    pick: Callable[[Iterable[Key]], Key] = max if sort.descending else min
+    values = {
+        number: fields_of(each.description).get(storable(sort.field), frozenset()) for number, each in by_number.items()
+    }
+    numbers = [int(number) for number in found.documents]
+    present = [at for at, number in enumerate(numbers) if values[number]]
+    missing = [at for at, number in enumerate(numbers) if not values[number]]
+    present.sort(key=lambda at: pick(values[numbers[at]]), reverse=sort.descending)
+    return found.reordered(np.asarray(present + missing, np.intp))
+
+
+def _start(documents: Sequence[_Stored], position: cursor.Position) -> int:
+    """Return where the page begins: behind the last shown hit, or where it stood if it is gone."""
+    for place, each in enumerate(documents):
+        if each.description.document_id == position.last:
+            return place + 1
+    return min(position.shown, len(documents))
+
+
+def _facet(documents: Iterable[_Stored], field: str, *, size: int) -> tuple[FacetCount, ...]:
+    counts: Counter[Key] = Counter()
+    for each in documents:
+        counts.update(fields_of(each.description).get(field, frozenset()))
+    return commonest(counts.items(), size=size)
+
+
+def _hit(stored: _Stored, score: float, place: int, terms: tuple[str, ...], *, highlight: bool) -> Hit:
+    description = stored.description
+    shown = stored.passages[max(place, 0)].passage if stored.passages else None
+    return Hit(
+        document_id=description.document_id,
+        title=description.title,
+        uri=description.uri,
+        path=description.path,
+        score=score,
+        excerpt=None if shown is None else excerpt_of(shown, terms, highlight=highlight),
+        attributes=dict(description.attributes),
+        toxicity_0_1=stored.toxicity_0_1,
+    )

@@ -1,0 +1,84 @@
+"""Scored passages to ranked documents, and two rankings to one.
+
+Documents and passages are integers here, given by the engine in the order in which it first met them; equal scores
+are ordered by them, so that an answer is the same every time.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+Ids = npt.NDArray[np.int64]
+Scores = npt.NDArray[np.float64]
+
+NO_PASSAGE = -1  # the hit has no passage to show
+
+# How many nearest passages a semantic search looks at. Reciprocal rank fusion was measured with lists of 100 and 200
+# on the judged collections, within 0.002 nDCG@10 of each other.
+SEMANTIC_DEPTH = 100
+
+# Passages less similar than this are no semantic match, so that a nonsense query does not return a hundred documents.
+# Origin: docs/search-backend.md, "The similarity floor".
+SIMILARITY_FLOOR = 0.0
+
+# Cormack, Clarke and Büttcher, Reciprocal Rank Fusion outperforms Condorcet (2009): the constant of the paper.
+_FUSION_RANK_OFFSET = 60
+
+# Digits kept of a score. Two libraries add the same products in different orders; what they then differ in is noise
+# that must not decide an order.
+_SCORE_DIGITS = 6
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Ranking:
+    """Distinct documents, best first, each with its score and the passage that represents it."""
+
+    documents: Ids
+    scores: Scores
+    passages: Ids
+
+    def reordered(self, order: npt.NDArray[np.intp]) -> Ranking:
+        return Ranking(self.documents[order], self.scores[order], self.passages[order])
+
+
+def rank_documents(documents: Ids, passages: Ids, scores: Scores) -> Ranking:
+    """Rank documents by their best passage; entry i of each array describes one matching passage."""
+    rounded = np.round(scores, _SCORE_DIGITS)
+    return _best_of_each(documents, passages, rounded, np.lexsort((passages, documents, -rounded)))
+
+
+def nearest_passages(documents: Ids, passages: Ids, similarities: Scores) -> Ranking:
+    """Rank documents by cosine similarity: of the `SEMANTIC_DEPTH` nearest passages, those above the floor."""
+    rounded = np.round(similarities, _SCORE_DIGITS)
+    order = np.lexsort((passages, documents, -rounded))[:SEMANTIC_DEPTH]
+    return _best_of_each(documents, passages, rounded, order[rounded[order] >= SIMILARITY_FLOOR])
+
+
+def fuse(keyword: Ranking, semantic: Ranking) -> Ranking:
+    """Fuse two rankings by reciprocal rank; a document of either list is a document of the result.
+
+    The list in which a document ranks better gives its passage, the keyword list on a tie: its words can be shown.
+    """
+    contributions = np.concatenate([_reciprocal_ranks(keyword), _reciprocal_ranks(semantic)])
+    documents = np.concatenate([keyword.documents, semantic.documents])
+    passages = np.concatenate([keyword.passages, semantic.passages])
+    distinct, position = np.unique(documents, return_inverse=True)
+    totals = np.bincount(position, weights=contributions, minlength=distinct.size).astype(np.float64)
+    order = np.argsort(-contributions, kind="stable")
+    better = _best_of_each(documents, passages, contributions, order)
+    scores = totals[np.searchsorted(distinct, better.documents)]
+    return Ranking(better.documents, scores, better.passages).reordered(np.lexsort((better.documents, -scores)))
+
+
+def _reciprocal_ranks(ranking: Ranking) -> Scores:
+    return 1.0 / (_FUSION_RANK_OFFSET + np.arange(1, ranking.documents.size + 1, dtype=np.float64))
+
+
+def _best_of_each(documents: Ids, passages: Ids, scores: Scores, order: npt.NDArray[np.intp]) -> Ranking:
+    """Keep the first entry of each document along `order`."""
+    _, first = np.unique(documents[order], return_index=True)
+    kept = order[np.sort(first)]
+    return Ranking(documents[kept], scores[kept], passages[kept])

@@ -1,0 +1,46 @@
+"""What both engines ask of a query before they look at anything."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vocabulary.documents import Vector
+from vocabulary.errors import QueryInvalid
+from vocabulary.search import IndexOperation, Put, Query, SearchMode
+
+
+def is_browse(query: Query) -> bool:
+    """Whether the query names nothing to look for, and so matches everything readable."""
+    return not query.text.strip()
+
+
+def needed_vector(query: Query, vector: Vector | None, *, dimensions: int) -> Vector | None:
+    """Return the vector that the query is to be answered with; None where words alone decide.
+
+    Raises:
+        QueryInvalid: the vector is missing or not one of this index, or a size is negative.
+    """
+    if query.size < 0:
+        raise QueryInvalid("the page size is negative")
+    if any(facet.size < 0 for facet in query.facets):
+        raise QueryInvalid("a facet's size is negative")
+    if query.mode is SearchMode.KEYWORD or is_browse(query):
+        return None
+    if vector is None:
+        raise QueryInvalid(f"a {query.mode} query needs the vector of its text")
+    if vector.shape != (dimensions,) or not np.isfinite(vector).all():
+        raise QueryInvalid(f"the query's vector is not one of {dimensions} finite numbers")
+    return vector.astype(np.float32)
+
+
+def refuse_foreign_vectors(operation: IndexOperation, *, dimensions: int) -> None:
+    """Refuse passages of another model before anything is written.
+
+    Raises:
+        ValueError: a vector of another size, or with a number that is none.
+    """
+    if not isinstance(operation, Put):
+        return
+    for each in operation.passages:
+        if each.vector.shape != (dimensions,) or not np.isfinite(each.vector).all():
+            raise ValueError(f"{operation.description.document_id}: not a vector of {dimensions} finite numbers")
