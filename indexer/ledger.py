@@ -1,0 +1,193 @@
+"""The ledger: one row per document that a crawl ever met, with what the index holds of it.
+
+It decides what need not be read again, and what a complete walk did not meet. A row is written only after the index
+has acknowledged what the row says; a lost row costs a second reading, never a document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql, sqlite
+
+from indexer.runs import RunTicket
+from indexer.tables import ledger, run_documents, source_state
+from vocabulary.access import AclId
+from vocabulary.documents import Checkpoint, Document, DocumentState
+
+_LOOKUP_SIZE = 500  # ids in one IN list; SQLite takes 32,766 parameters, PostgreSQL 65,535
+
+
+@dataclass(frozen=True, slots=True)
+class LedgerRow:
+    """What is known of one document. None among the last five fields: unknown, so it is written again."""
+
+    native_id: str
+    state: DocumentState
+    reason: str = ""
+    in_index: bool = False
+    content_version: str | None = None
+    content_sha256: str | None = None
+    comments_sha256: str | None = None
+    description_sha256: str | None = None
+    recipe: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class MetRow:
+    """A stored row and the walk that last met its document."""
+
+    row: LedgerRow
+    walk: str
+
+
+def description_sha256(document: Document, acl_id: AclId) -> str:
+    """Fingerprint all that the index stores of a document besides its passages."""
+    described = [
+        document.title,
+        document.uri,
+        document.path,
+        int(acl_id),
+        str(document.owner) if document.owner else None,
+        sorted(document.attributes.items()),
+    ]
+    return _sha256(described)
+
+
+def comments_sha256(document: Document) -> str:
+    """Fingerprint the comments as they are searched."""
+    return _sha256([[comment.native_id, comment.text] for comment in document.comments])
+
+
+def _sha256(value: object) -> str:
+    return hashlib.sha256(json.dumps(value, default=_plain, ensure_ascii=False).encode()).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no fingerprint for {type(value).__name__}")
+
+
+class Ledger:
+    """The document rows of all sources in the state store."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    async def look_up(self, source: str, native_ids: Sequence[str]) -> Mapping[str, MetRow]:
+        """The rows of the given documents; unknown ones are missing from the answer."""
+        return await asyncio.to_thread(self._look_up, source, native_ids)
+
+    def _look_up(self, source: str, native_ids: Sequence[str]) -> dict[str, MetRow]:
+        found: dict[str, MetRow] = {}
+        with self._engine.connect() as connection:
+            for start in range(0, len(native_ids), _LOOKUP_SIZE):
+                some = native_ids[start : start + _LOOKUP_SIZE]
+                wanted = sa.select(ledger).where((ledger.c.source == source) & ledger.c.native_id.in_(some))
+                for row in connection.execute(wanted):
+                    found[row.native_id] = _met_row(row)
+        return found
+
+    async def settle(
+        self, ticket: RunTicket, rows: Sequence[LedgerRow], *, removed: Sequence[str], checkpoint: Checkpoint | None
+    ) -> None:
+        """Record how documents ended, forget the removed ones and move the checkpoint, in one transaction."""
+        await asyncio.to_thread(self._settle, ticket, rows, removed, checkpoint)
+
+    def _settle(
+        self, ticket: RunTicket, rows: Sequence[LedgerRow], removed: Sequence[str], checkpoint: Checkpoint | None
+    ) -> None:
+        with self._engine.begin() as connection:
+            if rows:
+                self._upsert(connection, ledger, [_stored(ticket, row) for row in rows])
+            listed = [_listed(ticket, row) for row in rows if row.state is not DocumentState.UNCHANGED]
+            gone = [_listed(ticket, LedgerRow(native_id, DocumentState.DELETED)) for native_id in removed]
+            if listed or gone:
+                self._upsert(connection, run_documents, listed + gone)
+            for native_id in removed:
+                connection.execute(
+                    sa.delete(ledger).where((ledger.c.source == ticket.source) & (ledger.c.native_id == native_id))
+                )
+            if checkpoint is not None:
+                self._save_checkpoint(connection, ticket, checkpoint)
+
+    def _upsert(self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
+        insert: Callable[[sa.Table], Any] = (
+            postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
+        )
+        statement = insert(table)
+        keys = [column.name for column in table.primary_key.columns]
+        updated = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=updated), values)
+
+    def _save_checkpoint(self, connection: sa.Connection, ticket: RunTicket, checkpoint: Checkpoint) -> None:
+        mine = (source_state.c.source == ticket.source) & (source_state.c.runner == ticket.runner)
+        connection.execute(sa.update(source_state).where(mine).values(checkpoint=checkpoint.position))
+
+    async def count(self, source: str) -> int:
+        """How many documents of the source the index holds."""
+        return await asyncio.to_thread(self._scalar, self._indexed(source))
+
+    async def count_unmet(self, source: str, walk: str) -> int:
+        """How many of them the walk did not meet."""
+        return await asyncio.to_thread(self._scalar, self._indexed(source).where(ledger.c.walk != walk))
+
+    def _indexed(self, source: str) -> sa.Select[Any]:
+        return sa.select(sa.func.count()).where((ledger.c.source == source) & ledger.c.in_index)
+
+    def _scalar(self, statement: sa.Select[Any]) -> int:
+        with self._engine.connect() as connection:
+            return int(connection.execute(statement).scalar_one())
+
+    async def unmet(self, source: str, walk: str, *, after: str = "", limit: int = 500) -> list[str]:
+        """Ids of indexed documents, in order, that the walk did not meet: gone from the scope if it was complete."""
+        return await asyncio.to_thread(self._unmet, source, walk, after, limit)
+
+    def _unmet(self, source: str, walk: str, after: str, limit: int) -> list[str]:
+        wanted = (
+            sa.select(ledger.c.native_id)
+            .where((ledger.c.source == source) & (ledger.c.walk != walk) & ledger.c.in_index)
+            .where(ledger.c.native_id > after)
+            .order_by(ledger.c.native_id)
+            .limit(limit)
+        )
+        with self._engine.connect() as connection:
+            return list(connection.execute(wanted).scalars())
+
+    async def forget_unmet(self, source: str, walk: str) -> None:
+        """Drop the rows of documents that were never in the index and that the walk did not meet."""
+        stale = (ledger.c.source == source) & (ledger.c.walk != walk) & ~ledger.c.in_index
+        await asyncio.to_thread(self._execute, sa.delete(ledger).where(stale))
+
+    async def mark_hidden(self, source: str, native_ids: Sequence[str]) -> None:
+        """Note that the index hides these documents: when they are met again, their description is written anew."""
+        hidden = (ledger.c.source == source) & ledger.c.native_id.in_(native_ids)
+        await asyncio.to_thread(self._execute, sa.update(ledger).where(hidden).values(description_sha256=None))
+
+    def _execute(self, statement: sa.Delete | sa.Update) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(statement)
+
+
+def _met_row(row: sa.Row[Any]) -> MetRow:
+    values = dict(row._mapping)
+    walk = values.pop("walk")
+    values.pop("source")
+    values["state"] = DocumentState(values["state"])
+    return MetRow(LedgerRow(**values), walk)
+
+
+def _stored(ticket: RunTicket, row: LedgerRow) -> dict[str, Any]:
+    return asdict(row) | {"source": ticket.source, "walk": ticket.walk}
+
+
+def _listed(ticket: RunTicket, row: LedgerRow) -> dict[str, Any]:
+    return {"run_id": ticket.run_id, "native_id": row.native_id, "state": row.state, "reason": row.reason}

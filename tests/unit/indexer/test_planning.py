@@ -1,0 +1,85 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+
+import pytest
+
+from indexer.ledger import LedgerRow, comments_sha256, description_sha256
+from indexer.planning import Need, plan
+from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
+from vocabulary.documents import Comment, Document, DocumentId, DocumentState
+
+ACL_ID = AclId(7)
+COMMENT = Comment("c1", "Ann", "well said", datetime(2026, 5, 1, tzinfo=UTC))
+DOCUMENT = Document(
+    id=DocumentId("files", "a"),
+    title="Plan",
+    uri="https://files.example.com/a",
+    path="/plans",
+    mime_type="text/plain",
+    content_version="1",
+    size_bytes=4,
+    modified_at=None,
+    acl=Acl("node:root", allow=frozenset({Principal.everyone("files")})),
+    attributes={"author": "Ann", "modified_at": datetime(2026, 5, 1, tzinfo=UTC), "aspects": ("cm:titled",)},
+    comments=(COMMENT,),
+)
+ROW = LedgerRow(
+    native_id="a",
+    state=DocumentState.INDEXED,
+    in_index=True,
+    content_version="1",
+    content_sha256="bytes",
+    comments_sha256=comments_sha256(DOCUMENT),
+    description_sha256=description_sha256(DOCUMENT, ACL_ID),
+    recipe="model/1",
+)
+
+
+def need(document: Document = DOCUMENT, row: LedgerRow | None = ROW, acl_id: AclId = ACL_ID) -> Need:
+    return plan(document, acl_id, row, recipe="model/1").need
+
+
+def test_nothing_when_nothing_changed() -> None:
+    assert need() is Need.NOTHING
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"title": "Other"},
+        {"uri": "https://files.example.com/b"},
+        {"path": "/elsewhere"},
+        {"owner": Principal.user("files", "ann")},
+        {"attributes": {"author": "Bob"}},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_the_description_when_only_it_changed(change: dict[str, object]) -> None:
+    assert need(replace(DOCUMENT, **change)) is Need.DESCRIPTION  # type: ignore[arg-type] # one field at a time
+
+
+def test_the_description_when_the_document_moved_under_another_acl() -> None:
+    assert need(acl_id=AclId(8)) is Need.DESCRIPTION
+
+
+def test_the_comments_when_one_was_edited_whatever_else_changed() -> None:
+    edited = replace(DOCUMENT, title="Other", comments=(replace(COMMENT, text="badly said"),))
+    assert need(edited) is Need.COMMENTS
+
+
+@pytest.mark.parametrize(
+    "row",
+    [None, replace(ROW, in_index=False), replace(ROW, recipe="model/2"), replace(ROW, content_version=None)],
+    ids=["new", "withdrawn", "other model", "not known"],
+)
+def test_the_content_when_the_index_does_not_surely_hold_it(row: LedgerRow | None) -> None:
+    assert need(row=row) is Need.CONTENT
+
+
+def test_the_content_when_its_version_changed_or_it_vanished() -> None:
+    assert need(replace(DOCUMENT, content_version="2")) is Need.CONTENT
+    assert need(replace(DOCUMENT, content_version=None)) is Need.CONTENT
+
+
+def test_withdrawal_without_readable_permissions_even_if_nothing_else_changed() -> None:
+    assert need(acl_id=HIDDEN_ACL) is Need.WITHDRAWAL

@@ -1,0 +1,122 @@
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+
+from indexer.ledger import Ledger, LedgerRow
+from indexer.runs import LEASE_S, RunInProgress, RunState, RunStore, Tally
+from indexer.tables import create_tables, source_state
+from vocabulary.documents import Checkpoint, DocumentState
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now_s = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now_s
+
+
+@pytest.fixture
+def engine(tmp_path: Path) -> Iterator[sa.Engine]:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    create_tables(engine)
+    yield engine
+    engine.dispose()
+
+
+async def test_a_second_run_of_a_source_is_refused_while_the_first_is_alive(engine: sa.Engine) -> None:
+    runs = RunStore(engine)
+    await runs.begin("files", "full", index_id="i")
+    with pytest.raises(RunInProgress, match="'files'"):
+        await runs.begin("files", "full", index_id="i")
+    await runs.begin("other", "full", index_id="i")
+
+
+async def test_a_run_of_another_machine_is_taken_over_when_its_lease_has_expired(engine: sa.Engine) -> None:
+    clock = Clock()
+    runs = RunStore(engine, clock=clock)
+    ticket = await runs.begin("files", "full", index_id="i")
+    _hold(engine, "elsewhere:1:ab", clock.now_s + LEASE_S)
+    with pytest.raises(RunInProgress):
+        await runs.begin("files", "full", index_id="i")
+    clock.now_s += LEASE_S + 1
+    resumed = await runs.begin("files", "full", index_id="i")
+    assert resumed.walk == ticket.walk
+    assert (await runs.show(ticket.run_id)).state is RunState.INTERRUPTED
+
+
+async def test_a_dead_process_of_this_machine_holds_no_lease(engine: sa.Engine) -> None:
+    runs = RunStore(engine)
+    await runs.begin("files", "full", index_id="i")
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    _hold(engine, f"{socket.gethostname()}:{ended.pid}:ab", 9e12)
+    await runs.begin("files", "full", index_id="i")
+
+
+async def test_a_runner_that_lost_its_lease_is_told_by_its_heartbeat(engine: sa.Engine) -> None:
+    runs = RunStore(engine)
+    ticket = await runs.begin("files", "full", index_id="i")
+    await runs.heartbeat(ticket, Tally())
+    _hold(engine, "elsewhere:1:ab", 9e12)
+    with pytest.raises(RunInProgress, match="lost"):
+        await runs.heartbeat(ticket, Tally())
+
+
+async def test_an_unfinished_walk_is_resumed_and_a_complete_one_is_not(engine: sa.Engine) -> None:
+    runs, ledger = RunStore(engine), Ledger(engine)
+    first = await runs.begin("files", "full", index_id="i")
+    await ledger.settle(first, [], removed=[], checkpoint=Checkpoint("page 3"))
+    await runs.finish(first, RunState.FAILED, Tally(), "the source went away")
+    second = await runs.begin("files", "full", index_id="i")
+    assert (second.walk, second.checkpoint) == (first.walk, Checkpoint("page 3"))
+    await runs.finish(second, RunState.SUCCEEDED, Tally(), "")
+    third = await runs.begin("files", "full", index_id="i")
+    assert third.walk != first.walk
+    assert third.checkpoint is None
+
+
+async def test_another_index_forgets_what_the_old_one_held(engine: sa.Engine) -> None:
+    runs, ledger = RunStore(engine), Ledger(engine)
+    ticket = await runs.begin("files", "full", index_id="old")
+    row = LedgerRow("a", DocumentState.INDEXED, in_index=True)
+    await ledger.settle(ticket, [row], removed=[], checkpoint=Checkpoint("page 1"))
+    await runs.finish(ticket, RunState.FAILED, Tally(), "")
+    anew = await runs.begin("files", "full", index_id="new")
+    assert anew.checkpoint is None
+    assert not await ledger.look_up("files", ["a"])
+
+
+async def test_history_keeps_tallies_and_lists_newest_first(engine: sa.Engine) -> None:
+    runs = RunStore(engine)
+    for _ in range(2):
+        ticket = await runs.begin("files", "full", index_id="i")
+        tally = Tally(scanned=2)
+        tally.settle(DocumentState.INDEXED, "")
+        tally.settle(DocumentState.FAILED, "encrypted")
+        await runs.finish(ticket, RunState.INCOMPLETE, tally, "1 documents failed")
+    newest, oldest = await runs.recent("files")
+    assert newest.id > oldest.id
+    assert newest.tally == tally
+    assert newest.tally.reasons == {"failed: encrypted": 1}
+    with pytest.raises(KeyError):
+        await runs.show(999)
+
+
+def test_a_tally_that_lost_a_document_says_so() -> None:
+    tally = Tally(scanned=2)
+    tally.settle(DocumentState.UNCHANGED, "")
+    assert tally.check() == "counts do not add up: 2 documents scanned, 1 settled"
+    tally.settle(DocumentState.FILTERED, "type")
+    tally.settle(DocumentState.DELETED, "")
+    assert tally.check() == ""
+
+
+def _hold(engine: sa.Engine, runner: str, until: float) -> None:
+    with engine.begin() as connection:
+        connection.execute(sa.update(source_state).values(runner=runner, lease_until=until))
