@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import hypothesis
 import pytest
 from openapi_validation import MISSING, OPENAPI, AnswerWatch, OfficialApi, official_api
+
+# Speed is shown by benchmarks, never by tests: a busy machine must not fail a property.
+hypothesis.settings.register_profile("sightline", deadline=None)
+hypothesis.settings.load_profile("sightline")
 
 
 def pytest_report_header() -> str:

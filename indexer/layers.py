@@ -1,0 +1,98 @@
+"""Wrappers around a connector: the one place that retries.
+
+A wrapped connector keeps the port's contract. What still fails after the last attempt is raised as it is, and nobody
+above tries it again within the run.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass
+from typing import TypeVar
+
+import tenacity
+
+from vocabulary.documents import Change, Checkpoint, DocumentId
+from vocabulary.errors import RetryableError
+from vocabulary.ports import CheckResult, Connector
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """How often and how patiently to try again.
+
+    The waits grow from `first_wait_s` by doubling, with full jitter, up to `longest_wait_s`; a wait that the other
+    side asked for is kept when it is longer, up to `longest_asked_wait_s`.
+    Source: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+    """
+
+    attempts: int = 6  # about a minute in all: a restart of the source's web container
+    first_wait_s: float = 1.0
+    longest_wait_s: float = 30.0
+    longest_asked_wait_s: float = 300.0
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    def wait_s(self, attempt: int, error: BaseException | None) -> float:
+        """How long to wait after the given attempt, counted from 1, has failed."""
+        ceiling_s = min(self.first_wait_s * 2 ** (attempt - 1), self.longest_wait_s)
+        asked_s = error.retry_after_s if isinstance(error, RetryableError) else None
+        jittered_s = random.uniform(0.0, ceiling_s)  # noqa: S311 - jitter, not a secret
+        return max(jittered_s, min(asked_s or 0.0, self.longest_asked_wait_s))
+
+    async def call(self, action: Callable[[], Awaitable[T]]) -> T:
+        """Await the action, again after each `RetryableError`; the last one is raised."""
+        retrying = tenacity.AsyncRetrying(
+            stop=tenacity.stop_after_attempt(self.attempts),
+            wait=lambda state: self.wait_s(state.attempt_number, _error(state)),
+            retry=tenacity.retry_if_exception_type(RetryableError),
+            sleep=self.sleep,
+            reraise=True,
+        )
+
+        async def attempt() -> T:  # the library awaits what it sees to be a coroutine function, and no lambda is one
+            return await action()
+
+        return await retrying(attempt)
+
+
+class RetryingConnector:
+    """A connector whose crawl goes on from its last checkpoint after a passing fault.
+
+    A replay yields changes a second time; attempts are counted anew after each checkpoint that was reached.
+    """
+
+    def __init__(self, connector: Connector, policy: RetryPolicy) -> None:
+        self._connector = connector
+        self._policy = policy
+
+    async def check(self) -> Sequence[CheckResult]:
+        return await self._policy.call(self._connector.check)
+
+    async def crawl(self, checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
+        position, failed = checkpoint, 0
+        while True:
+            try:
+                async for change in self._connector.crawl(position):
+                    yield change
+                    if isinstance(change, Checkpoint):
+                        position, failed = change, 0
+            except RetryableError as error:
+                failed += 1
+                if failed >= self._policy.attempts:
+                    raise
+                await self._policy.sleep(self._policy.wait_s(failed, error))
+            else:
+                return
+
+    def open_content(self, document_id: DocumentId) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """Open the content once: a broken transfer is repeated by whoever stores the bytes, from their beginning."""
+        return self._connector.open_content(document_id)
+
+
+def _error(state: tenacity.RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome is not None else None

@@ -1,0 +1,65 @@
+"""Index: writes to the index, then to the ledger, then moves the checkpoint.
+
+The order is the promise: what the ledger calls indexed is in the index, and everything before the checkpoint is in
+the ledger. Killed between two of these steps, the next run does the second one again, to the same end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from indexer.channel import Channel, ChannelClosed
+from indexer.ledger import LedgerRow
+from indexer.walk import Walk
+from indexer.work import Settlement
+from vocabulary.documents import DocumentId, DocumentState
+
+
+class IndexStage:
+    """The last stage of a walk."""
+
+    def __init__(self, walk: Walk, settlements: Channel[Settlement]) -> None:
+        self._walk = walk
+        self._settlements = settlements
+
+    async def run(self) -> None:
+        limits = self._walk.limits
+        while True:
+            try:
+                batch = await self._settlements.get_batch(
+                    max_items=limits.written_items, max_weight=limits.written_bytes
+                )
+            except ChannelClosed:
+                break
+            await self._write(batch)
+        await self._record([], [], frozenset())
+
+    async def _write(self, batch: Sequence[Settlement]) -> None:
+        operations = [operation for settlement in batch for operation in settlement.operations]
+        missing: frozenset[DocumentId] = frozenset()
+        if operations:
+            missing = await self._walk.policy.call(lambda: self._walk.ports.backend.apply(operations))
+        rows = [_as_found(row, missing, self._walk.ticket.source) for one in batch for row in one.rows]
+        removed = [native_id for one in batch for native_id in one.removed]
+        await self._record(rows, removed, frozenset(number for one in batch for number in one.numbers))
+
+    async def _record(self, rows: Sequence[LedgerRow], removed: Sequence[str], numbers: frozenset[int]) -> None:
+        walk = self._walk
+        checkpoint = walk.acknowledgements.reached(closing=numbers)
+        if rows or removed or checkpoint is not None:
+            await walk.ledger.settle(walk.ticket, rows, removed=removed, checkpoint=checkpoint)
+        for number in numbers:
+            walk.acknowledgements.close(number)
+        for row in rows:
+            walk.under_way.discard(DocumentId(walk.ticket.source, row.native_id))
+            walk.tally.settle(row.state, row.reason)
+        for _ in removed:
+            walk.tally.settle(DocumentState.DELETED, "")
+        walk.on_progress(walk.tally)
+
+
+def _as_found(row: LedgerRow, missing: frozenset[DocumentId], source: str) -> LedgerRow:
+    """A description that met no stored document: the index lost it, so the next run reads it again."""
+    if DocumentId(source, row.native_id) not in missing:
+        return row
+    return LedgerRow(row.native_id, DocumentState.FAILED, "missing-in-index")

@@ -1,0 +1,60 @@
+"""What the stages of one walk share: the ports, the bounds, the ledger and the tally."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from indexer.acknowledgement import Acknowledgements
+from indexer.layers import RetryPolicy
+from indexer.ledger import Ledger
+from indexer.passages import PASSAGES_VERSION
+from indexer.runs import RunTicket, Tally
+from vocabulary.documents import DocumentId
+from vocabulary.ports import AclNumbering, Connector, Enricher, Extractor, SearchBackend
+
+
+@dataclass(frozen=True, slots=True)
+class SyncPorts:
+    """The rooms that a sync works with."""
+
+    connector: Connector
+    extractor: Extractor
+    enricher: Enricher
+    backend: SearchBackend
+    acls: AclNumbering
+
+
+@dataclass(frozen=True, slots=True)
+class PipelineLimits:
+    """How much may be under way at once. Memory is bounded by these, whatever the size of the source."""
+
+    page_documents: int = 200  # looked up in the ledger together
+    readers: int = 4  # documents being read and extracted at once
+    queued_items: int = 64  # between two stages
+    queued_bytes: int = 32 << 20  # text and vectors between two stages
+    enriched_chars: int = 512 << 10  # given to the enricher together, about 800 passages: its look-ahead for sorting
+    written_items: int = 64  # written to the index in one transaction
+    written_bytes: int = 8 << 20
+    content_bytes: int = 256 << 20  # one document's content; a larger one fails as too-large
+
+
+@dataclass(slots=True)
+class Walk:
+    """What the stages of one walk share."""
+
+    ports: SyncPorts
+    ledger: Ledger
+    ticket: RunTicket
+    public: bool  # the index is read without a token and holds only what everyone may read
+    limits: PipelineLimits
+    policy: RetryPolicy
+    tally: Tally
+    on_progress: Callable[[Tally], None]
+    acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
+    under_way: set[DocumentId] = field(default_factory=set)  # met in this walk and not yet in the ledger
+
+    @property
+    def recipe(self) -> str:
+        """What stored passages depend on besides their text: another recipe has every document read again."""
+        return f"{self.ports.enricher.recipe};passages={PASSAGES_VERSION}"

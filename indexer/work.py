@@ -1,0 +1,70 @@
+"""What passes between the stages: a document on its way, with what has become of it so far."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.ledger import LedgerRow
+from indexer.passages import CutPassage
+from indexer.planning import Plan
+from vocabulary.access import AclId
+from vocabulary.documents import Document, EnrichedPassage
+from vocabulary.search import Description, IndexOperation, Put
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A document that was met, and what it needs. `number` is its place among the acknowledgements."""
+
+    number: int
+    document: Document
+    acl_id: AclId
+    previous: LedgerRow | None
+    plan: Plan
+
+    @property
+    def weight(self) -> int:
+        return 1 + sum(len(comment.text) for comment in self.document.comments)
+
+    @property
+    def description(self) -> Description:
+        document = self.document
+        return Description(
+            document_id=document.id,
+            title=document.title,
+            uri=document.uri,
+            path=document.path,
+            acl_id=self.acl_id,
+            owner=document.owner,
+            attributes=document.attributes,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A document whose text is cut into passages. `kept` are stored passages that stay in front of the new ones."""
+
+    task: Task
+    row: LedgerRow  # what the ledger will say once the index has the passages
+    cut: tuple[CutPassage, ...] = ()
+    kept: tuple[EnrichedPassage, ...] = ()
+    keeps_passages: bool = False  # all stored passages stay: only the description is written
+
+    @property
+    def weight(self) -> int:
+        return 1 + sum(len(piece.passage.text) for piece in self.cut)
+
+
+@dataclass(frozen=True, slots=True)
+class Settlement:
+    """Changes ready to be written: what the index is told, and what the ledger says once it is acknowledged."""
+
+    numbers: tuple[int, ...]
+    rows: tuple[LedgerRow, ...] = ()
+    removed: tuple[str, ...] = ()
+    operations: tuple[IndexOperation, ...] = ()
+
+    @property
+    def weight(self) -> int:
+        passages = (piece for put in self.operations if isinstance(put, Put) for piece in put.passages)
+        return 1 + sum(len(piece.passage.text) + piece.vector.nbytes for piece in passages)

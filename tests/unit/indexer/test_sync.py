@@ -1,0 +1,433 @@
+"""A full sync over a scripted source, the memory index and a real state store: each promise of the flow."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+import sqlalchemy as sa
+from pyroaring import FrozenBitMap
+
+from indexer import Ledger, PipelineLimits, RunReport, RunState, RunStore, SyncPorts, SyncSettings, create_tables
+from indexer.backends.memory import MemoryBackend
+from indexer.layers import RetryPolicy
+from indexer.sync import run_full_sync
+from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, MemoryNumbering, PlainTextExtractor
+from tests.fakes.scripted_source import EVERYONE, SOURCE, ScriptedSource, numbered
+from vocabulary.access import AccessFilter, Acl, Principal
+from vocabulary.documents import Comment, DocumentId, DocumentState
+from vocabulary.errors import (
+    CheckpointInvalid,
+    ContentGone,
+    CredentialsRejected,
+    NumberingMismatch,
+    SourceUnavailable,
+)
+from vocabulary.search import Query, SearchMode
+
+COMMENT = Comment("c1", "Ann", "remark about zebras", datetime(2026, 5, 1, tzinfo=UTC))
+
+
+async def no_wait(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+@dataclass
+class Bench:
+    """All that a run needs, and what a test looks at afterwards."""
+
+    engine: sa.Engine
+    backend: MemoryBackend
+    source: ScriptedSource = field(default_factory=ScriptedSource)
+    enricher: HashingEnricher = field(default_factory=HashingEnricher)
+    numbering: MemoryNumbering = field(default_factory=MemoryNumbering)
+    limits: PipelineLimits = field(default_factory=lambda: PipelineLimits(page_documents=7, queued_items=4))
+
+    async def sync(self, *, public: bool = False, confirm_deletes: bool = False, brake: float = 0.5) -> RunReport:
+        ports = SyncPorts(self.source, PlainTextExtractor(), self.enricher, self.backend, self.numbering)
+        settings = SyncSettings(
+            SOURCE,
+            public=public,
+            delete_brake=brake,
+            confirm_deletes=confirm_deletes,
+            limits=self.limits,
+            policy=RetryPolicy(attempts=3, sleep=no_wait),
+        )
+        return await run_full_sync(ports, settings, ledger=Ledger(self.engine), runs=RunStore(self.engine))
+
+    async def find(self, text: str) -> set[str]:
+        """Ids of what a reader who may see every numbered list finds by keyword."""
+        everything = FrozenBitMap(acl_id for acl_id, _ in self.numbering.lists.values())
+        access = AccessFilter(self.numbering.numbering, everything, FrozenBitMap(), frozenset())
+        page = await self.backend.search(Query(text, mode=SearchMode.KEYWORD, size=100), None, access)
+        return {hit.document_id.native_id for hit in page.hits}
+
+    async def stored(self) -> list[str]:
+        return [document_id.native_id async for document_id in self.backend.document_ids(SOURCE)]
+
+    async def listed(self, report: RunReport, state: DocumentState) -> dict[str, str]:
+        rows = await RunStore(self.engine).documents(report.id, state)
+        return {row.document_id.native_id: row.reason for row in rows}
+
+
+@pytest.fixture
+async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
+    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
+    create_tables(engine)
+    async with MemoryBackend(dimensions=DIMENSIONS) as backend:
+        yield Bench(engine, backend)
+    engine.dispose()
+
+
+async def test_the_first_sync_indexes_every_document_once(bench: Bench) -> None:
+    bench.source = numbered(25)
+    report = await bench.sync()
+    assert report.state is RunState.SUCCEEDED
+    assert report.tally.states == {DocumentState.INDEXED: 25}
+    assert await bench.stored() == sorted(bench.source.texts)
+    assert await bench.find("subject 7") >= {"d007"}
+
+
+async def test_an_unchanged_source_is_neither_read_nor_embedded_again(bench: Bench) -> None:
+    bench.source = numbered(25)
+    await bench.sync()
+    bench.source.opened.clear()
+    embedded = bench.enricher.embedded
+    report = await bench.sync()
+    assert report.tally.states == {DocumentState.UNCHANGED: 25}
+    assert bench.source.opened == []
+    assert bench.enricher.embedded == embedded
+
+
+async def test_only_the_changed_document_is_read_and_only_its_new_text_embedded(bench: Bench) -> None:
+    bench.source = numbered(10)
+    bench.source.put("d003", "# first paragraph\nanother one")
+    await bench.sync()
+    bench.source.opened.clear()
+    bench.source.put("d003", "words about walruses")
+    report = await bench.sync()
+    assert bench.source.opened == ["d003"]
+    assert report.tally.states == {DocumentState.UNCHANGED: 9, DocumentState.INDEXED: 1}
+    assert await bench.find("walruses") == {"d003"}
+    assert await bench.find("paragraph") == set()
+
+
+async def test_a_touched_document_with_the_same_bytes_keeps_its_passages(bench: Bench) -> None:
+    bench.source = numbered(3)
+    await bench.sync()
+    embedded = bench.enricher.embedded
+    bench.source.put("d001", bench.source.texts["d001"])
+    report = await bench.sync()
+    assert report.tally.reasons == {"metadata-only: same-content": 1}
+    assert bench.enricher.embedded == embedded
+    assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 3}
+
+
+async def test_a_renamed_document_is_found_by_its_new_title_without_being_read(bench: Bench) -> None:
+    bench.source = numbered(3)
+    await bench.sync()
+    bench.source.opened.clear()
+    bench.source.titles["d001"] = "Giraffes"
+    report = await bench.sync()
+    assert report.tally.states == {DocumentState.UNCHANGED: 2, DocumentState.METADATA_ONLY: 1}
+    assert bench.source.opened == []
+    assert await bench.find("giraffes") == {"d001"}
+    assert await bench.find("subject 1") >= {"d001"}
+
+
+async def test_comments_come_change_and_go_without_the_content_being_read(bench: Bench) -> None:
+    bench.source = numbered(3)
+    await bench.sync()
+    bench.source.opened.clear()
+    bench.source.comments["d001"] = (COMMENT,)
+    await bench.sync()
+    assert await bench.find("zebras") == {"d001"}
+    bench.source.comments["d001"] = (replace(COMMENT, text="remark about okapis"),)
+    await bench.sync()
+    assert await bench.find("zebras") == set()
+    assert await bench.find("okapis") == {"d001"}
+    del bench.source.comments["d001"]
+    report = await bench.sync()
+    assert await bench.find("okapis") == set()
+    assert await bench.find("subject 1") >= {"d001"}
+    assert report.tally.reasons == {"metadata-only: comments": 1}
+    assert bench.source.opened == []
+
+
+async def test_what_a_complete_walk_did_not_meet_is_deleted(bench: Bench) -> None:
+    bench.source = numbered(10)
+    await bench.sync()
+    bench.source.remove("d004")
+    report = await bench.sync()
+    assert report.state is RunState.SUCCEEDED
+    assert report.tally.deleted == 1
+    assert "d004" not in await bench.stored()
+    assert await bench.listed(report, DocumentState.DELETED) == {"d004": ""}
+
+
+async def test_the_brake_hides_and_keeps_what_a_person_has_not_confirmed(bench: Bench) -> None:
+    bench.source = numbered(10)
+    await bench.sync()
+    texts = dict(bench.source.texts)
+    for native_id in list(texts)[:6]:
+        bench.source.remove(native_id)
+    report = await bench.sync()
+    assert report.state is RunState.BRAKED
+    assert "6 of 10" in report.message
+    assert len(await bench.stored()) == 10
+    assert len(await bench.find("document")) == 4
+    bench.source.texts = texts
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert len(await bench.find("document")) == 10
+
+
+async def test_confirmed_deletions_pass_the_brake(bench: Bench) -> None:
+    bench.source = numbered(10)
+    await bench.sync()
+    for native_id in list(bench.source.texts)[:6]:
+        bench.source.remove(native_id)
+    assert (await bench.sync()).state is RunState.BRAKED
+    report = await bench.sync(confirm_deletes=True)
+    assert report.state is RunState.SUCCEEDED
+    assert len(await bench.stored()) == 4
+
+
+async def test_a_walk_that_ended_early_deletes_nothing_and_is_resumed(bench: Bench) -> None:
+    bench.source = numbered(40)
+    await bench.sync()
+    bench.source.faults = {2: [CredentialsRejected("the source refused the credentials")]}
+    bench.source.crawled_from.clear()
+    report = await bench.sync()
+    assert report.state is RunState.FAILED
+    assert report.message == "the source refused the credentials"
+    assert len(await bench.stored()) == 40
+    resumed = await bench.sync()
+    assert resumed.resumed
+    assert bench.source.crawled_from == [None, '{"page": 2}']
+    assert resumed.state is RunState.SUCCEEDED
+    assert report.tally.scanned + resumed.tally.scanned == 40
+    assert len(await bench.stored()) == 40
+
+
+async def test_passing_faults_are_retried_and_no_document_counts_twice(bench: Bench) -> None:
+    bench.source = numbered(40)
+    bench.source.faults = {1: [SourceUnavailable("503")] * 2, 3: [SourceUnavailable("503")] * 2}
+    report = await bench.sync()
+    assert report.state is RunState.SUCCEEDED
+    assert report.tally.scanned == 40
+    assert len(await bench.stored()) == 40
+
+
+async def test_a_fault_that_outlasts_the_retries_ends_the_run_and_the_next_one_goes_on(bench: Bench) -> None:
+    bench.source = numbered(40)
+    bench.source.faults = {2: [SourceUnavailable("503 from the proxy")] * 3}
+    report = await bench.sync()
+    assert (report.state, report.message) == (RunState.FAILED, "503 from the proxy")
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert len(await bench.stored()) == 40
+
+
+async def test_an_unusable_checkpoint_starts_the_next_walk_over(bench: Bench) -> None:
+    bench.source = numbered(40)
+    bench.source.faults = {2: [CheckpointInvalid("another scope")]}
+    assert (await bench.sync()).state is RunState.FAILED
+    bench.source.crawled_from.clear()
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert bench.source.crawled_from == [None]
+
+
+async def test_a_document_without_readable_permissions_is_hidden_and_withdrawn(bench: Bench) -> None:
+    bench.source = numbered(5)
+    await bench.sync()
+    bench.source.acls["d002"] = None
+    report = await bench.sync()
+    assert await bench.listed(report, DocumentState.HIDDEN) == {"d002": "permissions-unreadable"}
+    assert "d002" not in await bench.stored()
+    bench.source.acls["d002"] = EVERYONE
+    await bench.sync()
+    assert await bench.find("subject 2") >= {"d002"}
+
+
+async def test_a_public_index_takes_only_what_everyone_may_read(bench: Bench) -> None:
+    bench.source = numbered(3)
+    named = Principal.user(SOURCE, "ann")
+    bench.source.acls["d000"] = Acl("own", allow=frozenset({named}))
+    bench.source.acls["d001"] = Acl("denied", allow=EVERYONE.allow, deny=frozenset({named}))
+    report = await bench.sync(public=True)
+    assert await bench.listed(report, DocumentState.HIDDEN) == {"d000": "not-public", "d001": "not-public"}
+    assert await bench.stored() == ["d002"]
+
+
+async def test_a_document_that_the_source_could_not_show_is_hidden_until_it_does(bench: Bench) -> None:
+    bench.source = numbered(5)
+    await bench.sync()
+    bench.source.skip("d003", DocumentState.FAILED, "no-answer")
+    report = await bench.sync()
+    assert report.state is RunState.INCOMPLETE
+    assert await bench.listed(report, DocumentState.FAILED) == {"d003": "no-answer"}
+    assert "d003" not in await bench.find("document")
+    bench.source.skipped.clear()
+    embedded = bench.enricher.embedded
+    await bench.sync()
+    assert "d003" in await bench.find("document")
+    assert bench.enricher.embedded == embedded
+
+
+async def test_a_document_that_left_the_rules_is_withdrawn_and_counted_as_filtered(bench: Bench) -> None:
+    bench.source = numbered(5)
+    await bench.sync()
+    bench.source.skip("d003", DocumentState.FILTERED, "type")
+    report = await bench.sync()
+    assert report.tally.reasons == {"filtered: type": 1}
+    assert "d003" not in await bench.stored()
+
+
+async def test_an_unreadable_file_is_found_by_title_and_not_read_again_until_it_changes(bench: Bench) -> None:
+    bench.source = numbered(2)
+    bench.source.put("d001", "FAIL encrypted")
+    report = await bench.sync()
+    assert report.state is RunState.INCOMPLETE
+    assert await bench.listed(report, DocumentState.FAILED) == {"d001": "encrypted"}
+    assert await bench.find("title") == {"d000", "d001"}
+    bench.source.opened.clear()
+    again = await bench.sync()
+    assert bench.source.opened == []
+    assert await bench.listed(again, DocumentState.FAILED) == {"d001": "encrypted"}
+    bench.source.put("d001", "now in clear words")
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert await bench.find("clear") == {"d001"}
+
+
+async def test_new_bytes_that_cannot_be_read_take_the_old_text_with_them(bench: Bench) -> None:
+    bench.source = numbered(1)
+    await bench.sync()
+    bench.source.put("d000", "FAIL damaged")
+    await bench.sync()
+    assert await bench.find("subject") == set()
+    assert await bench.find("title") == {"d000"}
+
+
+async def test_a_failure_that_may_pass_is_tried_again_by_the_next_run(bench: Bench) -> None:
+    bench.source = numbered(2)
+    bench.source.put("d001", "FAIL timeout")
+    await bench.sync()
+    bench.source.texts["d001"] = "it was only slow"
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert await bench.find("slow") == {"d001"}
+
+
+async def test_bytes_that_cannot_be_had_now_keep_the_old_text_and_are_fetched_next_time(bench: Bench) -> None:
+    bench.source = numbered(2)
+    await bench.sync()
+    bench.source.put("d001", "new words")
+    bench.source.content_faults["d001"] = [SourceUnavailable("reset")] * 3
+    report = await bench.sync()
+    assert await bench.listed(report, DocumentState.FAILED) == {"d001": "content-unavailable"}
+    assert await bench.find("subject 1") >= {"d001"}
+    await bench.sync()
+    assert await bench.find("new") == {"d001"}
+
+
+async def test_content_that_the_source_lost_is_a_named_failure(bench: Bench) -> None:
+    bench.source = numbered(2)
+    bench.source.content_faults["d001"] = [ContentGone("lost")]
+    report = await bench.sync()
+    assert await bench.listed(report, DocumentState.FAILED) == {"d001": "content-gone"}
+
+
+async def test_content_over_the_limit_fails_as_too_large(bench: Bench) -> None:
+    bench.limits = replace(bench.limits, content_bytes=100)
+    bench.source = numbered(2)
+    bench.source.put("d001", "x" * 101)
+    report = await bench.sync()
+    assert await bench.listed(report, DocumentState.FAILED) == {"d001": "too-large"}
+
+
+async def test_empty_and_truncated_texts_are_states_of_their_own(bench: Bench) -> None:
+    bench.source = numbered(1)
+    bench.source.put("empty", "")
+    bench.source.put("long", "CUT here")
+    bench.source.put("strange", "FAIL unsupported")
+    report = await bench.sync()
+    assert report.tally.states == {DocumentState.INDEXED: 1, DocumentState.NO_TEXT: 2, DocumentState.TRUNCATED: 1}
+    assert report.tally.reasons == {"no-text: unsupported": 1}
+    assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 4}
+
+
+async def test_another_model_has_every_document_read_and_embedded_again(bench: Bench) -> None:
+    bench.source = numbered(3)
+    await bench.sync()
+    bench.enricher = HashingEnricher("hashing/2")
+    report = await bench.sync()
+    assert report.tally.states == {DocumentState.INDEXED: 3}
+    assert bench.enricher.embedded == 3
+
+
+async def test_a_new_empty_index_is_filled_again(bench: Bench) -> None:
+    bench.source = numbered(3)
+    await bench.sync()
+    async with MemoryBackend(dimensions=DIMENSIONS) as empty:
+        bench.backend = empty
+        report = await bench.sync()
+        assert report.tally.states == {DocumentState.INDEXED: 3}
+        assert len(await bench.stored()) == 3
+
+
+async def test_an_index_numbered_by_another_state_is_not_written(bench: Bench) -> None:
+    bench.source = numbered(3)
+    await bench.sync()
+    bench.numbering = MemoryNumbering("state-2")
+    with pytest.raises(NumberingMismatch):
+        await bench.sync()
+
+
+async def test_a_changed_list_of_a_folder_rewrites_no_document(bench: Bench) -> None:
+    bench.source = numbered(30)
+    await bench.sync()
+    narrowed = replace(EVERYONE, allow=frozenset({Principal.group(SOURCE, "staff")}))
+    bench.source.acls = dict.fromkeys(bench.source.texts, narrowed)
+    report = await bench.sync()
+    assert report.tally.states == {DocumentState.UNCHANGED: 30}
+    assert [acl for _, acl in bench.numbering.lists.values()] == [narrowed]
+
+
+async def test_an_interrupted_run_keeps_what_was_acknowledged_and_says_so(bench: Bench) -> None:
+    bench.source = numbered(60)
+    running = asyncio.create_task(bench.sync())
+    while len(await bench.stored()) < 10:
+        await asyncio.sleep(0)
+    running.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await running
+    last = (await RunStore(bench.engine).recent(SOURCE))[0]
+    assert last.state is RunState.INTERRUPTED
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert await bench.stored() == sorted(bench.source.texts)
+
+
+async def test_a_fault_of_the_index_fails_the_run_and_nothing_is_taken_for_written(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.source = numbered(30)
+    apply: Callable[..., object] = bench.backend.apply
+
+    async def broken(operations: object) -> object:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(bench.backend, "apply", broken)
+    with pytest.raises(ExceptionGroup):
+        await bench.sync()
+    assert (await RunStore(bench.engine).recent(SOURCE))[0].message == "disk full"
+    monkeypatch.setattr(bench.backend, "apply", apply)
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert len(await bench.stored()) == 30
+
+
+async def test_ids_are_scoped_by_their_source(bench: Bench) -> None:
+    bench.source = numbered(1)
+    await bench.sync()
+    assert [document_id async for document_id in bench.backend.document_ids(SOURCE)] == [DocumentId(SOURCE, "d000")]
+    assert [document_id async for document_id in bench.backend.document_ids("other")] == []
