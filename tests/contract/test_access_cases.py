@@ -1,0 +1,153 @@
+"""The access table against the decision on single documents, the access filter and every backend."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, StaticPool, create_engine
+
+from acl import AccessControl, AclStore
+from indexer.backends import EmbeddedBackend, MemoryBackend
+from tests.contract.access_cases import (
+    AccessCase,
+    AccessReader,
+    filter_of,
+    load_cases,
+    may_read_one_by_one,
+    store_case,
+)
+from tests.fakes.documents import DIMENSIONS, hashed_vector, passage
+from vocabulary.access import Acl, AclId, Principal
+from vocabulary.documents import DocumentId
+from vocabulary.ports import SearchBackend
+from vocabulary.search import Description, FacetRequest, Put, Query, SearchMode
+
+CASES = load_cases()
+BackendFactory = Callable[[Path], AbstractAsyncContextManager[SearchBackend]]
+BACKENDS: Mapping[str, BackendFactory] = {
+    "memory": lambda _: MemoryBackend(dimensions=DIMENSIONS),
+    "embedded": lambda folder: EmbeddedBackend(folder / "index.db", dimensions=DIMENSIONS),
+}
+
+PUBLIC_CASES = [case for case in CASES if any(reader.claims is None for reader in case.readers)]
+
+every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+
+
+@pytest.fixture
+def engine() -> Iterator[Engine]:
+    """A state store in memory: one connection for the threads that take turns in it."""
+    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+    yield engine
+    engine.dispose()
+
+
+def test_the_table_has_rows_for_both_answers() -> None:
+    readers = [reader for case in CASES for reader in case.readers]
+    assert len(CASES) >= 40
+    assert sum(bool(reader.sees) for reader in readers) >= 40
+    assert sum(not reader.sees for reader in readers) >= 40
+
+
+@every_case
+def test_every_name_in_an_answer_is_a_document_of_the_row(case: AccessCase) -> None:
+    names = {document.name for document in case.documents}
+    assert all(reader.sees <= names for reader in case.readers)
+
+
+@every_case
+def test_decisions_on_single_documents_agree_with_the_table(case: AccessCase) -> None:
+    for reader in case.readers:
+        if reader.claims is not None:
+            assert may_read_one_by_one(case, reader.claims) == reader.sees, reader.claims.user
+
+
+@every_case
+async def test_access_filters_agree_with_the_table(case: AccessCase, engine: Engine) -> None:
+    acl_ids = await store_case(case, engine)
+    access_control = AccessControl(engine)
+    for reader in case.readers:
+        access = await filter_of(case, reader, access_control)
+        admitted = {
+            document.name
+            for document in case.documents
+            if access.admits(acl_ids[document.name], str(document.owner) if document.owner else None)
+        }
+        assert admitted == reader.sees, reader.claims
+
+
+@pytest.mark.parametrize("case", PUBLIC_CASES, ids=lambda case: case.name)
+async def test_a_public_index_may_hold_what_its_readers_find(case: AccessCase, engine: Engine) -> None:
+    acl_ids = await store_case(case, engine)
+    store = AclStore(engine)
+    holdable = {each.name for each in case.documents if await store.admits_everyone(each.source, acl_ids[each.name])}
+    assert [holdable] == [reader.sees for reader in case.readers if reader.claims is None]
+
+
+@pytest.mark.parametrize("kind", BACKENDS)
+@every_case
+async def test_answers_of_every_backend_agree_with_the_table(
+    case: AccessCase, kind: str, engine: Engine, tmp_path: Path
+) -> None:
+    acl_ids = await store_case(case, engine)
+    access_control = AccessControl(engine)
+    async with BACKENDS[kind](tmp_path) as backend:
+        await backend.adopt(AclStore(engine).numbering)
+        await backend.apply(_index(case, acl_ids))
+        for reader in case.readers:
+            await _check_answers(backend, case, reader, access_control)
+
+
+@pytest.mark.parametrize("kind", BACKENDS)
+async def test_a_changed_list_binds_the_next_answer_without_a_write_to_the_index(
+    kind: str, engine: Engine, tmp_path: Path
+) -> None:
+    case = next(case for case in CASES if case.name == "a user whom the list allows reads, another does not")
+    ann, bob = case.readers
+    plan = case.documents[0]
+    acl_ids = await store_case(case, engine)
+    access_control = AccessControl(engine)
+    async with BACKENDS[kind](tmp_path) as backend:
+        await backend.adopt(AclStore(engine).numbering)
+        await backend.apply(_index(case, acl_ids))
+        await _check_answers(backend, case, ann, access_control)
+        await AclStore(engine).number("hr", [Acl(plan.name, allow=frozenset({Principal.user("hr", "bob")}))])
+        await _check_answers(backend, case, replace(ann, sees=bob.sees), access_control)
+        await _check_answers(backend, case, replace(bob, sees=ann.sees), access_control)
+
+
+async def _check_answers(
+    backend: SearchBackend, case: AccessCase, reader: AccessReader, access_control: AccessControl
+) -> None:
+    """Whatever is asked, hits, total and facets come from exactly the documents that the reader sees."""
+    access = await filter_of(case, reader, access_control)
+    for text in ("", "secret"):
+        for mode in SearchMode:
+            query = Query(text=text, mode=mode, size=50, facets=(FacetRequest("name", size=50),))
+            page = await backend.search(query, hashed_vector(text), access)
+            found = {hit.title for hit in page.hits}
+            assert found == reader.sees, (reader.claims, mode, text)
+            assert page.total.value == len(reader.sees)
+            assert {bucket.value for bucket in page.facets["name"]} == reader.sees
+
+
+def _index(case: AccessCase, acl_ids: Mapping[str, AclId]) -> list[Put]:
+    return [
+        Put(
+            Description(
+                document_id=DocumentId(document.source, document.name),
+                title=document.name,
+                uri=f"https://{document.source}.example/{document.name}",
+                path="/",
+                acl_id=acl_ids[document.name],
+                owner=document.owner,
+                attributes={"name": document.name},
+            ),
+            (passage("the secret plan"),),
+        )
+        for document in case.documents
+    ]
