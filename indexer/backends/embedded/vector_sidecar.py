@@ -104,7 +104,8 @@ class VectorSidecar:
         parameters = faiss.RaBitQSearchParameters(sel=selector, qb=_QUERY_BITS)
         wanted = min(_CANDIDATES, self._count)
         _, slots = self._codes.search(query[None, :], wanted, params=parameters)
-        return np.asarray(slots[slots >= 0], np.int64)  # fewer than wanted are filled up with -1
+        found: Slots = slots[0]
+        return found[found >= 0]  # fewer than wanted are filled up with -1
 
 
 def _nearest_exact(vectors: Vectors, query: Vectors, *, mask: Mask, count: int) -> Slots:
@@ -113,7 +114,8 @@ def _nearest_exact(vectors: Vectors, query: Vectors, *, mask: Mask, count: int) 
         return admitted
     similarities = (vectors @ query)[admitted]
     last = np.partition(similarities, admitted.size - count)[admitted.size - count]
-    return admitted[similarities >= last - _TIE_WIDTH]
+    nearest: Slots = admitted[similarities >= last - _TIE_WIDTH]
+    return nearest
 
 
 def _faiss() -> ModuleType | None:
