@@ -1,0 +1,71 @@
+"""From a request to the access filter of whoever sent it: the one door of the REST API.
+
+A public index is read by everyone, as nobody in particular: no token is looked at, so that a good and a bad one give
+the same answer. Every other index needs one token that its issuer vouches for; without it there is no filter, and
+without a filter no search.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from acl import AccessControl, ReaderClaims
+from service.search import ServedIndex
+from service.settings import IndexAccess
+from vocabulary.access import AccessFilter
+from vocabulary.errors import NotAuthenticated
+
+OPERATOR = "command line"  # the issuer of claims that an operator makes up with `search --as`
+
+
+class ClaimsVerifier(Protocol):
+    """Whoever can tell a good token from a bad one."""
+
+    async def verify(self, token: str) -> ReaderClaims:
+        """Return what the token says of its bearer.
+
+        Raises:
+            NotAuthenticated: it proves nothing.
+        """
+        ...
+
+
+class Readers:
+    """Knows who asks, and what they may see."""
+
+    def __init__(self, access_control: AccessControl, verifier: ClaimsVerifier) -> None:
+        self._access_control = access_control
+        self._verifier = verifier
+
+    async def of_request(self, index: ServedIndex, authorization: Sequence[str]) -> AccessFilter:
+        """Build the filter for the sender of these `Authorization` headers.
+
+        Raises:
+            NotAuthenticated: the index needs a token, and there is none, or several, or a bad one.
+        """
+        if index.access is IndexAccess.PUBLIC:
+            return await self._access_control.public_filter(index.sources)
+        claims = await self._verifier.verify(_bearer_token(authorization))
+        return await self._access_control.filter_for(claims, index.identity_rules)
+
+
+async def operator_filter(access_control: AccessControl, index: ServedIndex, *, user: str | None) -> AccessFilter:
+    """Build the filter for a user whom an operator names, found among the people as a token's user would be."""
+    if index.access is IndexAccess.PUBLIC:
+        return await access_control.public_filter(index.sources)
+    if user is None:
+        raise NotAuthenticated(f"index {index.name} needs a reader: --as USER")
+    claims = ReaderClaims(user=user, groups=(), issuer=OPERATOR)
+    return await access_control.filter_for(claims, index.identity_rules)
+
+
+def _bearer_token(authorization: Sequence[str]) -> str:
+    if not authorization:
+        raise NotAuthenticated("send a token: Authorization: Bearer …")
+    if len(authorization) > 1:
+        raise NotAuthenticated("more than one Authorization header")
+    scheme, _, token = authorization[0].partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise NotAuthenticated("send a token: Authorization: Bearer …")
+    return token.strip()

@@ -1,0 +1,58 @@
+"""From a question to a page of an index: the one way to search, for the REST API and the command line alike.
+
+There is no way through here without an access filter: it is an argument without a default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from acl import SourceIdentityRule
+from service.settings import IndexAccess
+from vocabulary.access import AccessFilter
+from vocabulary.errors import IndexUnknown
+from vocabulary.ports import Enricher, SearchBackend
+from vocabulary.search import Page, Query, SearchMode
+
+
+@dataclass(frozen=True, slots=True)
+class ServedIndex:
+    """One open index: who may ask it, and how each of its sources knows the asker."""
+
+    name: str
+    access: IndexAccess
+    backend: SearchBackend
+    identity_rules: tuple[SourceIdentityRule, ...]
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        return tuple(rule.source for rule in self.identity_rules)
+
+
+class SearchService:
+    """Every open index, and the model that reads queries."""
+
+    def __init__(self, indexes: Mapping[str, ServedIndex], enricher: Enricher) -> None:
+        self.indexes = dict(indexes)
+        self._enricher = enricher
+
+    def index(self, name: str) -> ServedIndex:
+        """Find an index by its name.
+
+        Raises:
+            IndexUnknown: there is none.
+        """
+        if name not in self.indexes:
+            raise IndexUnknown(f"no such index: {name}")
+        return self.indexes[name]
+
+    async def search(self, index: ServedIndex, query: Query, access: AccessFilter) -> Page:
+        """Answer a query with what the filter admits.
+
+        Raises:
+            QueryInvalid, NumberingMismatch, IndexBusy: as the backend finds it.
+        """
+        needs_vector = query.mode is not SearchMode.KEYWORD and query.text != ""
+        vector = await self._enricher.embed_query(query.text) if needs_vector else None
+        return await index.backend.search(query, vector, access)

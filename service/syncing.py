@@ -1,0 +1,102 @@
+"""One source, brought up to date: its people and groups first, then its documents.
+
+People come first, so that whoever may read a new document finds it as soon as it is indexed. A directory that cannot
+be read ends the source's sync before its documents: they would be indexed for readers whom nobody knows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from acl import IdentityCounts, refresh_identities
+from indexer.layers import RetryPolicy
+from indexer.runs import RunReport, Tally
+from indexer.sync import SyncSettings, run_full_sync
+from indexer.walk import SyncPorts
+from service.settings import Settings
+from service.wiring import State, Workshop, open_source
+from vocabulary.ports import IdentitySource
+
+
+class SyncMode(StrEnum):
+    """What a sync brings up to date."""
+
+    FULL = "full"  # people and groups, then every document; what is gone is deleted
+    IDENTITIES = "identities"  # people and groups only
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOptions:
+    """What whoever starts a sync decides about it."""
+
+    confirm_deletes: bool = False
+    policy: RetryPolicy = field(default_factory=RetryPolicy)
+
+
+@dataclass(frozen=True, slots=True)
+class SyncOutcome:
+    """What a sync did; a part that was not asked for is None. `error` says why it could not even begin."""
+
+    source: str
+    identities: IdentityCounts | None = None
+    run: RunReport | None = None
+    error: str = ""
+
+
+async def sync_identities(settings: Settings, state: State, source: str, *, options: SyncOptions) -> SyncOutcome:
+    """Bring a source's people and groups up to date.
+
+    Raises:
+        SightlineError: the directory cannot be read; what is stored of it stays.
+    """
+    async with open_source(settings, source) as connector:
+        return SyncOutcome(source, identities=await _refresh(settings, state, source, connector, options))
+
+
+async def sync_source(
+    settings: Settings,
+    state: State,
+    workshop: Workshop,
+    source: str,
+    *,
+    options: SyncOptions,
+    on_progress: Callable[[Tally], None],
+) -> SyncOutcome:
+    """Bring a source's people and groups, then its documents, up to date.
+
+    Raises:
+        SightlineError: the directory cannot be read, or the run could not begin. A run that began is reported instead.
+    """
+    configured = settings.sources[source]
+    async with open_source(settings, source) as connector:
+        identities = await _refresh(settings, state, source, connector, options)
+        ports = SyncPorts(
+            connector=connector,
+            extractor=workshop.extractor,
+            enricher=workshop.search.enricher,
+            backend=workshop.search.backend(configured.index),
+            acls=state.acls,
+        )
+        run_settings = SyncSettings(
+            source=source,
+            public=settings.is_public(source),
+            delete_brake=configured.delete_brake,
+            confirm_deletes=options.confirm_deletes,
+            policy=options.policy,
+        )
+        run = await run_full_sync(ports, run_settings, ledger=state.ledger, runs=state.runs, on_progress=on_progress)
+    return SyncOutcome(source, identities=identities, run=run)
+
+
+async def _refresh(
+    settings: Settings, state: State, source: str, directory: IdentitySource, options: SyncOptions
+) -> IdentityCounts | None:
+    if not settings.sources[source].crawl_identities:
+        return None
+
+    async def refresh() -> IdentityCounts:
+        return await refresh_identities(source, directory, state.identities)
+
+    return await options.policy.call(refresh)

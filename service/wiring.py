@@ -1,0 +1,172 @@
+"""Builds the system from the settings: the one place where concrete classes are chosen and rooms meet.
+
+    open_state      the state store and everything that lives in it: ACLs, people, ledger, runs
+    open_search     the model and the indexes, opened on top of the state
+    open_workshop   these, and what reads text out of files
+    open_source     one source system
+    make_readers    what tells a reader by a token
+
+Each is an async context manager that closes what it opened, in reverse; a command opens what it needs and no more.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
+
+from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule
+from acl import create_tables as create_acl_tables
+from connectors.registry import CONNECTORS, SourceConnector
+from embedder import open_enricher
+from indexer.backends.embedded import EmbeddedBackend
+from indexer.extract import KreuzbergExtractor
+from indexer.ledger import Ledger
+from indexer.runs import RunStore
+from indexer.tables import create_tables as create_indexer_tables
+from service.reader import Readers
+from service.search import SearchService, ServedIndex
+from service.settings import Settings
+from service.tokens import TokenVerifier
+from vocabulary.errors import SettingInvalid
+from vocabulary.ports import Enricher, Extractor, SearchBackend
+
+# A second process may hold the write lock while it stores a directory of a hundred thousand people.
+SQLITE_BUSY_TIMEOUT_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """What the state store holds, by subject."""
+
+    engine: sa.Engine
+    acls: AclStore
+    identities: IdentityStore
+    access_control: AccessControl
+    ledger: Ledger
+    runs: RunStore
+
+
+@asynccontextmanager
+async def open_state(settings: Settings) -> AsyncIterator[State]:
+    """Open the state store, with its tables made where they are missing.
+
+    Raises:
+        SettingInvalid: `state.url` leads to no usable database.
+    """
+    engine = await asyncio.to_thread(_open_engine, settings.state.url)
+    try:
+        yield State(
+            engine=engine,
+            acls=AclStore(engine),
+            identities=IdentityStore(engine),
+            access_control=AccessControl(engine),
+            ledger=Ledger(engine),
+            runs=RunStore(engine),
+        )
+    finally:
+        await asyncio.to_thread(engine.dispose)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """The model and the open indexes."""
+
+    enricher: Enricher
+    service: SearchService
+
+    def backend(self, index: str) -> SearchBackend:
+        return self.service.index(index).backend
+
+
+@asynccontextmanager
+async def open_search(settings: Settings, *, indexes: Iterable[str] | None = None) -> AsyncIterator[Search]:
+    """Load the model and open the named indexes, or all of them."""
+    names = list(settings.indexes) if indexes is None else list(indexes)
+    async with AsyncExitStack() as opened:
+        enricher = await opened.enter_async_context(open_enricher(settings.embedder))
+        served = {}
+        for name in names:
+            backend = EmbeddedBackend(settings.indexes[name].path, dimensions=enricher.dimensions)
+            served[name] = ServedIndex(
+                name=name,
+                access=settings.indexes[name].access,
+                backend=await opened.enter_async_context(backend),
+                identity_rules=identity_rules(settings, name),
+            )
+        yield Search(enricher, SearchService(served, enricher))
+
+
+@asynccontextmanager
+async def open_source(settings: Settings, source: str) -> AsyncIterator[SourceConnector]:
+    """Connect to a source system."""
+    configured = settings.sources[source]
+    async with CONNECTORS[configured.connector].create(source, configured.connection) as connector:
+        yield connector
+
+
+@dataclass(frozen=True, slots=True)
+class Workshop:
+    """What turns documents into searchable passages, for any number of sources."""
+
+    search: Search
+    extractor: Extractor
+
+
+@asynccontextmanager
+async def open_workshop(settings: Settings, *, indexes: Iterable[str] | None = None) -> AsyncIterator[Workshop]:
+    """Open the model, the named indexes (or all of them), and what reads text out of files."""
+    async with open_search(settings, indexes=indexes) as search, KreuzbergExtractor(settings.extraction) as extractor:
+        yield Workshop(search, extractor)
+
+
+def make_readers(settings: Settings, state: State) -> Readers:
+    """Make what tells readers by their tokens; it opens nothing until the first token needs a published key.
+
+    Raises:
+        SettingMissing: an index asks for tokens, and no `[[tokens]]` says whose.
+    """
+    settings.require_issuers()
+    return Readers(state.access_control, TokenVerifier(settings.tokens))
+
+
+def identity_rules(settings: Settings, index: str) -> tuple[SourceIdentityRule, ...]:
+    """How a reader is found among the people of each source of an index."""
+    return tuple(
+        SourceIdentityRule(source, MatchUserBy(settings.sources[source].match_user_by))
+        for source in settings.sources_of(index)
+    )
+
+
+def _open_engine(url: str) -> sa.Engine:
+    try:
+        engine = sa.create_engine(url)
+        if engine.dialect.name == "sqlite":
+            _prepare_sqlite(engine)
+        create_acl_tables(engine)
+        create_indexer_tables(engine)
+    except ModuleNotFoundError as error:
+        raise SettingInvalid(f"state.url: the database driver {error.name} is not installed") from error
+    except (SQLAlchemyError, OSError) as error:
+        raise SettingInvalid(f"state.url: the database cannot be opened ({type(error).__name__})") from error
+    return engine
+
+
+def _prepare_sqlite(engine: sa.Engine) -> None:
+    if engine.url.database and engine.url.database != ":memory:":
+        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+
+    @sa.event.listens_for(engine, "connect")
+    def set_pragmas(connection: Any, _: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("PRAGMA journal_mode = WAL")  # `serve` reads while a sync writes
+        # A number must never be given to a second ACL after a power cut: an index may already hold the first.
+        cursor.execute("PRAGMA synchronous = FULL")
+        cursor.execute(f"PRAGMA busy_timeout = {round(SQLITE_BUSY_TIMEOUT_S * 1000)}")
+        cursor.close()
