@@ -89,6 +89,7 @@ async function ask(cursor) {
   const body = JSON.stringify(question(cursor));
   const response = await fetch(address, { method: "POST", headers, body, credentials: "omit" });
   const answer = await response.json();
+  if (response.status === 401 && !state.token) throw new Error("This index answers only to people it knows: say who you are first.");
   if (!response.ok) throw new Error([answer.title, answer.detail].filter(Boolean).join(": "));
   return answer;
 }

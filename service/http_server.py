@@ -1,0 +1,102 @@
+"""An HTTP server inside a program that has other things to open and close: listening, serving, stopping in order.
+
+Signals stay with the program: it cancels its main task, the contexts unwind, and the server drains before what it
+serves from is closed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from vocabulary.errors import SightlineError
+
+DRAIN_S = 5  # a query takes well under a second; what still runs after this is cut off
+
+
+class AddressUnavailable(SightlineError):
+    """The address cannot be listened on."""
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Open a listening socket; port 0 takes any free one.
+
+    Raises:
+        AddressUnavailable: the port is taken, or the host is not one of this machine's.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise AddressUnavailable(f"cannot listen on {host}:{port}: {(error.strerror or str(error)).lower()}") from error
+
+
+def listen_nearby(host: str, port: int) -> socket.socket:
+    """Open a listening socket on the port or, where it is taken, on any free one.
+
+    Raises:
+        AddressUnavailable: the host is not one of this machine's.
+    """
+    try:
+        return listen(host, port)
+    except AddressUnavailable:
+        return listen(host, 0)
+
+
+def port_of(listening: socket.socket) -> int:
+    """Name the port that a socket listens on."""
+    port: int = listening.getsockname()[1]
+    return port
+
+
+@asynccontextmanager
+async def serving(
+    app: ASGIApp, listening: socket.socket, *, access_log: bool = False
+) -> AsyncIterator[asyncio.Task[None]]:
+    """Serve until the context ends, then drain. Yields the server's task; it ends early only by failing."""
+    server = _Server(
+        uvicorn.Config(
+            app,
+            log_config=None,  # the program's own logging; requests are logged without their headers
+            access_log=access_log,
+            lifespan="off",
+            server_header=False,
+            timeout_graceful_shutdown=DRAIN_S,
+        )
+    )
+    task = asyncio.create_task(server.serve(sockets=[listening]))
+    try:
+        while not server.started and not task.done():  # noqa: ASYNC110 - uvicorn has a flag and no event
+            await asyncio.sleep(0.01)
+        yield task
+    finally:
+        server.should_exit = True
+        await task
+
+
+@contextmanager
+def cancelled_by_signals() -> Iterator[None]:
+    """Cancel the current task when the program is asked to stop, by Ctrl-C or by its supervisor."""
+    task = asyncio.current_task()
+    assert task is not None  # noqa: S101 - called from a coroutine
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    for number in signals:
+        loop.add_signal_handler(number, task.cancel)
+    try:
+        yield
+    finally:
+        for number in signals:
+            loop.remove_signal_handler(number)
+
+
+class _Server(uvicorn.Server):
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield

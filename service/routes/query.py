@@ -1,0 +1,104 @@
+"""`POST /indexes/{index}/query`: what the reader may see of an index.
+
+Who asks is settled before a byte of the body is read: without a right to ask, nobody learns what a body should look
+like or makes the server parse one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Annotated, Any
+from uuid import uuid4
+
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi.routing import APIRoute
+from fastapi.security import HTTPBearer
+
+from service.http_errors import MEDIA_TYPE, Problem
+from service.reader import Readers
+from service.routes.query_answer import QueryAnswer, answer_of
+from service.routes.query_request import QueryBody
+from service.search import SearchService, ServedIndex
+from vocabulary.access import AccessFilter
+
+MAX_BODY_BYTES = 1 << 20  # a filter with a thousand values of a hundred characters takes a tenth of it
+
+_EXAMPLES: dict[str, Any] = {
+    "words": {"summary": "Words or a question", "value": {"query": "pillars of a sustainable architecture"}},
+    "narrowed": {
+        "summary": "With a filter, facets and a page",
+        "value": {
+            "query": "budget",
+            "mode": "hybrid",
+            "filter": {
+                "and": [
+                    {"in": {"field": "type", "values": ["xlsx", "csv"]}},
+                    {"range": {"field": "modified_at", "gte": "2025-01-01"}},
+                    {"not": {"equals": {"field": "site", "value": "archive"}}},
+                ]
+            },
+            "facets": ["type", {"field": "author", "size": 5}],
+            "page": {"size": 20},
+        },
+    },
+    "browse": {
+        "summary": "Everything, newest first",
+        "value": {"query": "", "sort": {"field": "modified_at", "order": "desc"}},
+    },
+}
+_PROBLEM_ANSWER = {"model": Problem, "content": {MEDIA_TYPE: {}}}
+_PROBLEMS: dict[int | str, dict[str, Any]] = {
+    400: {"description": "The query cannot be understood", **_PROBLEM_ANSWER},
+    401: {"description": "No token, or one that proves nothing", **_PROBLEM_ANSWER},
+    404: {"description": "There is no such index", **_PROBLEM_ANSWER},
+    413: {"description": "The body is too large", **_PROBLEM_ANSWER},
+    503: {"description": "The index cannot answer now", **_PROBLEM_ANSWER},
+    "default": {"description": "Any other failure", **_PROBLEM_ANSWER},
+}
+_Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+_bearer = HTTPBearer(auto_error=False, description="A reader's own token; not needed for a public index")
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The index that is asked, and what the one who asks may see of it."""
+
+    index: ServedIndex
+    access: AccessFilter
+
+
+def query_router(service: SearchService, readers: Readers) -> APIRouter:
+    """Route queries to `service`, each under the filter that `readers` give for its token."""
+
+    class SettlesReaderFirst(APIRoute):
+        def get_route_handler(self) -> _Endpoint:
+            answer = super().get_route_handler()
+
+            async def settle_reader_then_answer(request: Request) -> Response:
+                index = service.index(request.path_params["index"])
+                access = await readers.of_request(index, request.headers.getlist("authorization"))
+                request.state.asker = Asker(index, access)
+                return await answer(request)
+
+            return settle_reader_then_answer
+
+    router = APIRouter(route_class=SettlesReaderFirst, tags=["search"])
+
+    @router.post(
+        "/indexes/{index}/query",
+        summary="Search an index as the bearer of the token",
+        responses=_PROBLEMS,
+        dependencies=[Depends(_bearer)],
+        max_body_size=MAX_BODY_BYTES,
+    )
+    async def query(
+        request: Request,
+        index: Annotated[str, Path(description="the index's name", examples=["private"])],
+        body: Annotated[QueryBody, Body(openapi_examples=_EXAMPLES)],
+    ) -> QueryAnswer:
+        asker: Asker = request.state.asker
+        page = await service.search(asker.index, body.as_query(), asker.access)
+        return answer_of(page, query_id=uuid4().hex)
+
+    return router
