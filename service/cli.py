@@ -1,0 +1,63 @@
+"""The command line: `sightline COMMAND`. Expected errors are lines on stderr and an exit code, never a traceback."""
+
+from __future__ import annotations
+
+from importlib.metadata import version
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from service.commands.demo import demo, simulate_alfresco
+from service.commands.runs import runs
+from service.commands.search import search
+from service.commands.serve import serve
+from service.commands.setup import check, init, status
+from service.commands.sync import sync
+from service.commands.terminal import ExitCode, print_problem
+from vocabulary.errors import ConfigurationError, IndexUnknown, SightlineError
+
+
+class ErrorsInOneLine(TyperGroup):
+    """Turns the errors that rooms raise on purpose into exit codes."""
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            return super().invoke(ctx)
+        except SightlineError as error:
+            print_problem(str(error))
+            misused = isinstance(error, ConfigurationError | IndexUnknown)
+            raise typer.Exit(ExitCode.MISUSED if misused else ExitCode.FAILED) from None
+
+
+app = typer.Typer(
+    cls=ErrorsInOneLine,
+    name="sightline",
+    help="Permission-aware enterprise search: every caller finds what that person may read, and nothing else.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for command in (demo, init, check, sync, serve, search, status):
+    app.command()(command)
+app.command("simulate-alfresco")(simulate_alfresco)
+app.add_typer(runs, name="runs")
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"sightline {version('sightline')}")
+        raise typer.Exit
+
+
+@app.callback()
+def sightline(
+    _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
+) -> None:
+    """Permission-aware enterprise search: every caller finds what that person may read, and nothing else."""
+
+
+def main() -> None:
+    """Run the command line."""
+    app()

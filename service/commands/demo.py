@@ -1,0 +1,47 @@
+"""`demo` and `simulate-alfresco`: Sightline without a server, an account or a download."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from connectors.alfresco.simulator import sample
+from connectors.alfresco.simulator import serve as serve_worlds
+from service.commands.terminal import console
+from service.demo import CLOUD_PORT, ONPREM_PORT, run_demo
+from service.demo_files import DemoFolder
+from service.http_server import AddressUnavailable
+
+
+def demo(
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Where to serve; taken: on any free port.")] = 8080,
+    data: Annotated[Path, typer.Option(metavar="DIR", help="The demo's folder; may be deleted at any time.")] = Path(
+        "sightline-demo"
+    ),
+    once: Annotated[bool, typer.Option("--once", help="Sync, report and leave; serve nothing.")] = False,
+) -> None:
+    """Search two simulated Alfresco repositories as different people, in the browser and with curl."""
+    with suppress(asyncio.CancelledError):
+        raise typer.Exit(asyncio.run(run_demo(DemoFolder(data), port=port, once=once)))
+    console().print("The demo has ended.")
+
+
+def simulate_alfresco(
+    onprem_port: Annotated[int, typer.Option(min=1, max=65535, help="For the repository on premises.")] = ONPREM_PORT,
+    cloud_port: Annotated[int, typer.Option(min=1, max=65535, help="For the repository in the cloud.")] = CLOUD_PORT,
+) -> None:
+    """Serve both sample repositories on 127.0.0.1 until Ctrl-C, for whoever writes against Alfresco."""
+    worlds = {onprem_port: sample.onprem_world(), cloud_port: sample.cloud_world()}
+    for port, world in worlds.items():
+        console().print(
+            f"{world.name}: http://127.0.0.1:{port}  ({sample.CRAWLER}, {sample.sample_password(sample.CRAWLER)})"
+        )
+    try:
+        with suppress(KeyboardInterrupt):
+            asyncio.run(serve_worlds(worlds))
+    except OSError as error:
+        raise AddressUnavailable(f"cannot listen: {(error.strerror or str(error)).lower()}") from error

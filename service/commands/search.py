@@ -1,0 +1,85 @@
+"""`search`: ask an index from the terminal, as a person whom the operator names."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+from uuid import uuid4
+
+import typer
+from rich.text import Text
+
+from acl import ReaderClaims
+from service.commands.terminal import ConfigOption, JsonOption, console, print_json, print_problem, printable
+from service.reader import OPERATOR, operator_filter
+from service.routes.query_answer import QueryAnswer, ResultAnswer, answer_of
+from service.search import ServedIndex
+from service.settings import IndexAccess, Settings, load_settings, settings_file
+from service.wiring import State, open_search, open_state
+from vocabulary.errors import IndexUnknown
+from vocabulary.search import Query, SearchMode
+
+
+def search(
+    index: Annotated[str, typer.Argument(metavar="INDEX", help="The index's name.")],
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="Words or a question; empty: everything.")],
+    *,
+    user: Annotated[
+        str | None,
+        typer.Option(
+            "--as", metavar="USER", help="Who asks: an e-mail address or user name, as a token would give it."
+        ),
+    ] = None,
+    mode: Annotated[SearchMode, typer.Option(help="How documents are matched and ranked.")] = SearchMode.HYBRID,
+    size: Annotated[int, typer.Option(min=1, max=100, help="How many results.")] = 10,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Search an index with the eyes of a person, to see what they would find."""
+    settings = load_settings(settings_file(config))
+    answer = asyncio.run(_answer(settings, index, Query(text=text.strip(), mode=mode, size=size), user=user))
+    if as_json:
+        print_json(answer.model_dump(mode="json"))
+    else:
+        _print_answer(answer)
+
+
+async def _answer(settings: Settings, name: str, query: Query, *, user: str | None) -> QueryAnswer:
+    if name not in settings.indexes:
+        raise IndexUnknown(f"no such index: {name} (there are: {', '.join(settings.indexes) or 'none'})")
+    async with open_state(settings) as state, open_search(settings, indexes=[name]) as search:
+        index = search.service.index(name)
+        access = await operator_filter(state.access_control, index, user=user)
+        await _warn_of_strangers(state, index, user=user)
+        page = await search.service.search(index, query, access)
+    return answer_of(page, query_id=uuid4().hex)
+
+
+async def _warn_of_strangers(state: State, index: ServedIndex, *, user: str | None) -> None:
+    """Say so when no source of the index knows the person: their answer is empty for that reason alone."""
+    if user is None or index.access is IndexAccess.PUBLIC:
+        return
+    claims = ReaderClaims(user=user, groups=(), issuer=OPERATOR)
+    matches = {rule.source: await state.access_control.match(claims, rule) for rule in index.identity_rules}
+    if all(match.person is None for match in matches.values()):
+        reasons = ", ".join(f"{source}: {match.outcome}" for source, match in matches.items())
+        print_problem(f"nobody of that name may read anything here ({reasons or 'the index has no sources'})")
+
+
+def _print_answer(answer: QueryAnswer) -> None:
+    sign = "at least " if answer.total.relation == "gte" else ""
+    console().print(f"{sign}{answer.total.value} documents")
+    for position, result in enumerate(answer.results, start=1):
+        _print_result(position, result)
+
+
+def _print_result(position: int, result: ResultAnswer) -> None:
+    out = console()
+    out.print()
+    out.print(Text(f"{position:>3}  ") + Text(printable(result.title), style="bold"))
+    out.print(Text(f"     {printable(result.document_id)}  {printable(result.uri)}", style="dim"))
+    if result.excerpt is not None:
+        excerpt = Text(printable(result.excerpt.text))  # as long as the original: offsets stay valid
+        for span in result.excerpt.highlights:
+            excerpt.stylize("bold yellow", span.start, span.end)
+        out.print(Text("     ") + excerpt)

@@ -1,0 +1,151 @@
+"""Getting started: `init` writes the settings, `check` tries them out, `status` says how things stand."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from indexer.extract import KreuzbergExtractor
+from service.commands.terminal import (
+    ConfigOption,
+    ExitCode,
+    JsonOption,
+    console,
+    print_json,
+    print_problem,
+    print_table,
+    verdict,
+)
+from service.settings import DEFAULT_FILE, Settings, load_settings, settings_file
+from service.wiring import State, make_readers, open_search, open_source, open_state
+from vocabulary.errors import SightlineError
+from vocabulary.ports import CheckResult
+
+_TEMPLATE = Path(__file__).resolve().parents[1] / "templates" / "sightline.toml"
+
+
+def init(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="Where to write it.")] = Path(DEFAULT_FILE),
+) -> None:
+    """Write a commented settings file to start from. An existing file is left alone."""
+    try:
+        with file.open("x", encoding="utf-8") as written:
+            written.write(_TEMPLATE.read_text(encoding="utf-8"))
+    except FileExistsError:
+        print_problem(f"{file}: exists already, and is left as it is")
+        raise typer.Exit(ExitCode.MISUSED) from None
+    except OSError as error:
+        print_problem(f"{file}: cannot be written ({error.strerror})")
+        raise typer.Exit(ExitCode.FAILED) from None
+    console().print(f"Wrote {file}. Fill in your sources, then try it out: sightline check")
+
+
+def check(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Try out the settings: state store, model, indexes, tokens and every source, without reading any content."""
+    settings = load_settings(settings_file(config))
+    results = asyncio.run(_gather(settings))
+    if as_json:
+        print_json([asdict(result) for result in results])
+    else:
+        print_table(["what", "", "finding"], [[r.subject, verdict(r.passed), r.message] for r in results])
+    if not all(result.passed for result in results):
+        raise typer.Exit(ExitCode.FAILED)
+
+
+async def _gather(settings: Settings) -> list[CheckResult]:
+    return [result async for result in _checks(settings)]
+
+
+async def _checks(settings: Settings) -> AsyncIterator[CheckResult]:
+    yield CheckResult("settings", passed=True, message=_summary(settings))
+    async with AsyncExitStack() as opened:
+        try:
+            state = await opened.enter_async_context(open_state(settings))
+        except SightlineError as error:
+            yield CheckResult("state", passed=False, message=str(error))
+        else:
+            yield CheckResult("state", passed=True, message="opens")
+            yield await _result("tokens", lambda: _check_tokens(settings, state))
+            yield await _result("model and indexes", lambda: _check_indexes(settings, state))
+    yield await _result("extraction", lambda: _check_extraction(settings))
+    for source in settings.sources:
+        for result in await _check_source(settings, source):
+            yield result
+
+
+def _summary(settings: Settings) -> str:
+    return f"{len(settings.indexes)} indexes, {len(settings.sources)} sources, {len(settings.tokens)} token issuers"
+
+
+async def _result(subject: str, look: Callable[[], Awaitable[str]]) -> CheckResult:
+    try:
+        return CheckResult(subject, passed=True, message=await look())
+    except SightlineError as error:
+        return CheckResult(subject, passed=False, message=str(error))
+
+
+async def _check_tokens(settings: Settings, state: State) -> str:
+    make_readers(settings, state)
+    return f"{len(settings.tokens)} issuers"
+
+
+async def _check_indexes(settings: Settings, state: State) -> str:
+    found = []
+    async with open_search(settings) as search:
+        for name in settings.indexes:
+            backend = search.backend(name)
+            await backend.adopt(state.acls.numbering)
+            statistics = await backend.statistics()
+            found.append(f"{name}: {statistics.documents} documents")
+    return "; ".join(found) or "no index is configured"
+
+
+async def _check_extraction(settings: Settings) -> str:
+    async with KreuzbergExtractor(settings.extraction):
+        return "starts"
+
+
+async def _check_source(settings: Settings, source: str) -> list[CheckResult]:
+    try:
+        async with open_source(settings, source) as connector:
+            results = await connector.check()
+    except SightlineError as error:
+        return [CheckResult(f"source {source}", passed=False, message=str(error))]
+    return [CheckResult(f"source {source}: {r.subject}", passed=r.passed, message=r.message) for r in results]
+
+
+def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Say how each source stands: where it goes, how much of it is indexed, how its last run ended."""
+    settings = load_settings(settings_file(config))
+    sources = asyncio.run(_standing(settings))
+    if as_json:
+        print_json(sources)
+        return
+    columns = ["source", "index", "access", "documents", "last_run", "state", "ended_at"]
+    print_table([column.replace("_", " ") for column in columns], [[s[column] for column in columns] for s in sources])
+
+
+async def _standing(settings: Settings) -> list[dict[str, object]]:
+    async with open_state(settings) as state:
+        return [await _source_standing(settings, state, source) for source in settings.sources]
+
+
+async def _source_standing(settings: Settings, state: State, source: str) -> dict[str, object]:
+    index = settings.sources[source].index
+    runs = await state.runs.recent(source, limit=1)
+    last = runs[0] if runs else None
+    return {
+        "source": source,
+        "index": index,
+        "access": settings.indexes[index].access,
+        "documents": await state.ledger.count(source),
+        "last_run": last.id if last else None,
+        "state": last.state if last else "never synced",
+        "ended_at": last.ended_at if last else None,
+    }

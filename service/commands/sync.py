@@ -1,0 +1,154 @@
+"""`sync`: bring sources up to date, one after the other, and say how every document ended."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from indexer.runs import RunState, Tally
+from service.commands.runs import print_reports, report_json
+from service.commands.terminal import (
+    ConfigOption,
+    ExitCode,
+    JsonOption,
+    error_console,
+    print_json,
+    print_problem,
+    print_table,
+)
+from service.http_server import cancelled_by_signals
+from service.settings import Settings, load_settings, settings_file
+from service.syncing import SyncMode, SyncOptions, SyncOutcome, sync_identities, sync_source
+from service.wiring import State, Workshop, open_state, open_workshop
+from vocabulary.errors import SightlineError
+
+_EXIT_CODES = {
+    RunState.SUCCEEDED: ExitCode.DONE,
+    RunState.INCOMPLETE: ExitCode.SOME_DOCUMENTS_FAILED,
+    RunState.BRAKED: ExitCode.BRAKED,
+}
+_GRAVITY = (ExitCode.FAILED, ExitCode.BRAKED, ExitCode.SOME_DOCUMENTS_FAILED, ExitCode.DONE)
+
+
+def sync(
+    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Default: all of them.")] = None,
+    mode: Annotated[SyncMode, typer.Option(help="full: people, groups and documents; identities: no documents.")] = (
+        SyncMode.FULL
+    ),
+    confirm_deletes: Annotated[
+        bool, typer.Option("--confirm-deletes", help="Delete even what the deletion brake would hold back.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Bring sources up to date. Exits with 3 if some documents failed, with 4 if the deletion brake stopped a run."""
+    settings = load_settings(settings_file(config))
+    names = _chosen(settings, sources or [])
+    options = SyncOptions(confirm_deletes=confirm_deletes)
+    try:
+        outcomes = asyncio.run(_sync_all(settings, names, mode=mode, options=options))
+    except asyncio.CancelledError:
+        print_problem("interrupted; the next sync goes on from here")
+        raise typer.Exit(ExitCode.FAILED) from None
+    if as_json:
+        print_json([_outcome_json(outcome) for outcome in outcomes])
+    else:
+        print_outcomes(outcomes)
+    raise typer.Exit(worst(outcomes))
+
+
+def _chosen(settings: Settings, sources: Sequence[str]) -> list[str]:
+    for source in sources:
+        if source not in settings.sources:
+            print_problem(f"no such source: {source} (there are: {', '.join(settings.sources) or 'none'})")
+            raise typer.Exit(ExitCode.MISUSED)
+    return list(dict.fromkeys(sources)) or list(settings.sources)
+
+
+async def _sync_all(
+    settings: Settings, sources: Sequence[str], *, mode: SyncMode, options: SyncOptions
+) -> list[SyncOutcome]:
+    with cancelled_by_signals():
+        async with open_state(settings) as state:
+            if mode is SyncMode.IDENTITIES:
+                return [
+                    await settled(name, sync_identities(settings, state, name, options=options)) for name in sources
+                ]
+            indexes = {settings.sources[name].index for name in sources}
+            async with open_workshop(settings, indexes=sorted(indexes)) as workshop:
+                return [await sync_with_progress(settings, state, workshop, name, options=options) for name in sources]
+
+
+async def sync_with_progress(
+    settings: Settings, state: State, workshop: Workshop, source: str, *, options: SyncOptions
+) -> SyncOutcome:
+    """Sync one source while its counts show; a failure is an outcome, too, so that the next source has its turn."""
+    with progress_of(source) as show:
+        work = sync_source(settings, state, workshop, source, options=options, on_progress=show)
+        return await settled(source, work)
+
+
+async def settled(source: str, work: Awaitable[SyncOutcome]) -> SyncOutcome:
+    """Await the work; what it could not even begin becomes an outcome that says why."""
+    try:
+        return await work
+    except SightlineError as error:
+        return SyncOutcome(source, error=str(error))
+
+
+@contextmanager
+def progress_of(source: str) -> Iterator[Callable[[Tally], None]]:
+    """Show a run's counts while it goes on; without a terminal, nothing."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(20), TimeElapsedColumn())
+    with Progress(*columns, console=error_console(), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(source, total=None)
+
+        def show(tally: Tally) -> None:
+            settled = sum(tally.states.values())
+            words = f"{source}: {tally.scanned} met, {settled} done, {tally.passages_embedded} passages embedded"
+            progress.update(task, description=words, total=tally.scanned or None, completed=settled)
+
+        yield show
+
+
+def worst(outcomes: Sequence[SyncOutcome]) -> ExitCode:
+    """Choose the exit code that says most of what went wrong."""
+    codes = {_exit_code(outcome) for outcome in outcomes}
+    return next((code for code in _GRAVITY if code in codes), ExitCode.DONE)
+
+
+def _exit_code(outcome: SyncOutcome) -> ExitCode:
+    if outcome.error:
+        return ExitCode.FAILED
+    if outcome.run is None:
+        return ExitCode.DONE
+    return _EXIT_CODES.get(outcome.run.state, ExitCode.FAILED)
+
+
+def print_outcomes(outcomes: Sequence[SyncOutcome]) -> None:
+    """Print what each source's sync did."""
+    runs = [outcome.run for outcome in outcomes if outcome.run is not None]
+    if runs:
+        print_reports(runs)
+    identities = [(o.source, o.identities) for o in outcomes if o.identities is not None]
+    if identities:
+        print_table(["source", "people", "memberships"], [[name, i.people, i.memberships] for name, i in identities])
+    for outcome in outcomes:
+        if outcome.error:
+            print_problem(f"{outcome.source}: {outcome.error}")
+
+
+def _outcome_json(outcome: SyncOutcome) -> dict[str, Any]:
+    return {
+        "source": outcome.source,
+        "identities": None if outcome.identities is None else asdict(outcome.identities),
+        "run": None if outcome.run is None else report_json(outcome.run),
+        "error": outcome.error or None,
+    }
