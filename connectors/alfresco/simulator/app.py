@@ -5,7 +5,7 @@ Every answer is written to the world's request log. Resources are plain function
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -25,40 +25,40 @@ from connectors.alfresco.simulator.routes import (
     sites,
     tickets,
 )
-from connectors.alfresco.simulator.wire import ApiError, ErrorWriter, login_page, unauthorized
+from connectors.alfresco.simulator.wire import ApiError, ErrorWriter, login_page, unauthorized, unsupported_operation
 from connectors.alfresco.simulator.world import World
 
 _CORE = "/alfresco/api/{network}/public/alfresco/versions/1"
 _AUTHENTICATION = "/alfresco/api/{network}/public/authentication/versions/1"
 _DEFAULT_NETWORK = "-default-"
 
-_RESOURCES: Sequence[tuple[str, str, Handler]] = (
-    ("GET", "/alfresco/api/discovery", discovery.get_repository),
-    ("GET", f"{_AUTHENTICATION}/tickets/{{ticket_id}}", tickets.get_ticket),
-    ("DELETE", f"{_AUTHENTICATION}/tickets/{{ticket_id}}", tickets.delete_ticket),
-    ("GET", f"{_CORE}/sites", sites.list_sites),
-    ("GET", f"{_CORE}/sites/{{site_id}}", sites.get_site),
-    ("GET", f"{_CORE}/sites/{{site_id}}/containers", sites.list_containers),
-    ("GET", f"{_CORE}/sites/{{site_id}}/containers/{{container_id}}", sites.get_container),
-    ("GET", f"{_CORE}/sites/{{site_id}}/members", sites.list_members),
-    ("GET", f"{_CORE}/sites/{{site_id}}/members/{{person_id}}", sites.get_member),
-    ("GET", f"{_CORE}/sites/{{site_id}}/group-members", sites.list_group_members),
-    ("GET", f"{_CORE}/nodes/{{node_id}}", nodes.get_node),
-    ("GET", f"{_CORE}/nodes/{{node_id}}/parents", nodes.list_parents),
-    ("GET", f"{_CORE}/nodes/{{node_id}}/children", children.list_children),
-    ("GET", f"{_CORE}/nodes/{{node_id}}/content", content.get_content),
-    ("GET", f"{_CORE}/nodes/{{node_id}}/comments", comments.list_comments),
-    ("GET", f"{_CORE}/people", people.list_people),
-    ("GET", f"{_CORE}/people/{{person_id}}", people.get_person),
-    ("GET", f"{_CORE}/people/{{person_id}}/groups", people.list_person_groups),
-    ("GET", f"{_CORE}/groups", groups.list_groups),
-    ("GET", f"{_CORE}/groups/{{group_id}}", groups.get_group),
-    ("GET", f"{_CORE}/groups/{{group_id}}/members", groups.list_members),
-)
-_WITHOUT_LOGIN: Sequence[tuple[str, str, Handler]] = (
-    ("GET", f"{_CORE}/probes/{{probe_id}}", discovery.get_probe),
-    ("POST", f"{_AUTHENTICATION}/tickets", tickets.create_ticket),
-)
+_WITH_LOGIN: Mapping[str, Mapping[str, Handler]] = {
+    "/alfresco/api/discovery": {"GET": discovery.get_repository},
+    f"{_AUTHENTICATION}/tickets/{{ticket_id}}": {"GET": tickets.get_ticket, "DELETE": tickets.delete_ticket},
+    f"{_CORE}/sites": {"GET": sites.list_sites},
+    f"{_CORE}/sites/{{site_id}}": {"GET": sites.get_site},
+    f"{_CORE}/sites/{{site_id}}/containers": {"GET": sites.list_containers},
+    f"{_CORE}/sites/{{site_id}}/containers/{{container_id}}": {"GET": sites.get_container},
+    f"{_CORE}/sites/{{site_id}}/members": {"GET": sites.list_members},
+    f"{_CORE}/sites/{{site_id}}/members/{{person_id}}": {"GET": sites.get_member},
+    f"{_CORE}/sites/{{site_id}}/group-members": {"GET": sites.list_group_members},
+    f"{_CORE}/nodes/{{node_id}}": {"GET": nodes.get_node},
+    f"{_CORE}/nodes/{{node_id}}/parents": {"GET": nodes.list_parents},
+    f"{_CORE}/nodes/{{node_id}}/children": {"GET": children.list_children},
+    f"{_CORE}/nodes/{{node_id}}/content": {"GET": content.get_content},
+    f"{_CORE}/nodes/{{node_id}}/comments": {"GET": comments.list_comments},
+    f"{_CORE}/people": {"GET": people.list_people},
+    f"{_CORE}/people/{{person_id}}": {"GET": people.get_person},
+    f"{_CORE}/people/{{person_id}}/groups": {"GET": people.list_person_groups},
+    f"{_CORE}/groups": {"GET": groups.list_groups},
+    f"{_CORE}/groups/{{group_id}}": {"GET": groups.get_group},
+    f"{_CORE}/groups/{{group_id}}/members": {"GET": groups.list_members},
+}
+_WITHOUT_LOGIN: Mapping[str, Mapping[str, Handler]] = {
+    f"{_CORE}/probes/{{probe_id}}": {"GET": discovery.get_probe},
+    f"{_AUTHENTICATION}/tickets": {"POST": tickets.create_ticket},
+}
+_ANY_METHOD = ("DELETE", "GET", "PATCH", "POST", "PUT")  # what a resource has no handler for, it refuses with 405
 
 
 class Simulator:
@@ -94,19 +94,23 @@ class Simulator:
         )
 
     def _routes(self) -> Sequence[BaseRoute]:
-        with_login = [self._route(*resource, needs_login=True) for resource in _RESOURCES]
-        without = [self._route(*resource, needs_login=False) for resource in _WITHOUT_LOGIN]
+        with_login = [self._route(*resource, needs_login=True) for resource in _WITH_LOGIN.items()]
+        without = [self._route(*resource, needs_login=False) for resource in _WITHOUT_LOGIN.items()]
         return [*without, *with_login]
 
-    def _route(self, method: str, path: str, handler: Handler, *, needs_login: bool) -> Route:
+    def _route(self, path: str, handlers: Mapping[str, Handler], *, needs_login: bool) -> Route:
         async def endpoint(request: Request) -> Response:
             body = await request.body()
             try:
-                return handler(self._call(request, body, needs_login=needs_login))
+                call = self._call(request, body, needs_login=needs_login)
+                handler = handlers.get("GET" if request.method == "HEAD" else request.method)
+                if handler is None:
+                    raise unsupported_operation()
+                return handler(call)
             except ApiError as error:
                 return self._refuse(error)
 
-        return Route(path, endpoint, methods=[method])
+        return Route(path, endpoint, methods=_ANY_METHOD)
 
     def _call(self, request: Request, body: bytes, *, needs_login: bool) -> Call:
         """Recognise the network, then the caller."""

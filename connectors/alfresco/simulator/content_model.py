@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 # Type -> its parent type (Alfresco's contentModel.xml, siteModel.xml, applicationModel.xml, forumModel.xml).
-TYPE_PARENTS: Mapping[str, str] = {
+TYPE_PARENTS: Mapping[str, str | None] = {
+    "sys:base": None,
+    "cm:cmobject": "sys:base",
     "cm:content": "cm:cmobject",
     "cm:folder": "cm:cmobject",
     "cm:link": "cm:cmobject",
@@ -61,6 +63,8 @@ class ContentModel:
 
     def define_type(self, name: str, parent: str) -> None:
         """Add a custom type below a known one."""
+        if name in self._parents:
+            raise ValueError(f"type {name!r} exists already")
         if parent not in self._parents:
             raise ValueError(f"unknown parent type {parent!r}")
         self._parents[name] = parent

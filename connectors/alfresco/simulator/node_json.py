@@ -41,22 +41,22 @@ class NodeRenderer:
 
     def child(self, node: Node, folder: Node) -> Bean:
         """Render a node as one of a folder's children."""
-        return self._associated(node, is_primary=node.parent_id == folder.id)
+        bean = self.listed(node)
+        if "association" in self._include:
+            bean["association"] = Bean(assocType="cm:contains", isPrimary=node.parent_id == folder.id)
+        return bean
 
-    def parent(self, node: Node, child: Node) -> Bean:
+    def parent(self, node: Node) -> Bean:
         """Render a node as one of a child's parents."""
-        return self._associated(node, is_primary=child.parent_id == node.id)
+        bean = self.listed(node)
+        if "association" in self._include:
+            bean["association"] = Bean(assocType="cm:contains")
+        return bean
 
     def listed(self, node: Node) -> Bean:
         """Render a node with its basic fields and what was asked to be included."""
         bean = self._basic(node)
         bean.update(self._included(node))
-        return bean
-
-    def _associated(self, node: Node, *, is_primary: bool) -> Bean:
-        bean = self.listed(node)
-        if "association" in self._include:
-            bean["association"] = Bean(assocType="cm:contains", isPrimary=is_primary)
         return bean
 
     def _basic(self, node: Node) -> Bean:

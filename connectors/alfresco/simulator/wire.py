@@ -80,6 +80,10 @@ def permission_denied() -> ApiError:
     return ApiError(403, "framework.exception.PermissionDenied", "Permission was denied")
 
 
+def unsupported_operation() -> ApiError:
+    return ApiError(405, "framework.exception.UnsupportedResourceOperation", "The operation is unsupported")
+
+
 def invalid_argument(message: str) -> ApiError:
     return ApiError(400, "framework.exception.ApiDefault", message)
 

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from connectors.alfresco.simulator.call import Call
 from connectors.alfresco.simulator.model import EVERYONE, Group
-from connectors.alfresco.simulator.wire import ApiError, Bean, entity_not_found, invalid_argument
+from connectors.alfresco.simulator.wire import Bean, entity_not_found, invalid_argument, unsupported_operation
 
 _WHERE_NAMES = frozenset({"isRoot", "zones", "displayName"})
 
@@ -59,7 +59,7 @@ def list_members(call: Call) -> Response:
     """List a group's direct members."""
     group = _requested_group(call)
     if group.id == EVERYONE:
-        raise ApiError(405, "framework.exception.UnsupportedResourceOperation", "The operation is unsupported")
+        raise unsupported_operation()
     call.where.allow({"memberType"})
     member_type = call.where.text("memberType")
     if member_type not in {None, "PERSON", "GROUP"}:
