@@ -32,6 +32,16 @@ _START_TIMEOUT_S = 60.0  # a start takes 0.3 s on an idle machine; a busy one mu
 # Native parsers leak a little; a fresh process after this many documents keeps memory flat for 1 ms a document.
 _DOCUMENTS_PER_WORKER = 500
 _STDERR_TAIL_BYTES = 4096
+# Starts the worker without the room's own `__init__`: that brings the state store along, which costs the child seconds
+# and memory, and which a process that reads hostile files had better not hold.
+_BOOT = """\
+import sys, types
+room = types.ModuleType("indexer")
+room.__path__ = [sys.argv[1]]
+sys.modules["indexer"] = room
+from indexer.extraction.worker import main
+main(sys.argv[2:])
+"""
 _OUT_OF_MEMORY_WORDS = (b"memory allocation of", b"MemoryError", b"bad_alloc", b"out of memory")
 
 
@@ -165,8 +175,9 @@ class _Worker:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # the working folder is no place to import from
-            "-m",
-            "indexer.extraction.worker",
+            "-c",
+            _BOOT,
+            str(Path(__file__).parent),
             str(os.getpid()),
             str(settings.max_memory_bytes),
             str(settings.max_text_chars),

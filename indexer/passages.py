@@ -211,17 +211,21 @@ class _Tokenised:
         # The last two pieces share what is left, so that no passage of three words remains.
         fair = room if left >= 2 * limit else min(room, left // 2 + limit // 8)
         is_good = self._is_row_end if self.block.kind is BlockKind.TABLE else self._is_sentence_end
-        ranges = (
+        at_space = (
             (is_good, first + fair, first + fair // 2),
             (self._is_space, first + fair, first),
             (self._is_space, first + room, first + fair),
-            (self._is_between_words, first + room, first),
         )
-        for is_place, latest, earliest in ranges:
+        inside = ((self._is_between_words, first + room, first),)
+        for is_place, latest, earliest in (at_space if self._has_space(first, room) else ()) + inside:
             for cut in range(latest, earliest, -1):
                 if is_place(cut):
                     return cut
         return None
+
+    def _has_space(self, first: int, room: int) -> bool:
+        """Whether looking for spaces is worth the time; in a file of one endless line it is not."""
+        return len(self.block.text[self.start(first) : self.start(first + room) + 1].split(maxsplit=1)) > 1
 
     def _gap(self, token: int) -> str:
         """Return the characters between a token and the one before it."""

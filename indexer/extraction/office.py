@@ -22,6 +22,7 @@ from vocabulary.documents import Block, BlockKind
 # Share of the plain text's words that the structure may lack (hyphens joined over a line end look like lost words).
 _MAX_LOST_SHARE = 0.05
 _ENCRYPTED_WORDS = ("password", "encrypted", "decrypt")
+_TOO_BIG_WORDS = ("out of memory", "security limit", "bomb")  # its own limits: 100 MiB a member, 100 : 1 as a ratio
 _WORD = re.compile(r"\w+")
 _LINE_END_HYPHEN = re.compile(r"[-\u00ad\u0002]\s*\n\s*")
 _BLANK_PDF = (
@@ -75,6 +76,8 @@ def _unreadable(error: Exception) -> Unreadable:
     message = str(error).lower()
     if any(word in message for word in _ENCRYPTED_WORDS):
         return Unreadable(Reason.ENCRYPTED, "the document needs a password")
+    if any(word in message for word in _TOO_BIG_WORDS):
+        return Unreadable(Reason.OUT_OF_MEMORY, "the document unpacks to more than the memory allowed")
     if isinstance(error, kreuzberg.ValidationError):
         return Unreadable(Reason.UNSUPPORTED, "the parser refuses this type")
     return Unreadable(Reason.DAMAGED, "the document cannot be parsed")

@@ -31,7 +31,10 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(arguments: list[str]) -> None:
-    """Serve requests until standard input ends. Arguments: parent's process id, bytes of memory, characters of text."""
+    """Serve requests until standard input ends. Called by the few lines that `indexer/extract.py` starts Python with.
+
+    Arguments: the parent's process id, bytes of memory, characters of text.
+    """
     parent, max_memory_bytes, max_text_chars = (int(argument) for argument in arguments)
     _die_with(parent)
     answers = _claim_stdout()
@@ -96,7 +99,3 @@ def _send_blocks(answers: BinaryIO, blocks: Iterator[Block | None]) -> bool:
             waiting, waiting_chars = [], 0
     answers.write(encode(blocks_message(waiting)))
     return False
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

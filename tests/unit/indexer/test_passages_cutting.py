@@ -155,7 +155,7 @@ BLOCKS = st.lists(st.builds(Block, TEXTS, st.sampled_from(BlockKind), st.sampled
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(blocks=BLOCKS, max_tokens=st.integers(12, 60))
 def test_every_token_and_every_character_has_one_place(blocks: tuple[Block, ...], max_tokens: int) -> None:
     passages = cut(*blocks, max_tokens=max_tokens)
@@ -177,7 +177,7 @@ def test_every_token_and_every_character_has_one_place(blocks: tuple[Block, ...]
     assert TOKENISE(document[end:]).ids.size == 0
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(blocks=BLOCKS, max_tokens=st.integers(30, TARGET_TOKENS))
 def test_a_passage_tokenised_alone_has_the_ids_it_was_cut_with(blocks: tuple[Block, ...], max_tokens: int) -> None:
     for piece in cut(*blocks, max_tokens=max_tokens):
