@@ -1,0 +1,66 @@
+"""The toxicity head: four poolings of a sequence to a calibrated probability.
+
+A small network on features that the embedding's own pass already has, evaluated in numpy. The head belongs to the
+weights it was trained on and is refused for others. It scores a sequence as a whole: a toxic sentence inside a long,
+clean passage is diluted and mostly missed (the card beside the weights has the figures).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from vocabulary.errors import SettingInvalid
+
+Array: TypeAlias = npt.NDArray[np.float32]
+
+SHIPPED_HEAD = Path(__file__).parent / "models" / "toxicity_v1.safetensors"
+_TENSORS = ("centre", "scale", "hidden_weight", "hidden_bias", "output_weight", "output_bias")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ToxicityHead:
+    """Standardisation, one hidden layer of rectified units, one calibrated logit."""
+
+    version: str
+    encoder_sha256: str  # of the encoder's weights whose features it reads
+    centre: Array  # [features]
+    scale: Array  # [features]; features are divided by it
+    hidden_weight: Array  # [features, units]
+    hidden_bias: Array  # [units]
+    output_weight: Array  # [units]
+    output_bias: Array  # [1]
+
+    def score_0_1(self, features: Array) -> Array:
+        """Return the probability that a reader finds the sequence toxic; float32 [n] for features [n, features]."""
+        standard = (features - self.centre) / self.scale
+        hidden = np.maximum(standard @ self.hidden_weight + self.hidden_bias, 0)
+        logit = hidden @ self.output_weight + self.output_bias
+        # Clipped where float32 probabilities end anyway, so that exp() cannot overflow.
+        probability: Array = 1 / (1 + np.exp(-np.clip(logit, -30, 30), dtype=np.float32))
+        return probability.astype(np.float32, copy=False)
+
+    def save(self, file: Path) -> None:
+        tensors = {name: np.ascontiguousarray(getattr(self, name), dtype=np.float32) for name in _TENSORS}
+        save_file(tensors, file, metadata={"version": self.version, "encoder_sha256": self.encoder_sha256})
+
+    @classmethod
+    def load(cls, file: Path) -> ToxicityHead:
+        """Read a head.
+
+        Raises:
+            SettingInvalid: the file is damaged or is no toxicity head.
+        """
+        try:
+            with safe_open(file, framework="numpy") as stored:
+                labels: dict[str, str] = stored.metadata() or {}
+                tensors: dict[str, Any] = {name: stored.get_tensor(name) for name in _TENSORS}
+            return cls(version=labels["version"], encoder_sha256=labels["encoder_sha256"], **tensors)
+        except (SafetensorError, OSError, KeyError) as error:
+            raise SettingInvalid(f"toxicity head: {file} cannot be read: {error}") from error
