@@ -3,3 +3,8 @@
 In come texts and token sequences; out go token ids, unit vectors and scores. The only room that touches a model
 runtime or an accelerator. It never stores a text and never decides what happens to a toxic one.
 """
+
+from embedder.config import EmbedderConfig, Precision
+from embedder.enricher import open_enricher
+
+__all__ = ["EmbedderConfig", "Precision", "open_enricher"]

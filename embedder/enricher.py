@@ -1,0 +1,137 @@
+"""The embedder's front: tokenise, run, normalise, score.
+
+A recipe names everything that decides a vector or a score, and nothing that does not: the same model through another
+runtime or in another precision stays comparable (cosine 0.999 or better, checked by tests).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+import numpy as np
+
+from embedder.config import EmbedderConfig
+from embedder.models import locate_model, read_model_folder, read_weights
+from embedder.models.folder import ModelFolder
+from embedder.openvino_runtime import OpenVinoRuntime
+from embedder.runtime import Pooled
+from embedder.tokeniser import Tokeniser
+from embedder.toxicity import SHIPPED_HEAD, ToxicityHead
+from embedder.worker import Worker
+from vocabulary.documents import Enrichment, TokenIds, Tokens, Vector
+from vocabulary.ports import Enricher
+
+# A query's text beyond this is not even tokenised: 254 tokens of ordinary text end within 2,000 characters, and
+# tokenising happens on the event loop (about 4 ms for this many).
+_MAX_QUERY_CHARACTERS = 16_384
+
+
+class ModelEnricher:
+    """An `Enricher` around one loaded model. Opened by `open_enricher`."""
+
+    def __init__(self, folder: ModelFolder, *, recipe: str, tokeniser: Tokeniser, worker: Worker) -> None:
+        self._folder = folder
+        self._recipe = recipe
+        self._tokeniser = tokeniser
+        self._worker = worker
+
+    @property
+    def recipe(self) -> str:
+        return self._recipe
+
+    @property
+    def dimensions(self) -> int:
+        return self._folder.shape.hidden
+
+    @property
+    def max_tokens(self) -> int:
+        return self._folder.max_tokens
+
+    def tokenise(self, text: str) -> Tokens:
+        return self._tokeniser.tokenise(text)
+
+    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
+        """Run the model over sequences; see the port.
+
+        Raises:
+            ValueError: an id that the model does not know.
+        """
+        cut = [sequence[: self.max_tokens] for sequence in sequences]
+        self._refuse_unknown(cut)
+        return await asyncio.wrap_future(self._worker.submit(cut))
+
+    async def embed_query(self, text: str) -> Vector:
+        prompted = self._folder.query_prompt + text[:_MAX_QUERY_CHARACTERS]
+        ids = self._tokeniser.tokenise(prompted).ids[: self.max_tokens]
+        answer = await asyncio.wrap_future(self._worker.submit_query(ids))
+        vector: Vector = answer.vectors[0]
+        return vector
+
+    def _refuse_unknown(self, sequences: Sequence[TokenIds]) -> None:
+        if not sequences:
+            return
+        ids = np.concatenate(sequences)
+        if ids.size and not 0 <= ids.min() <= ids.max() < self._folder.shape.vocabulary:
+            raise ValueError("a token id outside the model's vocabulary")
+
+
+@asynccontextmanager
+async def open_enricher(config: EmbedderConfig) -> AsyncIterator[Enricher]:
+    """Load the model and serve it until the context ends. Loading takes a second or two, beside the event loop.
+
+    Leaving fails the calls that still wait and lets running batches end.
+
+    Raises:
+        ConfigurationError: the model cannot be found, is damaged, or is of a kind that is not supported.
+    """
+    enricher, worker = await asyncio.to_thread(_load, config)
+    try:
+        yield enricher
+    finally:
+        await asyncio.to_thread(worker.close)
+
+
+def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker]:
+    location = locate_model(config.model)
+    folder = read_model_folder(location.folder)
+    tokeniser = Tokeniser(folder)
+    weights = read_weights(folder, expected_sha256=location.sha256)
+    head = _head_for(weights.sha256)
+    worker = Worker(
+        OpenVinoRuntime(
+            folder,
+            weights,
+            special_ids=tokeniser.special_ids,
+            threads=config.threads,
+            precision=config.precision,
+        ),
+        finish=lambda pooled: finish(pooled, head),
+        dimensions=folder.shape.hidden,
+        max_batch_tokens=config.max_batch_tokens,
+        look_ahead=config.look_ahead,
+    )
+    recipe = "/".join(
+        (
+            f"{location.name}@{weights.sha256[:12]}",
+            f"tokens-{tokeniser.sha256[:12]}-{folder.max_tokens}",
+            f"{folder.pooling.value}-unit",
+            head.version if head else "toxicity-none",
+        )
+    )
+    return ModelEnricher(folder, recipe=recipe, tokeniser=tokeniser, worker=worker), worker
+
+
+def finish(pooled: Pooled, head: ToxicityHead | None) -> Enrichment:
+    """Turn a pass's poolings into unit vectors and scores; without a head for this model, every score is 0."""
+    vectors = pooled.embeddings.astype(np.float32, copy=False)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    scores = head.score_0_1(pooled.features) if head else np.zeros(len(vectors), dtype=np.float32)
+    # As torch's normalize: a vector of length 0 would stay 0 instead of becoming not-a-number.
+    return Enrichment(vectors=vectors / np.maximum(lengths, 1e-12), toxicity_0_1=scores)
+
+
+def _head_for(encoder_sha256: str) -> ToxicityHead | None:
+    head = ToxicityHead.load(SHIPPED_HEAD)
+    return head if head.encoder_sha256 == encoder_sha256 else None
