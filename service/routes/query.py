@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, HTTPException, Path, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from starlette.types import Message, Receive
 
 from service.http_errors import MEDIA_TYPE, Problem
 from service.reader import Readers
@@ -79,7 +80,7 @@ def query_router(service: SearchService, readers: Readers) -> APIRouter:
                 index = service.index(request.path_params["index"])
                 access = await readers.of_request(index, request.headers.getlist("authorization"))
                 request.state.asker = Asker(index, access)
-                return await answer(request)
+                return await answer(Request(request.scope, _within_limit(request.receive)))
 
             return settle_reader_then_answer
 
@@ -90,7 +91,6 @@ def query_router(service: SearchService, readers: Readers) -> APIRouter:
         summary="Search an index as the bearer of the token",
         responses=_PROBLEMS,
         dependencies=[Depends(_bearer)],
-        max_body_size=MAX_BODY_BYTES,
     )
     async def query(
         request: Request,
@@ -102,3 +102,18 @@ def query_router(service: SearchService, readers: Readers) -> APIRouter:
         return answer_of(page, query_id=uuid4().hex)
 
     return router
+
+
+def _within_limit(receive: Receive) -> Receive:
+    """Pass the body on, up to the limit."""
+    received_bytes = 0
+
+    async def receive_within_limit() -> Message:
+        nonlocal received_bytes
+        message = await receive()
+        received_bytes += len(message.get("body", b""))
+        if received_bytes > MAX_BODY_BYTES:
+            raise HTTPException(413)
+        return message
+
+    return receive_within_limit

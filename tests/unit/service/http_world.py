@@ -1,0 +1,153 @@
+"""A small served world for HTTP tests: real tokens, real access control, an index in memory, no sockets.
+
+ann   reads the plan and the menu        bob   reads the menu
+the index `open` is public and holds the menu's public sister
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import sqlalchemy as sa
+from joserfc import jwt
+from joserfc.jwk import OctKey
+from pydantic import SecretStr
+
+from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule, create_tables
+from indexer.backends.memory import MemoryBackend
+from service.app import create_app
+from service.reader import Readers
+from service.routes.health import Probe
+from service.search import SearchService, ServedIndex
+from service.settings import IndexAccess
+from service.tokens import Algorithm, JwtTokenConfig, TokenVerifier
+from tests.fakes.documents import DIMENSIONS, document, hashed_vector
+from tests.fakes.plain_rooms import HashingEnricher
+from vocabulary.access import Acl, Identity, Person, Principal
+from vocabulary.documents import Vector
+from vocabulary.search import Put
+
+SECRET = "a shared secret of more than thirty-two bytes"
+ISSUER = "https://idp.example.com"
+AUDIENCE = "sightline"
+PLAN_TEXT = "the secret merger plan of the board"
+MENU_TEXT = "the menu of the canteen, with a plan of the week"
+
+
+class HashedQueries(HashingEnricher):
+    """Embeds queries as `tests.fakes.documents` embeds passages."""
+
+    @property
+    def dimensions(self) -> int:
+        return DIMENSIONS
+
+    async def embed_query(self, text: str) -> Vector:
+        return hashed_vector(text)
+
+
+def token_for(user: str, **changes: Any) -> str:
+    """Sign a token; a change to None leaves a claim out."""
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "email": user, "iat": now, "exp": now + 60} | changes
+    present = {name: value for name, value in claims.items() if value is not None}
+    return jwt.encode({"alg": "HS256"}, present, OctKey.import_key(SECRET))
+
+
+def bearer(user: str, **changes: Any) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token_for(user, **changes)}"}
+
+
+@dataclass(frozen=True)
+class HttpWorld:
+    """What a test asks, and the state behind it."""
+
+    client: httpx.AsyncClient
+    engine: sa.Engine
+    backends: Mapping[str, MemoryBackend]
+
+    async def ask(self, index: str, *, headers: Mapping[str, str] | None = None, **body: object) -> httpx.Response:
+        return await self.client.post(f"/indexes/{index}/query", json=body, headers=headers)
+
+
+def verifier() -> TokenVerifier:
+    config = JwtTokenConfig(
+        kind="jwt",
+        issuer=ISSUER,
+        audience=AUDIENCE,
+        algorithms=(Algorithm.HS256,),
+        shared_secret=SecretStr(SECRET),
+        groups_claim="groups",
+    )
+    return TokenVerifier([config])
+
+
+@asynccontextmanager
+async def served(
+    engine: sa.Engine,
+    rules: Mapping[str, Sequence[SourceIdentityRule]],
+    *,
+    public: Iterable[str] = (),
+    probes: Mapping[str, Probe] | None = None,
+    people: str = "",
+) -> AsyncIterator[HttpWorld]:
+    """Serve one empty index in memory for each name in `rules`."""
+    create_tables(engine)
+    async with AsyncExitStack() as opened:
+        backends = {name: await opened.enter_async_context(MemoryBackend(dimensions=DIMENSIONS)) for name in rules}
+        for backend in backends.values():
+            await backend.adopt(AclStore(engine).numbering)
+        indexes = {
+            name: ServedIndex(
+                name=name,
+                access=IndexAccess.PUBLIC if name in public else IndexAccess.TOKEN,
+                backend=backends[name],
+                identity_rules=tuple(rules[name]),
+            )
+            for name in rules
+        }
+        service = SearchService(indexes, HashedQueries())
+        app = create_app(service, Readers(AccessControl(engine), verifier()), probes=probes or {}, people=people)
+        transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+        client = await opened.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
+        yield HttpWorld(client, engine, backends)
+
+
+async def furnish(world: HttpWorld) -> None:
+    """Store the people, the lists and the documents of this world."""
+    for source, people in {"hr": ("ann", "bob"), "web": ()}.items():
+        await IdentityStore(world.engine).replace(source, _listed([_person(source, name) for name in people]))
+    ann, bob = Principal.user("hr", "ann"), Principal.user("hr", "bob")
+    lists = [Acl("plan", frozenset({ann})), Acl("menu", frozenset({ann, bob}))]
+    numbers = await AclStore(world.engine).number("hr", lists)
+    await world.backends["private"].apply(
+        [
+            _document("plan", PLAN_TEXT, source="hr", acl=numbers["plan"], site="board"),
+            _document("menu", MENU_TEXT, source="hr", acl=numbers["menu"], site="canteen"),
+        ]
+    )
+    public = await AclStore(world.engine).number("web", [Acl("all", frozenset({Principal.everyone("web")}))])
+    await world.backends["open"].apply([_document("menu", MENU_TEXT, source="web", acl=public["all"], site="canteen")])
+
+
+def rule(source: str) -> SourceIdentityRule:
+    return SourceIdentityRule(source, MatchUserBy.EMAIL)
+
+
+def _person(source: str, name: str) -> Person:
+    return Person(Principal.user(source, name), username=name, email=f"{name}@example.com", display_name=name.title())
+
+
+def _document(name: str, text: str, *, source: str, acl: int, site: str) -> Put:
+    attributes = {"site": site, "modified_at": datetime(2025, 3, 1, 12, 30, tzinfo=UTC), "tags": ("a", "b")}
+    return document(name, text, source=source, acl=acl, attributes=attributes)
+
+
+async def _listed(identities: Iterable[Identity]) -> AsyncIterator[Identity]:
+    for identity in identities:
+        yield identity
