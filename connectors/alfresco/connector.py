@@ -5,9 +5,9 @@ checkpoint follows. Each folder's access is decided from its parent's, so every 
 resumption it is read again from the folder upwards. Nothing is retried here, and a page that fails ends the crawl
 with an error, never with fewer documents.
 
-Pages that shift while they are read: a page starts with the last entry of the page before it. If that entry has moved,
-the listing steps back a page, so every entry that stays in its folder under its name is met. What is moved or renamed
-during the crawl can escape it, and is met by the next.
+Pages that shift while they are read: a page starts with the last entry of the page before it. If that entry is not
+there any more, the folder is listed from its beginning, so every entry that stays in its folder under its name is met.
+What is moved or renamed during the crawl can escape it, and is met by the next.
 """
 
 from __future__ import annotations
@@ -34,9 +34,9 @@ from vocabulary.documents import Change, Checkpoint, DocumentId, DocumentState, 
 from vocabulary.errors import ContentGone, ContentUnavailable, ScopeMissing
 from vocabulary.ports import CheckResult
 
-# After that many steps back in one folder its listing goes on as it is: a server that drops entries from its pages
-# (§5 of the search API does) would otherwise keep the crawl there for ever.
-_MAX_STEPS_BACK = 5
+# After that many new beginnings a folder's listing goes on as it is: one in which something is deleted all the time
+# would otherwise keep the crawl for ever.
+_MAX_RESTARTS = 5
 
 
 @dataclass(slots=True)
@@ -116,34 +116,23 @@ class AlfrescoConnector:
             # It was listed a moment ago. Its documents may well exist, so the crawl must not end as complete.
             raise ScopeMissing(f"the account may no longer read the folder {folder.id}") from cause
 
-        nodes = page.records
-        if folder.last_id is not None:
-            if not (nodes and nodes[0].id == folder.last_id) and folder.steps_back < _MAX_STEPS_BACK:
-                walk.pending.append(self._stepped_back(folder))
-                return []
-            nodes = tuple(node for node in nodes if node.id != folder.last_id)
-
+        if _has_shifted(folder, page.records) and folder.restarts < _MAX_RESTARTS:
+            walk.pending.append(_restarted(folder))
+            return []
+        nodes = [node for node in page.records if node.id != folder.last_id]
         above = walk.access[folder.id]
         if page.has_more:
-            walk.pending.append(self._continued(folder, last_id=nodes[-1].id if nodes else folder.last_id))
+            walk.pending.append(_continued(folder, nodes, page_size=self._config.page_size))
         else:
             del walk.access[folder.id]
+        if not folder.past_subfolders:
+            self._enter_subfolders(walk, nodes, above)
+        return await self._changes([node for node in nodes if node.is_link or not node.is_folder], above)
+
+    def _enter_subfolders(self, walk: _Walk, nodes: Sequence[Node], above: Access | None) -> None:
         for subfolder in reversed([node for node in nodes if node.is_folder and not node.is_link]):
             walk.pending.append(PendingFolder(id=subfolder.id))
             walk.access[subfolder.id] = self._reader.access(subfolder, above)
-        return await self._changes([node for node in nodes if node.is_link or not node.is_folder], above)
-
-    def _stepped_back(self, folder: PendingFolder) -> PendingFolder:
-        return folder.model_copy(
-            update={
-                "skip_count": max(0, folder.skip_count - self._config.page_size),
-                "last_id": None,
-                "steps_back": folder.steps_back + 1,
-            }
-        )
-
-    def _continued(self, folder: PendingFolder, *, last_id: str | None) -> PendingFolder:
-        return folder.model_copy(update={"skip_count": folder.skip_count + self._config.page_size, "last_id": last_id})
 
     async def _access_upwards(self, node: Node) -> Access | None:
         """Decide at a folder from its own list and those of its ancestors, as far up as inheritance reaches."""
@@ -196,3 +185,20 @@ class AlfrescoConnector:
             return []  # deleted since its folder was listed
         except AccessRefused as cause:
             raise ScopeMissing(f"the account may no longer read the comments of {node_id}") from cause
+
+
+def _has_shifted(folder: PendingFolder, records: Sequence[Node]) -> bool:
+    """Whether the entry that should stand before this page's first has left its place."""
+    return folder.last_id is not None and (not records or records[0].id != folder.last_id)
+
+
+def _restarted(folder: PendingFolder) -> PendingFolder:
+    return folder.model_copy(update={"skip_count": 0, "last_id": None, "restarts": folder.restarts + 1})
+
+
+def _continued(folder: PendingFolder, nodes: Sequence[Node], *, page_size: int) -> PendingFolder:
+    progress: dict[str, object] = {"skip_count": folder.skip_count + page_size}
+    if nodes:
+        progress["last_id"] = nodes[-1].id
+        progress["past_subfolders"] = folder.past_subfolders or not (nodes[-1].is_folder or nodes[-1].is_link)
+    return folder.model_copy(update=progress)

@@ -16,7 +16,7 @@ from connectors.alfresco.faults import AccessRefused, NodeMissing
 from connectors.alfresco.mapping import person
 from connectors.alfresco.records import GroupMember
 from vocabulary.access import Identity, Membership, Principal
-from vocabulary.errors import CredentialsRejected
+from vocabulary.errors import CredentialsRejected, SourceUnavailable
 
 _EVERYONE = "GROUP_EVERYONE"
 
@@ -44,8 +44,8 @@ async def identities(client: AlfrescoClient, *, source: str, concurrency: int) -
 async def _members(client: AlfrescoClient, group_id: str) -> list[GroupMember]:
     try:
         return [member async for member in client.group_members(group_id)]
-    except NodeMissing:
-        return []  # deleted since the groups were listed
+    except NodeMissing as cause:  # most likely deleted since the groups were listed; the next attempt will tell
+        raise SourceUnavailable(f"the group {group_id} disappeared while it was being read") from cause
     except AccessRefused as cause:
         raise CredentialsRejected(
             f"the account may not read the members of {group_id}; use an administrator"

@@ -18,14 +18,18 @@ from vocabulary.errors import CheckpointInvalid
 
 
 class PendingFolder(BaseModel):
-    """A folder to list from `skip_count` on; `last_id` is the entry that should stand right before that place."""
+    """A folder to list from `skip_count` on; `last_id` is the entry that should stand right before that place.
+
+    `past_subfolders` once all subfolders were listed: they come first, and a repeated listing leaves them out.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     skip_count: Annotated[int, Field(ge=0)] = 0
     last_id: str | None = None
-    steps_back: int = 0
+    past_subfolders: bool = False
+    restarts: int = 0
     is_root: bool = False
 
 
