@@ -29,6 +29,7 @@ class Directory:
         self.people: dict[str, Person] = {}
         self.groups: dict[str, Group] = {}
         self._parents: dict[str, dict[str, None]] = {}  # member -> the groups it is a direct member of
+        self._ancestors: dict[str, frozenset[str]] = {}  # what ancestors() found since the last change
 
     def add_person(self, person: Person) -> Person:
         """Add a person whose name no other has, in whatever case."""
@@ -66,11 +67,13 @@ class Directory:
             raise ValueError(f"{member!r} would become a member of itself through {group_id!r}")
         self.groups[group_id].members[member] = None
         self._parents.setdefault(member, {})[group_id] = None
+        self._ancestors = {}
 
     def leave(self, member: str, group_id: str) -> None:
         """End a direct membership."""
         del self.groups[group_id].members[member]
         del self._parents[member][group_id]
+        self._ancestors = {}
 
     def remove(self, authority: str) -> None:
         """Forget a person or group and its memberships; permission entries that name it stay."""
@@ -82,6 +85,7 @@ class Directory:
             return
         for member in group.members:
             del self._parents[member][authority]
+        self._ancestors = {}
 
     def find_login(self, name: str) -> Person | None:
         """Return the person who logs in with this name, whatever its case (`user.name.caseSensitive=false`)."""
@@ -94,16 +98,19 @@ class Directory:
         """Return the groups that the authority is a direct member of."""
         return list(self._parents.get(authority, ()))
 
-    def ancestors(self, authority: str) -> set[str]:
+    def ancestors(self, authority: str) -> frozenset[str]:
         """Return every group that the authority is in, directly or through other groups."""
-        found: set[str] = set()
-        waiting = self.parents(authority)
-        while waiting:
-            group_id = waiting.pop()
-            if group_id not in found:
-                found.add(group_id)
-                waiting.extend(self.parents(group_id))
-        return found
+        known = self._ancestors  # a membership that changes meanwhile replaces the attribute: nothing stale is kept
+        if authority not in known:
+            found: set[str] = set()
+            waiting = self.parents(authority)
+            while waiting:
+                group_id = waiting.pop()
+                if group_id not in found:
+                    found.add(group_id)
+                    waiting.extend(self.parents(group_id))
+            known[authority] = frozenset(found)
+        return known[authority]
 
     def people_below(self, group_id: str) -> Iterator[Person]:
         """Yield each person in the group or in a group below it, once, in the order of their ids."""

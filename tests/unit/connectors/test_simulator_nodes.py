@@ -224,6 +224,17 @@ async def test_permissions_leave_out_what_is_off_or_empty() -> None:
         assert not {"inherited", "locallySet"} & permissions.keys()
 
 
+async def test_a_list_shows_inherited_entries_only_where_inheritance_is_on() -> None:
+    world = a_world()
+    folder = world.add_folder(world.root, "mixed")
+    closed = [world.add_file(folder, name, b"") for name in ("1 closed", "3 closed")]
+    world.add_file(folder, "2 open", b"")
+    for file in closed:
+        world.set_permissions(file, inherit=False, entries=[("alice", "Editor")])
+    listed = entries(await children_of(world, folder, include="permissions"))
+    assert ["inherited" in entry["permissions"] for entry in listed] == [False, True, False]  # type: ignore[operator]
+
+
 @pytest.mark.parametrize(("role", "shown"), [("Consumer", False), ("SiteConsumer", True), ("Contributor", True)])
 async def test_permissions_are_absent_without_the_right_to_read_them(role: str, shown: bool) -> None:
     world, folder = drawer()

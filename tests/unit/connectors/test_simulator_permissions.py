@@ -210,6 +210,17 @@ def test_a_moved_node_has_the_permissions_of_its_new_place() -> None:
     assert world.may_read("bob", file)
 
 
+def test_a_decision_follows_every_later_change_of_the_entries() -> None:
+    world = a_world()
+    folder = closed_folder(world, ("alice", "Consumer"))
+    file = file_below(world, folder)
+    assert world.may_read("alice", file)
+    world.set_permissions(folder, inherit=False, entries=[("bob", "Consumer")])
+    assert (world.may_read("alice", file), world.may_read("bob", file)) == (False, True)
+    world.define_role("Consumer", [])
+    assert not world.may_read("bob", file)
+
+
 def test_a_custom_role_grants_what_its_model_says() -> None:
     world = a_world()
     with pytest.raises(ValueError, match="unknown roles"):

@@ -61,6 +61,12 @@ async def test_pages_together_give_each_entry_once() -> None:
     assert pages[-1].json()["list"]["entries"] == []
 
 
+async def test_a_full_last_page_has_nothing_after_it() -> None:
+    async with client(with_files(6)) as http:
+        last = (await http.get("/nodes/-shared-/children?skipCount=3&maxItems=3")).json()["list"]["pagination"]
+    assert (last["count"], last["hasMoreItems"]) == (3, False)
+
+
 @pytest.mark.parametrize(
     ("query", "message"),
     [

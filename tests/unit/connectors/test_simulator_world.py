@@ -179,4 +179,4 @@ def test_a_removed_person_is_gone_from_groups_but_not_from_entries() -> None:
     assert list(group.members) == ["bob"]
     assert [entry.authority for entry in world.shared.entries] == ["alice"]
     world.remove_authority("GROUP_staff")
-    assert world.directory.ancestors("bob") == set()
+    assert world.directory.ancestors("bob") == frozenset()
