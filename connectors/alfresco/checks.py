@@ -31,8 +31,8 @@ async def check_source(client: AlfrescoClient, config: AlfrescoConfig) -> Sequen
 async def _check_server(client: AlfrescoClient) -> list[CheckResult]:
     try:
         repository = await client.discover()
-    except SightlineError:
-        message = "the discovery service is switched off; edition and modules are unknown"
+    except SightlineError as fault:  # a server may do without its discovery service; a crawl does
+        message = f"edition and modules are unknown, the discovery service does not answer ({fault})"
         return [CheckResult("server", passed=True, message=message)]
     found = CheckResult("server", passed=True, message=f"Alfresco {repository.edition} {repository.version}")
     return [found, *_records_management(repository)]

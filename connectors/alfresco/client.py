@@ -42,7 +42,6 @@ _DISCOVERY = "/alfresco/api/discovery"
 
 # A page of 100 nodes with all that we include is about 0.3 MB; 1,000 nodes with long lists and texts stay below this.
 _MAX_JSON_BYTES = 64 * 2**20
-_MAX_ERROR_BYTES = 64 * 2**10
 _PIECE_BYTES = 2**18  # of content; the port allows 1 MiB
 
 # One value, comma-separated: the server reads only the first of repeated parameters.
@@ -165,7 +164,7 @@ class AlfrescoClient:
         response = await self._send(request)
         try:
             if response.status_code != 200:
-                raise status_fault(response, await _limited_body(response, _MAX_ERROR_BYTES), _operation(request))
+                raise status_fault(response, await _limited_body(response, _MAX_JSON_BYTES), _operation(request))
             await _refuse_login_page(response)
             yield _pieces(response, _operation(request))
         finally:
