@@ -119,7 +119,10 @@ class Simulator:
         caller = None
         if needs_login:
             authorization = request.headers.get("Authorization")
-            caller = self.world.login.authenticate(request.query_params.get("alf_ticket"), authorization)
+            ticket = next(
+                iter(request.query_params.getlist("alf_ticket")), None
+            )  # the first value counts, as everywhere
+            caller = self.world.login.authenticate(ticket, authorization)
             request.state.user = caller.user
         return Call(
             self.world, caller, request.method, dict(request.path_params), request.query_params, request.headers, body

@@ -92,7 +92,7 @@ class Directory:
         if name in self.people:
             return self.people[name]
         folded = name.casefold()
-        return next((person for person in self.people.values() if person.id.casefold() == folded), None)
+        return next((person for person in list(self.people.values()) if person.id.casefold() == folded), None)
 
     def parents(self, authority: str) -> list[str]:
         """Return the groups that the authority is a direct member of."""
@@ -114,7 +114,7 @@ class Directory:
 
     def people_below(self, group_id: str) -> Iterator[Person]:
         """Yield each person in the group or in a group below it, once, in the order of their ids."""
-        below = (person for person in self.people.values() if group_id in self.ancestors(person.id))
+        below = (person for person in list(self.people.values()) if group_id in self.ancestors(person.id))
         yield from sorted(below, key=attrgetter("id"))
 
     def is_admin(self, user: str) -> bool:

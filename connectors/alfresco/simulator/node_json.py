@@ -95,7 +95,7 @@ class NodeRenderer:
         """Return all visible properties, those named one by one, or none."""
         visible: dict[str, PropertyValue] = {
             name: value
-            for name, value in node.properties.items()
+            for name, value in list(node.properties.items())
             if name not in _HIDDEN_PROPERTIES and not name.startswith("sys:")
         }
         if "fm:commentsRollup" in node.aspects:

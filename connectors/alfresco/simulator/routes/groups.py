@@ -21,7 +21,7 @@ def everyone() -> Group:
 
 def list_groups(call: Call) -> Response:
     """List the groups of all zones; asking for descriptions silently leaves only root groups."""
-    groups: Iterable[Group] = call.world.directory.groups.values()
+    groups: Iterable[Group] = list(call.world.directory.groups.values())
     if "description" in call.include and call.where.flag("isRoot") is None:
         groups = [group for group in groups if _is_root(call, group)]
     return answer_with_groups(call, groups)

@@ -42,7 +42,9 @@ def get_site(call: Call) -> Response:
 def list_containers(call: Call) -> Response:
     """List the component folders that the caller may read."""
     site = _requested_site(call)
-    readable = [(name, node_id) for name, node_id in site.containers.items() if call.world.may_read(call.user, node_id)]
+    readable = [
+        (name, node_id) for name, node_id in list(site.containers.items()) if call.world.may_read(call.user, node_id)
+    ]
     return call.page(sorted(readable), lambda container: _container_bean(*container))
 
 
@@ -86,7 +88,7 @@ def list_group_members(call: Call) -> Response:
     groups: list[tuple[str, SiteRole]] = [
         (member, role)
         for role in ROLES
-        for member in directory.groups[role_group(site.id, role)].members
+        for member in list(directory.groups[role_group(site.id, role)].members)
         if member in directory.groups
     ]
     return call.page(sorted(groups), lambda member: _group_member_bean(call, *member))
