@@ -7,6 +7,7 @@ that what Python counts, matches and highlights is to the letter what the embedd
 from __future__ import annotations
 
 import threading
+from collections.abc import Container
 from dataclasses import dataclass
 from typing import Any
 
@@ -66,10 +67,10 @@ def stems(text: str) -> list[str]:
     return [alternatives[0] for alternatives in found]
 
 
-def tokens(text: str) -> list[Token]:
-    """Return the tokens of a text in its order, with their places."""
+def occurrences(text: str, terms: Container[str]) -> list[Token]:
+    """Return the words of a text whose stem is one of the terms, in its order, with their places."""
     encoded = text.encode("utf-8", "replace")
-    found = _tokenisers.stems(encoded, apsw.FTS5_TOKENIZE_DOCUMENT, None)
+    found = [token for token in _tokenisers.stems(encoded, apsw.FTS5_TOKENIZE_DOCUMENT, None) if token[2] in terms]
     if len(encoded) == len(text):
         return [Token(stem, start, end) for start, end, stem in found]
     return _with_character_places(encoded, found)

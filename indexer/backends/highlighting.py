@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from indexer.backends.analysis import Token, tokens
+from indexer.backends.analysis import Token, occurrences
 from vocabulary.documents import Passage
 from vocabulary.search import Excerpt, Span
 
@@ -20,8 +20,7 @@ def excerpt_of(passage: Passage, terms: Sequence[str], *, highlight: bool) -> Ex
 
     Without a matching word, as for a purely semantic hit, the excerpt is the beginning of the passage.
     """
-    wanted = frozenset(terms)
-    matches = [token for token in tokens(passage.text) if token.stem in wanted] if wanted else []
+    matches = occurrences(passage.text, frozenset(terms)) if terms else []
     start, end = _window(passage.text, matches)
     spans = [Span(each.start - start, each.end - start) for each in matches if each.start >= start and each.end <= end]
     return Excerpt(

@@ -8,7 +8,6 @@ read by nobody, and a dead passage belongs to it: what is unknown is hidden by c
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -17,6 +16,7 @@ import numpy.typing as npt
 from pyroaring import FrozenBitMap
 
 from indexer.backends.embedded.changes import Changed, changed_since, current_sequence
+from indexer.backends.embedded.codec import vectors_from_blobs
 from indexer.backends.embedded.columns import Columns
 from indexer.backends.embedded.vector_sidecar import EXACT_LIMIT, VectorSidecar
 from vocabulary.access import HIDDEN_ACL, AccessFilter
@@ -157,7 +157,7 @@ def _trained_sidecar(connection: Any, dimensions: int) -> VectorSidecar:
     if total > EXACT_LIMIT:
         step = total // _TRAINING_SAMPLE + 1
         rows = connection.execute("SELECT vector FROM embedding WHERE passage_id % ? = 0", (step,)).fetchall()
-        sidecar.train(_vectors([row[0] for row in rows], dimensions), expected=total)
+        sidecar.train(vectors_from_blobs([row[0] for row in rows], dimensions), expected=total)
     return sidecar
 
 
@@ -227,7 +227,7 @@ def _with_new_passages(connection: Any, catalogue: Catalogue) -> Catalogue:
         documents.append(np.asarray(new_documents, np.int64))
         terms.append(np.asarray(new_terms, np.int64))
         embedded.append(np.asarray([blob is not None for blob in blobs], np.bool_))
-        catalogue.vectors.add(_vectors(blobs, catalogue.vectors.dimensions))
+        catalogue.vectors.add(vectors_from_blobs(blobs, catalogue.vectors.dimensions))
     return replace(
         catalogue,
         passage_ids=np.concatenate(ids),
@@ -239,13 +239,6 @@ def _with_new_passages(connection: Any, catalogue: Catalogue) -> Catalogue:
 
 def _last_passage(catalogue: Catalogue) -> int:
     return int(catalogue.passage_ids[-1]) if catalogue.passage_ids.size else 0
-
-
-def _vectors(blobs: Sequence[bytes | None], dimensions: int) -> npt.NDArray[np.float32]:
-    """Decode vectors, float32 [n, dimensions]; a missing one is zero."""
-    missing = bytes(2 * dimensions)
-    joined = b"".join(blob or missing for blob in blobs)
-    return np.frombuffer(joined, "<f2").reshape(-1, dimensions).astype(np.float32)
 
 
 def _grown(values: Integers, size: int) -> Integers:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from indexer.backends.analysis import storable
 from vocabulary.documents import AttributeValue, Passage, PassageKind, Vector
@@ -36,6 +37,13 @@ def vector_to_blob(vector: Vector) -> bytes:
 def vector_from_blob(blob: bytes) -> Vector:
     """Return a stored vector as float32 [dimensions]."""
     return np.frombuffer(blob, dtype="<f2").astype(np.float32)
+
+
+def vectors_from_blobs(blobs: Sequence[bytes | None], dimensions: int) -> npt.NDArray[np.float32]:
+    """Return stored vectors as float32 [n, dimensions]; a missing one is zero."""
+    missing = bytes(2 * dimensions)
+    joined = b"".join(blob or missing for blob in blobs)
+    return np.frombuffer(joined, "<f2").reshape(-1, dimensions).astype(np.float32)
 
 
 def passage_to_row(passage: Passage) -> PassageRow:

@@ -15,11 +15,12 @@ from indexer.backends import cursor, ranking
 from indexer.backends.analysis import query_terms, storable
 from indexer.backends.embedded.catalogue import Catalogue, Integers, Mask
 from indexer.backends.embedded.changes import id_parameter
-from indexer.backends.embedded.codec import vector_from_blob
+from indexer.backends.embedded.codec import vectors_from_blobs
 from indexer.backends.embedded.columns import Column
 from indexer.backends.embedded.filters import documents_satisfying
 from indexer.backends.embedded.hits import fetch_hits
 from indexer.backends.embedded.text_search import matching_passages
+from indexer.backends.embedded.vector_sidecar import inner_products
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from indexer.backends.request import is_browse
 from vocabulary.access import AccessFilter
@@ -107,8 +108,8 @@ class Search:
             (id_parameter(passage_ids),),
         ).fetchall()
         ids = np.asarray([row[0] for row in rows], np.int64)
-        vectors = np.stack([vector_from_blob(row[1]) for row in rows]) if rows else np.zeros((0, vector.size))
-        return ids, (vectors @ vector).astype(np.float64)
+        vectors = vectors_from_blobs([row[1] for row in rows], vector.size)
+        return ids, inner_products(vectors, vector).astype(np.float64)
 
     def _sorted(self, found: Ranking) -> Ranking:
         sort = self.query.sort

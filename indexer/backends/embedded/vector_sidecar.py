@@ -108,11 +108,21 @@ class VectorSidecar:
         return found[found >= 0]  # fewer than wanted are filled up with -1
 
 
+def inner_products(vectors: Vectors, query: Vectors) -> Vectors:
+    """Return the inner product of each row with the query, in this thread alone.
+
+    A BLAS product splits even this little work over all cores and waits for them: on a busy machine 16 ms, against
+    0.2 ms for 2,000 rows and 2.8 ms for 20,000 this way.
+    """
+    products: Vectors = np.einsum("ij,j->i", vectors, query)
+    return products
+
+
 def _nearest_exact(vectors: Vectors, query: Vectors, *, mask: Mask, count: int) -> Slots:
     admitted = np.flatnonzero(mask)
     if admitted.size <= count:
         return admitted
-    similarities = (vectors @ query)[admitted]
+    similarities = inner_products(vectors, query)[admitted]
     last = np.partition(similarities, admitted.size - count)[admitted.size - count]
     nearest: Slots = admitted[similarities >= last - _TIE_WIDTH]
     return nearest

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from typing import Any
 
 from indexer.backends.analysis import stems, storable
@@ -17,6 +16,7 @@ from vocabulary.search import Delete, Describe, Description, Hide, IndexOperatio
 # A follower further behind than this reads everything anew, which is then the faster way anyhow.
 _CHANGES_KEPT = 1_000_000
 
+_DESCRIBED = "source, native_id, title, title_key, title_terms, uri, path, acl_id, owner, attributes"
 _TITLE_ONLY = (-1, PassageKind.BODY.value, "", 0, 0, 0, None, None, None)
 
 
@@ -47,16 +47,16 @@ def adopt(connection: Any, numbering: str) -> None:
     schema.write_state(connection, "numbering", numbering)
 
 
-def writing(operations: Sequence[IndexOperation]) -> Callable[[Any], frozenset[DocumentId]]:
-    """Return the work of one batch."""
-    return partial(apply, operations=operations)
-
-
 def _put(connection: Any, description: Description, passages: Sequence[EnrichedPassage]) -> None:
-    document_id = _write_document(connection, description)
-    _remove_passages(connection, document_id)
-    toxicity = max((each.toxicity_0_1 for each in passages), default=0.0)
-    connection.execute("UPDATE document SET toxicity = ? WHERE id = ?", (float(toxicity), document_id))
+    toxicity = float(max((each.toxicity_0_1 for each in passages), default=0.0))
+    known = _find(connection, description.document_id)
+    if known is None:
+        document_id = _insert_document(connection, description, toxicity=toxicity)
+    else:
+        document_id = known[0]
+        _remove_passages(connection, document_id)
+        _update_document(connection, document_id, description)
+        connection.execute("UPDATE document SET toxicity = ? WHERE id = ?", (toxicity, document_id))
     title = storable(description.title)
     if not passages:
         _insert_passage(connection, document_id, title, row=_TITLE_ONLY, toxicity=0.0)
@@ -71,7 +71,7 @@ def _describe(connection: Any, description: Description) -> bool:
     if known is None:
         return False
     document_id, former_title = known
-    _write_document(connection, description)
+    _update_document(connection, document_id, description)
     title = storable(description.title)
     if title != former_title:
         _retitle(connection, document_id, title)
@@ -104,10 +104,33 @@ def _find(connection: Any, document_id: DocumentId) -> tuple[int, str] | None:
     return None if found is None else (int(found[0]), str(found[1]))
 
 
-def _write_document(connection: Any, description: Description) -> int:
-    """Insert or replace a document's own row and its attributes; return the row id."""
+def _insert_document(connection: Any, description: Description, *, toxicity: float) -> int:
+    """Insert a document's own row and its attributes; return the row id."""
+    connection.execute(
+        f"INSERT INTO document({_DESCRIBED}, toxicity) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*_described(description), toxicity),
+    )
+    document_id: int = connection.last_insert_rowid()
+    _insert_attributes(connection, document_id, description)
+    _note_change(connection, document_id)
+    return document_id
+
+
+def _update_document(connection: Any, document_id: int, description: Description) -> None:
+    """Replace a document's own row, except what its passages say of it, and its attributes."""
+    _remove_attributes(connection, document_id)
+    connection.execute(
+        f"UPDATE document SET ({_DESCRIBED}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",  # noqa: S608 - ours
+        (*_described(description), document_id),
+    )
+    _insert_attributes(connection, document_id, description)
+    _note_change(connection, document_id)
+
+
+def _described(description: Description) -> tuple[Any, ...]:
+    """Return a description in the order of `_DESCRIBED`."""
     title = storable(description.title)
-    values = (
+    return (
         description.document_id.source,
         description.document_id.native_id,
         title,
@@ -119,25 +142,6 @@ def _write_document(connection: Any, description: Description) -> int:
         None if description.owner is None else str(description.owner),
         codec.attributes_to_json(description.attributes),
     )
-    known = _find(connection, description.document_id)
-    if known is not None:
-        _remove_attributes(connection, known[0])
-        connection.execute(
-            "UPDATE document SET (source, native_id, title, title_key, title_terms, uri, path, acl_id, owner,"
-            " attributes) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",
-            (*values, known[0]),
-        )
-        document_id = known[0]
-    else:
-        connection.execute(
-            "INSERT INTO document(source, native_id, title, title_key, title_terms, uri, path, acl_id, owner,"
-            " attributes, toxicity) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)",
-            values,
-        )
-        document_id = connection.last_insert_rowid()
-    _insert_attributes(connection, document_id, description)
-    _note_change(connection, document_id)
-    return document_id
 
 
 def _insert_attributes(connection: Any, document_id: int, description: Description) -> None:
