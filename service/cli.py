@@ -15,7 +15,7 @@ from service.commands.serve import serve
 from service.commands.setup import check, init, status
 from service.commands.sync import sync
 from service.commands.terminal import ExitCode, print_problem
-from vocabulary.errors import ConfigurationError, IndexUnknown, SightlineError
+from vocabulary.errors import ConfigurationError, RequestRejected, SightlineError
 
 
 class ErrorsInOneLine(TyperGroup):
@@ -26,7 +26,7 @@ class ErrorsInOneLine(TyperGroup):
             return super().invoke(ctx)
         except SightlineError as error:
             print_problem(str(error))
-            misused = isinstance(error, ConfigurationError | IndexUnknown)
+            misused = isinstance(error, ConfigurationError | RequestRejected)
             raise typer.Exit(ExitCode.MISUSED if misused else ExitCode.FAILED) from None
 
 

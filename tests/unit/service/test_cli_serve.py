@@ -1,0 +1,121 @@
+"""Programs that stay: `serve` and `demo` as processes of their own, asked over HTTP and told to stop by signals."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+from typer.testing import CliRunner
+
+from connectors.alfresco.simulator import sample
+from service.cli import app
+from service.demo_files import DemoFolder
+from service.http_server import AddressUnavailable, listen, listen_nearby, port_of
+from tests.unit.service.cli_folder import CliFolder
+from vocabulary.errors import SettingInvalid
+
+PROGRAM = [sys.executable, "-c", "from service.cli import main; main()"]
+ADDRESS = re.compile(r"http://127\.0\.0\.1:\d+(?=/ )")
+EXIT_TIMEOUT_S = 60  # generous: shared machines are slow, and nothing waits this long when all is well
+
+
+@contextmanager
+def running(arguments: list[str], announced_by: str) -> Iterator[tuple[subprocess.Popen[str], list[str]]]:
+    """Start a program and read what it prints up to the line that announces its address."""
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], stdout=subprocess.PIPE, text=True, env={**os.environ, "NO_COLOR": "1"}
+    )
+    try:
+        assert process.stdout is not None
+        printed = []
+        for line in process.stdout:
+            printed.append(line)
+            if announced_by in line:
+                break
+        yield process, printed
+    finally:
+        process.kill()
+        process.communicate()
+
+
+def stop(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str]:
+    process.send_signal(number)
+    rest, _ = process.communicate(timeout=EXIT_TIMEOUT_S)
+    return process.returncode, rest
+
+
+def address_in(printed: list[str]) -> str:
+    found = ADDRESS.search(printed[-1])
+    assert found is not None, printed
+    return found.group()
+
+
+def test_serve_answers_until_its_supervisor_stops_it(tmp_path: Path) -> None:
+    folder = CliFolder(tmp_path)
+    folder.furnish()
+    arguments = ["serve", "--port", "0", "--config", str(tmp_path / "sightline.toml")]
+    with running(arguments, announced_by="Serving on") as (process, printed):
+        address = address_in(printed)
+        assert httpx.get(f"{address}/readyz").json() == {"status": "ready"}
+        assert httpx.post(f"{address}/indexes/private/query", json={}).status_code == 401
+        assert httpx.post(f"{address}/indexes/public/query", json={}).json()["total"]["value"] == 0
+        assert stop(process, signal.SIGTERM)[0] == 0
+
+
+def titles_for(address: str, person: Mapping[str, str]) -> set[str]:
+    headers = {"Authorization": f"Bearer {person['token']}"}
+    answer = httpx.post(f"{address}/indexes/private/query", json={"page": {"size": 100}}, headers=headers)
+    return {result["title"] for result in answer.json()["results"]}
+
+
+def test_the_demo_shows_two_people_two_answers_and_reads_nothing_twice(tmp_path: Path) -> None:
+    data = tmp_path / "demo"
+    with running(["demo", "--port", "0", "--data", str(data)], announced_by="Search page") as (process, printed):
+        address = address_in(printed)
+        dev, manager, _ = httpx.get(f"{address}/demo/people.json").json()
+        assert "wellarchitected-sustainability-pillar.pdf" in titles_for(address, dev)
+        assert "wellarchitected-sustainability-pillar.pdf" not in titles_for(address, manager)
+        curls = [line for line in printed if line.startswith("curl ")]
+        assert sum("Authorization: Bearer " in line for line in curls) == 3
+        code, rest = stop(process, signal.SIGINT)
+    assert (code, "The demo has ended." in rest) == (0, True)
+    again = CliRunner().invoke(app, ["demo", "--once", "--data", str(data)])
+    assert again.exit_code == 0
+    assert "No document was read again" in again.stdout
+
+
+def test_the_demo_takes_another_port_when_its_own_is_taken() -> None:
+    with listen("127.0.0.1", 0) as taken:
+        with pytest.raises(AddressUnavailable, match=f"127.0.0.1:{port_of(taken)}: address already in use"):
+            listen("127.0.0.1", port_of(taken))
+        with listen_nearby("127.0.0.1", port_of(taken)) as other:
+            assert port_of(other) not in (0, port_of(taken))
+
+
+def test_the_demo_overwrites_no_settings_but_its_own(tmp_path: Path) -> None:
+    folder = DemoFolder(tmp_path)
+    folder.prepare(onprem="http://127.0.0.1:1", cloud="http://127.0.0.1:2")
+    folder.prepare(onprem="http://127.0.0.1:3", cloud="http://127.0.0.1:4")
+    assert "127.0.0.1:3" in folder.settings_file.read_text()
+    folder.settings_file.write_text("# mine")
+    with pytest.raises(SettingInvalid, match="not written by the demo"):
+        folder.prepare(onprem="http://127.0.0.1:1", cloud="http://127.0.0.1:2")
+    assert folder.settings_file.read_text() == "# mine"
+
+
+def test_the_demo_makes_a_secret_of_its_own_and_keeps_it_to_itself(tmp_path: Path) -> None:
+    folders = [DemoFolder(tmp_path / name) for name in ("one", "two")]
+    for folder in folders:
+        folder.prepare(onprem="http://127.0.0.1:1", cloud="http://127.0.0.1:2")
+    files = [folder.path / "secrets" / "token-secret" for folder in folders]
+    assert files[0].read_text() != files[1].read_text()
+    assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
+    assert sample.sample_password(sample.CRAWLER) not in folders[0].settings_file.read_text()

@@ -1,0 +1,136 @@
+"""From `sync` to `search` on real files: reports, exit codes, and two people who find two different things.
+
+The tests share one folder and follow one another in its life: read them from the top.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.unit.service.cli_folder import TEXTS, CliFolder
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> CliFolder:
+    cli_folder = CliFolder(Path(tmp_path_factory.mktemp("cli")))
+    cli_folder.furnish()
+    return cli_folder
+
+
+@pytest.fixture(scope="module")
+def first_sync(folder: CliFolder) -> dict[str, Any]:
+    """Sync a handbook with one broken file; the state and the index serve the whole module."""
+    (folder.path / "handbook" / "broken.pdf").write_bytes(b"%PDF-1.7\nnothing of a document follows")
+    (outcome,) = folder.json("sync", exit_code=3)
+    assert isinstance(outcome, dict)
+    return outcome
+
+
+def test_a_sync_reports_how_every_document_ended(first_sync: dict[str, Any]) -> None:
+    run = first_sync["run"]
+    assert (run["source"], run["mode"], run["state"]) == ("handbook", "full", "incomplete")
+    assert run["states"]["indexed"] == len(TEXTS)
+    assert run["states"]["failed"] == 1
+    assert run["scanned"] == sum(run["states"].values())
+    assert first_sync["identities"]["people"] == 2
+
+
+def test_the_documents_that_failed_are_named_with_their_reason(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    report = folder.json("runs", "show", str(first_sync["run"]["id"]), "--documents", "failed")
+    (failed,) = report["documents"]
+    assert failed["document_id"] == "handbook/broken.pdf"
+    assert failed["reason"]
+
+
+def test_two_people_find_two_different_things(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    def found_by(user: str) -> set[str]:
+        answer = folder.json("search", "private", "secret merger of the board", "--as", user)
+        assert answer["total"]["value"] == len(answer["results"])
+        return {result["title"] for result in answer["results"] if "board" in result["document_id"]}
+
+    assert found_by("ann@example.com") == {"merger.txt", "budget.txt"}
+    assert found_by("bob@example.com") == set()
+
+
+def test_search_prints_titles_for_people(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    result = folder.run("search", "private", "lighthouse", "--as", "ann@example.com", "--mode", "keyword")
+    assert result.exit_code == 0
+    assert "1 documents" in result.stdout
+    assert "merger.txt" in result.stdout
+
+
+def test_search_says_when_nobody_knows_the_person(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    result = folder.run("search", "private", "lunch", "--as", "eve@example.com", "--json")
+    assert json.loads(result.stdout)["results"] == []
+    assert "handbook" in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [["private", "lunch"], ["nowhere", "lunch", "--as", "ann@example.com"]])
+def test_search_without_a_reader_or_an_index_is_wrong_usage(folder: CliFolder, arguments: list[str]) -> None:
+    result = folder.run("search", *arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_second_sync_finds_nothing_to_do(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    (folder.path / "handbook" / "broken.pdf").unlink()
+    (outcome,) = folder.json("sync", "handbook")
+    assert outcome["run"]["states"]["unchanged"] == len(TEXTS)
+    assert (outcome["run"]["bytes_read"], outcome["run"]["passages_embedded"]) == (0, 0)
+
+
+def test_identities_can_be_synced_alone(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    (outcome,) = folder.json("sync", "--mode", "identities")
+    assert (outcome["run"], outcome["identities"]["people"]) == (None, 2)
+
+
+def test_a_sync_that_would_delete_too_much_stops_and_asks(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    for name in ("merger.txt", "budget.txt"):
+        (folder.path / "handbook" / "board" / name).unlink()
+    (braked,) = folder.json("sync", exit_code=4)
+    assert (braked["run"]["state"], braked["run"]["deleted"]) == ("braked", 0)
+    (confirmed,) = folder.json("sync", "--confirm-deletes")
+    assert (confirmed["run"]["state"], confirmed["run"]["deleted"]) == ("succeeded", 2)
+
+
+def test_a_source_that_cannot_be_read_fails_and_deletes_nothing(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    handbook = folder.path / "handbook"
+    handbook.rename(folder.path / "moved")
+    try:
+        (outcome,) = folder.json("sync", exit_code=1)
+        answer = folder.json("search", "private", "lunch", "--as", "ann@example.com")
+    finally:
+        (folder.path / "moved").rename(handbook)
+    assert (outcome["run"]["state"], outcome["run"]["deleted"]) == ("failed", 0)
+    assert "canteen.txt" in {result["title"] for result in answer["results"]}
+
+
+def test_an_unknown_source_is_wrong_usage(folder: CliFolder) -> None:
+    for command in (["sync", "nowhere"], ["runs", "nowhere"], ["runs", "show", "999999"]):
+        result = folder.run(*command)
+        assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_runs_are_listed_newest_first(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    listed = folder.json("runs", "handbook")
+    assert listed == folder.json("runs")
+    ids = [run["id"] for run in listed]
+    assert ids == sorted(ids, reverse=True)
+    assert first_sync["run"]["id"] in ids
+    assert folder.json("runs", "--limit", "1") == listed[:1]
+
+
+def test_tables_are_printed_for_people(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    for command in (["runs"], ["runs", "show", str(first_sync["run"]["id"])], ["status"]):
+        result = folder.run(*command)
+        assert result.exit_code == 0
+        assert "handbook" in result.stdout
+
+
+def test_status_says_how_each_source_stands(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    (standing,) = folder.json("status")
+    assert (standing["source"], standing["index"], standing["access"]) == ("handbook", "private", "token")
+    assert standing["last_run"] == folder.json("runs")[0]["id"]
