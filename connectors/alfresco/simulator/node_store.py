@@ -1,76 +1,31 @@
-"""The nodes of one repository and the rules under which they change.
+"""What the nodes of one repository hold, and the rules under which it changes.
 
 Every change follows Alfresco's rules for `modifiedAt`, because that is what crawlers look at: content, properties,
-aspects and new or removed comments touch the node; a child that comes, goes or is renamed touches the folder; a
-permission change touches the node itself the first time and its descendants never; a move touches both folders and
-not the node. Node ids are derived from the repository's name and the node's place at creation, so that two
-repositories built alike are alike.
+aspects and new or removed comments touch the node; an edited comment does not; a permission change touches the node
+itself the first time and its descendants never.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
 from typing import TypeAlias
-from uuid import NAMESPACE_URL, uuid5
 
-from connectors.alfresco.simulator.content_model import LINK_TYPES, ContentModel
-from connectors.alfresco.simulator.model import (
-    AccessEntry,
-    AccessStatus,
-    Comment,
-    Content,
-    DeletedTree,
-    Node,
-    PropertyValue,
-)
+from connectors.alfresco.simulator.content_model import LINK_TYPES
+from connectors.alfresco.simulator.model import AccessEntry, AccessStatus, Comment, Content, Node, PropertyValue
 from connectors.alfresco.simulator.permissions import STANDARD_ROLES, Right
+from connectors.alfresco.simulator.tree import ADMIN, Clock, NodeOrId, NodeTree
 
-Clock: TypeAlias = Callable[[], datetime]
-NodeOrId: TypeAlias = Node | str
+__all__ = ["ADMIN", "Entry", "NodeStore"]
+
 Entry: TypeAlias = tuple[str, str] | tuple[str, str, AccessStatus]
 
-ADMIN = "admin"
 
-_FORBIDDEN_IN_NAMES = frozenset('"*\\><?/:|')
-
-
-class NodeStore:
-    """A tree of nodes under one root folder, with its trashcan."""
+class NodeStore(NodeTree):
+    """A tree whose nodes hold content, properties, permission entries and comments."""
 
     def __init__(self, name: str, clock: Clock) -> None:
-        self.name = name
-        self.content_model = ContentModel()
+        super().__init__(name, clock)
         self.roles: dict[str, frozenset[Right]] = dict(STANDARD_ROLES)
-        self.nodes: dict[str, Node] = {}
-        self.trashcan: dict[str, DeletedTree] = {}
-        self.acl_generation = 0  # grows with every change that can alter what someone may do
-        self._clock = clock
-        self._creations: dict[str, int] = {}  # place -> how many nodes were created there so far
-        self.root = self._create(None, "Company Home", node_type="cm:folder", creator="System")
-
-    def now(self) -> datetime:
-        """Return the repository's time, which it keeps in milliseconds."""
-        moment = self._clock().astimezone(UTC)
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
-
-    @contextmanager
-    def at(self, moment: datetime) -> Iterator[None]:
-        """Stop the clock at `moment` for the changes made inside."""
-        before, self._clock = self._clock, lambda: moment
-        try:
-            yield
-        finally:
-            self._clock = before
-
-    def node(self, node: NodeOrId) -> Node:
-        """Return the node itself.
-
-        Raises:
-            KeyError: no node has this id (any more).
-        """
-        return self.nodes[node if isinstance(node, str) else node.id]
 
     # -- creating ------------------------------------------------------------------------------------------------
 
@@ -120,39 +75,6 @@ class NodeStore:
         node.properties["cm:destination"] = f"workspace://SpacesStore/{destination.id}"
         return node
 
-    def add_secondary_child(self, parent: NodeOrId, child: NodeOrId, *, by: str = ADMIN) -> None:
-        """List a node under a second folder; permissions keep following its primary parent."""
-        folder, node = self.node(parent), self.node(child)
-        self._attach(folder, node)
-        node.secondary_parents[folder.id] = None
-        self._touch(folder, by)
-
-    def _create(self, parent: Node | None, name: str, *, node_type: str, creator: str) -> Node:
-        _reject_bad_name(name)
-        if not self.content_model.knows(node_type):
-            raise ValueError(f"unknown node type {node_type!r}")
-        now = self.now()
-        node = Node(
-            id=self._new_id(f"{parent.id if parent else ''}/{name}"),
-            name=name,
-            node_type=node_type,
-            parent_id=parent.id if parent else None,
-            creator=creator,
-            created_at=now,
-            modifier=creator,
-            modified_at=now,
-        )
-        if parent is not None:
-            self._attach(parent, node)
-            self._touch(parent, creator)
-        self.nodes[node.id] = node
-        return node
-
-    def _new_id(self, place: str) -> str:
-        count = self._creations.get(place, 0)
-        self._creations[place] = count + 1
-        return str(uuid5(NAMESPACE_URL, f"{self.name}|{place}|{count}"))
-
     def _describe(
         self, node: Node, owner: str | None, aspects: Iterable[str], properties: Mapping[str, PropertyValue] | None
     ) -> None:
@@ -200,35 +122,6 @@ class NodeStore:
         found = self.node(node)
         self._own(found, owner)
         self._touch(found, by)
-
-    def rename(self, node: NodeOrId, name: str, *, by: str = ADMIN) -> None:
-        found = self.node(node)
-        _reject_bad_name(name)
-        parents = [self._parent(found), *(self.nodes[folder_id] for folder_id in found.secondary_parents)]
-        for parent in parents:
-            self._reject_taken_name(parent, name, besides=found)
-        for parent in parents:
-            self._detach(parent, found)
-        found.name = name
-        for parent in parents:
-            self._attach(parent, found)
-        self._touch(found, by)
-        self._touch(parents[0], by)
-
-    def move(self, node: NodeOrId, target: NodeOrId, *, by: str = ADMIN) -> None:
-        """Give the node, with all below it, another primary parent, whose permissions it then inherits."""
-        found, folder, old = self.node(node), self.node(target), self._parent(self.node(node))
-        if folder.id == found.id or found.id in {ancestor.id for ancestor in self.ancestors(folder)}:
-            raise ValueError(f"{found.name!r} cannot move below itself")
-        if folder is old:
-            return
-        self._attach(folder, found)
-        self._detach(old, found)
-        found.parent_id = folder.id
-        found.secondary_parents.pop(folder.id, None)
-        self.acl_generation += 1
-        self._touch(old, by)
-        self._touch(folder, by)
 
     def set_permissions(
         self, node: NodeOrId, *, entries: Iterable[Entry], inherit: bool = True, by: str = ADMIN
@@ -285,63 +178,7 @@ class NodeStore:
         found.comments.remove(comment)
         self._touch(found, by)
 
-    # -- deleting ------------------------------------------------------------------------------------------------
-
-    def delete(self, node: NodeOrId, *, by: str = ADMIN, permanent: bool = False) -> None:
-        """Put the node and all below it into the trashcan, where only the node itself shows; or destroy them."""
-        top = self.node(node)
-        parent = self._parent(top)
-        tree = {one.id: one for one in self.subtree(top)}
-        for one in tree.values():
-            self._cut_secondary_links(one)
-        self._detach(parent, top)
-        for node_id in tree:
-            del self.nodes[node_id]
-        self.acl_generation += 1
-        self._touch(parent, by)
-        if not permanent:
-            self.trashcan[top.id] = DeletedTree(top, tree, archived_at=self.now(), archived_by=by)
-
-    def restore(self, node_id: str, *, by: str = ADMIN) -> Node:
-        """Bring a tree back from the trashcan to where it was."""
-        tree = self.trashcan[node_id]
-        parent = self._parent(tree.top)
-        self._attach(parent, tree.top)
-        del self.trashcan[node_id]
-        self.nodes.update(tree.nodes)
-        self.acl_generation += 1
-        self._touch(parent, by)
-        return tree.top
-
-    def purge(self, node_id: str) -> None:
-        """Remove a tree from the trashcan for good."""
-        del self.trashcan[node_id]
-
     # -- looking -------------------------------------------------------------------------------------------------
-
-    def ancestors(self, node: Node) -> Iterator[Node]:
-        """Yield the primary parents, nearest first, up to and including the root."""
-        parent_id = node.parent_id
-        while parent_id is not None:
-            parent = self.nodes[parent_id]
-            yield parent
-            parent_id = parent.parent_id
-
-    def subtree(self, top: Node) -> Iterator[Node]:
-        """Yield the node and all primary descendants, parents first."""
-        waiting = [top]
-        while waiting:
-            node = waiting.pop()
-            yield node
-            waiting.extend(child for child in self.children(node) if child.parent_id == node.id)
-
-    def children(self, folder: Node) -> list[Node]:
-        """Return the children, primary and secondary, in no order."""
-        return [self.nodes[child_id] for child_id in list(folder.children.values()) if child_id in self.nodes]
-
-    def child_named(self, parent: NodeOrId, name: str) -> Node | None:
-        """Return the child of this name, primary or secondary; names are compared without case."""
-        return self.nodes.get(self.node(parent).children.get(name.casefold(), ""))
 
     def owner(self, node: Node) -> str | None:
         """Return who owns the node: `cm:owner` where it is ownable (possibly nobody), else its creator."""
@@ -351,42 +188,3 @@ class NodeStore:
 
     def is_link(self, node: Node) -> bool:
         return node.node_type in LINK_TYPES
-
-    def _parent(self, node: Node) -> Node:
-        if node.parent_id is None:
-            raise ValueError("the root folder stays where it is")
-        return self.nodes[node.parent_id]
-
-    def _touch(self, node: Node, by: str) -> None:
-        node.modified_at = self.now()
-        node.modifier = by
-
-    def _attach(self, folder: Node, child: Node) -> None:
-        """List the child in the folder, by a name that no other child of it has."""
-        if not self.content_model.is_container(folder.node_type):
-            raise ValueError(f"{folder.name!r} is not a folder")
-        self._reject_taken_name(folder, child.name, besides=child)
-        folder.children[child.name.casefold()] = child.id
-
-    def _detach(self, folder: Node, child: Node) -> None:
-        del folder.children[child.name.casefold()]
-
-    def _reject_taken_name(self, folder: Node, name: str, *, besides: Node) -> None:
-        if folder.children.get(name.casefold(), besides.id) != besides.id:
-            raise ValueError(f"{folder.name!r} has a child {name!r} already")
-
-    def _cut_secondary_links(self, node: Node) -> None:
-        """Take a node that is being deleted out of the folders that list it, and its guests out of it."""
-        for folder_id in node.secondary_parents:
-            self._detach(self.nodes[folder_id], node)
-        node.secondary_parents.clear()
-        for child in self.children(node):
-            if child.parent_id != node.id:
-                self._detach(node, child)
-                del child.secondary_parents[node.id]
-
-
-def _reject_bad_name(name: str) -> None:
-    """Refuse the names that the repository's constraint on cm:name refuses."""
-    if not name or set(name) & _FORBIDDEN_IN_NAMES or name[-1] in ". ":
-        raise ValueError(f"not a node name: {name!r}")

@@ -24,8 +24,9 @@ from connectors.alfresco.simulator.model import (
     Site,
     Visibility,
 )
-from connectors.alfresco.simulator.node_store import ADMIN, Clock, NodeStore
+from connectors.alfresco.simulator.node_store import NodeStore
 from connectors.alfresco.simulator.request_log import RequestLog
+from connectors.alfresco.simulator.tree import ADMIN, Clock
 
 
 def _system_clock() -> datetime:
