@@ -358,6 +358,24 @@ async def test_semantic_orders_documents_by_their_nearest_passage(index: SearchB
     assert page.hits[1].excerpt.text == "red apple pie"
 
 
+@pytest.mark.parametrize("mode", [SEMANTIC, HYBRID])
+async def test_passages_below_the_similarity_floor_are_no_matches(index: SearchBackend, mode: SearchMode) -> None:
+    query, across = hashed_vector("apple"), hashed_vector("stone")
+    across -= (across @ query) * query
+    across /= np.linalg.norm(across)
+    await index.apply(
+        [
+            Put(
+                description(name),
+                (replace(passage("grey stone"), vector=cosine * query + (1 - cosine**2) ** 0.5 * across),),
+            )
+            for name, cosine in (("above", 0.25), ("below", 0.15), ("opposite", -1.0))
+        ]
+    )
+    page = await ask(index, "apple", mode=mode)
+    assert (names(page), page.total.value) == (["above"], 1)
+
+
 async def test_semantic_total_and_facets_count_the_documents_of_the_nearest_passages(index: SearchBackend) -> None:
     await index.apply([document(f"d{number:03}", f"apple {number}", "apple") for number in range(130)])
     page = await ask(index, "apple", mode=SEMANTIC, facets=(FacetRequest("source"),))

@@ -152,7 +152,7 @@ def _load(connection: Any, dimensions: int, *, sequence: int) -> Catalogue:
 
 def _trained_sidecar(connection: Any, dimensions: int) -> VectorSidecar:
     """Return an empty sidecar; its centre is that of vectors from all over the file where there are many."""
-    sidecar = VectorSidecar(dimensions)
+    sidecar = VectorSidecar(dimensions, exact_limit=EXACT_LIMIT)
     total = int(connection.execute("SELECT count(*) FROM embedding").fetchone()[0])
     if total > EXACT_LIMIT:
         step = total // _TRAINING_SAMPLE + 1
