@@ -46,7 +46,6 @@ _PIECE_BYTES = 2**18  # of content; the port allows 1 MiB
 
 # One value, comma-separated: the server reads only the first of repeated parameters.
 _NODE_INCLUDE = "permissions,path,aspectNames,properties,isLink"
-_CHILDREN_ORDER = "isFolder DESC,name ASC"  # the server's default, and a total one: names are unique in a folder
 
 BodyT = TypeVar("BodyT", bound=BaseModel)
 
@@ -130,7 +129,7 @@ class AlfrescoClient:
     async def children(self, folder_id: str, *, skip_count: int, overlap: bool) -> RecordPage[Node]:
         """One page of a folder's primary children, folders first, then by name; `overlap` begins one entry earlier."""
         path = f"{_CORE}/nodes/{_quoted(folder_id)}/children"
-        parameters = {"include": _NODE_INCLUDE, "where": "(isPrimary=true)", "orderBy": _CHILDREN_ORDER}
+        parameters = {"include": _NODE_INCLUDE, "where": "(isPrimary=true)"}
         return await self._page(_NODES, path, parameters, skip_count=skip_count - overlap, more_by=int(overlap))
 
     async def site(self, site_id: str) -> Site:

@@ -20,7 +20,7 @@ from typing import Self
 
 from connectors.alfresco import identity
 from connectors.alfresco.checks import check_source
-from connectors.alfresco.client import AlfrescoClient
+from connectors.alfresco.client import AlfrescoClient, RecordPage
 from connectors.alfresco.concurrency import all_of
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.faults import AccessRefused, NodeMissing
@@ -101,21 +101,10 @@ class AlfrescoConnector:
 
     async def _next_page(self, walk: _Walk, folder: PendingFolder) -> list[Change]:
         """List one page of a folder; what remains of it, and its subfolders, become pending."""
-        try:
-            if folder.id not in walk.access:
-                walk.access[folder.id] = await self._access_upwards(await self._client.node(folder.id))
-            page = await self._client.children(
-                folder.id, skip_count=folder.skip_count, overlap=folder.last_id is not None
-            )
-        except NodeMissing as cause:
-            if folder.is_root:
-                raise ScopeMissing(f"a folder of the scope disappeared during the crawl: {folder.id}") from cause
+        page = await self._read_page(walk, folder)
+        if page is None:
             walk.access.pop(folder.id, None)
-            return []  # deleted since its parent was listed
-        except AccessRefused as cause:
-            # It was listed a moment ago. Its documents may well exist, so the crawl must not end as complete.
-            raise ScopeMissing(f"the account may no longer read the folder {folder.id}") from cause
-
+            return []
         if _has_shifted(folder, page.records) and folder.restarts < _MAX_RESTARTS:
             walk.pending.append(_restarted(folder))
             return []
@@ -125,9 +114,23 @@ class AlfrescoConnector:
             walk.pending.append(_continued(folder, nodes, page_size=self._config.page_size))
         else:
             del walk.access[folder.id]
-        if not folder.past_subfolders:
-            self._enter_subfolders(walk, nodes, above)
+        self._enter_subfolders(walk, nodes, above)
         return await self._changes([node for node in nodes if node.is_link or not node.is_folder], above)
+
+    async def _read_page(self, walk: _Walk, folder: PendingFolder) -> RecordPage[Node] | None:
+        """Read a page, and before the first one after a resumption the folder's access; None for a deleted folder."""
+        try:
+            if folder.id not in walk.access:
+                walk.access[folder.id] = await self._access_upwards(await self._client.node(folder.id))
+            overlap = folder.last_id is not None
+            return await self._client.children(folder.id, skip_count=folder.skip_count, overlap=overlap)
+        except NodeMissing as cause:
+            if folder.is_root:
+                raise ScopeMissing(f"a folder of the scope disappeared during the crawl: {folder.id}") from cause
+            return None  # deleted since its parent was listed
+        except AccessRefused as cause:
+            # It was listed a moment ago. Its documents may well exist, so the crawl must not end as complete.
+            raise ScopeMissing(f"the account may no longer read the folder {folder.id}") from cause
 
     def _enter_subfolders(self, walk: _Walk, nodes: Sequence[Node], above: Access | None) -> None:
         for subfolder in reversed([node for node in nodes if node.is_folder and not node.is_link]):
@@ -197,8 +200,5 @@ def _restarted(folder: PendingFolder) -> PendingFolder:
 
 
 def _continued(folder: PendingFolder, nodes: Sequence[Node], *, page_size: int) -> PendingFolder:
-    progress: dict[str, object] = {"skip_count": folder.skip_count + page_size}
-    if nodes:
-        progress["last_id"] = nodes[-1].id
-        progress["past_subfolders"] = folder.past_subfolders or not (nodes[-1].is_folder or nodes[-1].is_link)
-    return folder.model_copy(update=progress)
+    last_id = nodes[-1].id if nodes else folder.last_id
+    return folder.model_copy(update={"skip_count": folder.skip_count + page_size, "last_id": last_id})

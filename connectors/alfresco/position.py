@@ -18,17 +18,13 @@ from vocabulary.errors import CheckpointInvalid
 
 
 class PendingFolder(BaseModel):
-    """A folder to list from `skip_count` on; `last_id` is the entry that should stand right before that place.
-
-    `past_subfolders` once all subfolders were listed: they come first, and a repeated listing leaves them out.
-    """
+    """A folder to list from `skip_count` on; `last_id` is the entry that should stand right before that place."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     skip_count: Annotated[int, Field(ge=0)] = 0
     last_id: str | None = None
-    past_subfolders: bool = False
     restarts: int = 0
     is_root: bool = False
 
