@@ -28,7 +28,7 @@ from vocabulary.documents import Block, ExtractedText
 from vocabulary.errors import ConfigurationError, ExtractionFailed
 
 _MIB = 1 << 20
-_START_TIMEOUT_S = 60.0  # a start takes 0.3 s on an idle machine; a busy one must not be told that it cannot work
+_START_TIMEOUT_S = 60.0  # a start takes 0.6 s of a processor; a busy machine must not be told that it cannot work
 # Native parsers leak a little; a fresh process after this many documents keeps memory flat for 1 ms a document.
 _DOCUMENTS_PER_WORKER = 500
 _STDERR_TAIL_BYTES = 4096
@@ -63,7 +63,7 @@ class ExtractionSettings(BaseModel):
         description="Characters of text kept of one document; what lies beyond is cut off and the document is flagged.",
     )
     max_memory_bytes: int = Field(
-        default=1024 * _MIB,  # the same 412 files stay below 160 MiB; a parser holds a document several times over
+        default=1024 * _MIB,  # reading the same 412 files in a row stays below 260 MiB, starting takes 80
         ge=128 * _MIB,
         description="Bytes of memory of one reading process; a document that needs more fails (out-of-memory).",
     )
