@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from importlib.metadata import version
+import importlib.metadata
 from typing import Annotated, Any
 
 import typer
@@ -14,7 +14,7 @@ from service.commands.search import search
 from service.commands.serve import serve
 from service.commands.setup import check, init, status
 from service.commands.sync import sync
-from service.commands.terminal import ExitCode, print_problem
+from service.commands.terminal import ConfigOption, ExitCode, print_problem
 from vocabulary.errors import ConfigurationError, RequestRejected, SightlineError
 
 
@@ -47,13 +47,16 @@ app.add_typer(runs, name="runs")
 
 def _print_version(asked: bool) -> None:
     if asked:
-        typer.echo(f"sightline {version('sightline')}")
+        typer.echo(f"sightline {importlib.metadata.version('sightline')}")
         raise typer.Exit
 
 
 @app.callback()
 def sightline(
-    _: Annotated[bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")] = False,
+    config: ConfigOption = None,
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print it.")
+    ] = False,
 ) -> None:
     """Permission-aware enterprise search: every caller finds what that person may read, and nothing else."""
 

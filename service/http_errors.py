@@ -35,6 +35,8 @@ from vocabulary.errors import (
 
 MEDIA_TYPE = "application/problem+json"
 
+_TYPE_PREFIX = "urn:sightline:problem:"
+
 _log = logging.getLogger(__name__)
 
 
@@ -87,6 +89,12 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(Exception, _answer_unexpected)
 
 
+def known_problems() -> frozenset[tuple[int, str]]:
+    """Name every status and problem type that errors of our own become."""
+    kinds = (*_KINDS.values(), _INTERNAL)
+    return frozenset((int(kind.status), f"{_TYPE_PREFIX}{kind.slug}") for kind in kinds)
+
+
 def problem_response(
     status: HTTPStatus,
     slug: str,
@@ -99,7 +107,7 @@ def problem_response(
 ) -> JSONResponse:
     """Build one problem document."""
     problem = Problem(
-        type=f"urn:sightline:problem:{slug}",
+        type=f"{_TYPE_PREFIX}{slug}",
         title=title,
         status=status,
         detail=detail,

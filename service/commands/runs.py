@@ -40,7 +40,7 @@ runs = typer.Typer(cls=RunsGroup, help="List the runs of all sources, or of one;
 
 @runs.command("list")
 def list_runs(
-    source: Annotated[str | None, typer.Argument(metavar="[SOURCE]", help="Only runs of this source.")] = None,
+    source: Annotated[str | None, typer.Argument(metavar="SOURCE", help="Only runs of this source.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
     config: ConfigOption = None,
     as_json: JsonOption = False,

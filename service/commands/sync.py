@@ -38,7 +38,7 @@ _GRAVITY = (ExitCode.FAILED, ExitCode.BRAKED, ExitCode.SOME_DOCUMENTS_FAILED, Ex
 
 
 def sync(
-    sources: Annotated[list[str] | None, typer.Argument(metavar="[SOURCE]...", help="Default: all of them.")] = None,
+    sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Default: all of them.")] = None,
     mode: Annotated[SyncMode, typer.Option(help="full: people, groups and documents; identities: no documents.")] = (
         SyncMode.FULL
     ),

@@ -31,9 +31,20 @@ class ExitCode(IntEnum):
     BRAKED = 4  # stopped by the deletion brake
 
 
+def _given_anywhere(ctx: typer.Context, value: Path | None) -> Path | None:
+    """Accept `--config` before the command as well as behind it; behind it counts more."""
+    before: Path | None = ctx.find_root().params.get("config")
+    return value or before
+
+
 ConfigOption: TypeAlias = Annotated[
     Path | None,
-    typer.Option("--config", metavar="FILE", help="The settings. Default: $SIGHTLINE_CONFIG, else ./sightline.toml."),
+    typer.Option(
+        "--config",
+        metavar="FILE",
+        help="The settings. Default: $SIGHTLINE_CONFIG, else ./sightline.toml.",
+        callback=_given_anywhere,
+    ),
 ]
 JsonOption: TypeAlias = Annotated[bool, typer.Option("--json", help="Print JSON for programs.")]
 
