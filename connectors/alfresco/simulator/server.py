@@ -22,6 +22,7 @@ from connectors.alfresco.simulator.world import World
 LOOPBACK = "127.0.0.1"
 _START_TIMEOUT_S = 10.0  # a start takes some milliseconds; more than this is a failure, not a delay
 _POLL_S = 0.005
+_BACKLOG = 128  # connections waiting to be accepted; a crawler holds some ten
 
 
 async def serve(worlds: Mapping[int, World], *, host: str = LOOPBACK) -> None:
@@ -78,7 +79,15 @@ def _server(apps: Mapping[int, ASGIApp]) -> uvicorn.Server:
 
 
 def _listen(host: str, port: int) -> socket.socket:
-    listening = socket.create_server((host, port), reuse_port=False)
+    # The protocol is named so that asyncio turns Nagle's algorithm off; else each small answer waits some 40 ms.
+    listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listening.bind((host, port))
+        listening.listen(_BACKLOG)
+    except OSError:
+        listening.close()
+        raise
     listening.setblocking(False)
     return listening
 
