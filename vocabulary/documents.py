@@ -55,7 +55,7 @@ class Comment:
 class Document:
     """One file or record of a source as the crawl meets it, without its bytes.
 
-    `content_version` changes whenever the bytes may have changed and only then; None means that the source holds no
+    `content_version` changes whenever the bytes may have changed; None means that the source holds no
     content for it. `acl` is None when the source did not let the crawler read the permissions: such a document is
     hidden from everyone. `owner` reads the document unless the ACL denies it to them.
     """

@@ -38,7 +38,7 @@ class Connector(Protocol):
     A crawl yields every document in scope at least once, as an `Upsert` or a `Skipped`, and a `Checkpoint` at least
     once a page. Ended without an error, it was complete: what it did not yield is not in scope any more. A crawl from
     a checkpoint yields at least everything that the interrupted crawl had not yielded before it. A document's
-    `content_version` is the same in two crawls if and only if its bytes did not change.
+    `content_version` is the same in two crawls only if, by all that the source tells, its bytes did not change.
 
     The connector decides nothing about retries, rates or storage. It is an async context manager; it connects
     when entered.
@@ -63,6 +63,7 @@ class Connector(Protocol):
 
         Raises:
             ContentGone: there are no bytes, or no document, any more.
+            ContentUnavailable: the bytes are there and cannot be had now (refused, archived).
             SourceUnavailable: the transfer broke off; never a silently shortened stream.
         """
         ...
