@@ -20,6 +20,7 @@ from indexer.backends.embedded.codec import vectors_from_blobs
 from indexer.backends.embedded.columns import Columns
 from indexer.backends.embedded.vector_sidecar import EXACT_LIMIT, VectorSidecar
 from vocabulary.access import HIDDEN_ACL, AccessFilter
+from vocabulary.errors import ConfigurationError
 
 Mask = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
@@ -30,6 +31,7 @@ _DEAD_AT_LEAST = 1_000  # a small index would be read anew all the time
 _TRAINING_SAMPLE = 20_000  # vectors; their mean is all that RaBitQ learns
 _GROWTH = 4  # times as many vectors as when that mean was taken: what is indexed first need not be like the rest
 _NO_OWNER = 0
+_TABLE_LIMIT = 1 << 24  # ACL ids are given in sequence; up to here a table of them (16 MB) is the fastest look-up
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -54,13 +56,11 @@ class Catalogue:
 
     def admitted(self, access: AccessFilter) -> Mask:
         """Return which documents the filter admits; bool by document row id. The hidden ACL never does."""
-        visible = _lookup(access.visible, self.acl_ids)
+        admitted = _allowed(access.visible, self.acl_ids)
         owned = np.zeros(len(self.owner_codes) + 1, np.bool_)
         owned[[self.owner_codes[owner] for owner in access.owners if owner in self.owner_codes]] = True
-        if not owned.any():
-            return visible[self.acl_ids]
-        if_owner = _lookup(access.if_owner, self.acl_ids)
-        admitted: Mask = visible[self.acl_ids] | (owned[self.owners] & if_owner[self.acl_ids])
+        if owned.any():
+            admitted |= owned[self.owners] & _allowed(access.if_owner, self.acl_ids)
         return admitted
 
     def title_order(self, connection: Any) -> Integers:
@@ -71,11 +71,16 @@ class Catalogue:
         return self._title_order[0]
 
     def slots_of(self, passage_ids: Integers) -> Integers:
-        """Return the slots of passages by row id; ids that the picture does not know are left out."""
-        slots = np.searchsorted(self.passage_ids, passage_ids)
-        known = slots < self.passage_ids.size
-        known[known] = self.passage_ids[slots[known]] == passage_ids[known]
-        return slots[known].astype(np.int64)
+        """Return the slots of passages by row id, in their order.
+
+        Raises:
+            ConfigurationError: an id of no passage, which only a damaged file holds.
+        """
+        slots = np.searchsorted(self.passage_ids, passage_ids).astype(np.int64)
+        beyond = passage_ids.size > 0 and int(slots.max()) >= self.passage_ids.size
+        if beyond or not np.array_equal(self.passage_ids[slots], passage_ids):
+            raise ConfigurationError("the index is damaged: its text index names passages that it does not hold")
+        return slots
 
 
 class CurrentCatalogue:
@@ -111,13 +116,19 @@ class CurrentCatalogue:
         return _follow(connection, latest, changed, sequence=sequence)
 
 
-def _lookup(allowed: FrozenBitMap, acl_ids: Integers) -> Mask:
-    """Return a table from ACL id to whether it is allowed."""
-    table = np.zeros(int(acl_ids.max(initial=0)) + 1, np.bool_)
-    numbers = np.asarray(allowed.to_array(), np.int64)
-    table[numbers[numbers < table.size]] = True
+def _allowed(acls: FrozenBitMap, acl_ids: Integers) -> Mask:
+    """Return which of the ids are in the set; the hidden one never is."""
+    numbers = np.asarray(acls.to_array(), np.int64)
+    highest = int(acl_ids.max(initial=0))
+    if highest > _TABLE_LIMIT:
+        held: Mask = np.isin(acl_ids, numbers)
+        held[acl_ids == HIDDEN_ACL] = False
+        return held
+    table = np.zeros(highest + 1, np.bool_)
+    table[numbers[numbers <= highest]] = True
     table[HIDDEN_ACL] = False
-    return table
+    allowed: Mask = table[acl_ids]
+    return allowed
 
 
 def _worn(catalogue: Catalogue) -> bool:

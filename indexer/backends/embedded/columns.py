@@ -45,10 +45,12 @@ class Column:
     documents: Codes
     codes: Codes
     dictionary: _Dictionary
+    known: int  # how many values the dictionary had then; it may have grown since
+    _places: dict[tuple[bool, int], npt.NDArray[np.int64]] = field(default_factory=dict)
 
     def documents_where(self, predicate: Predicate, *, size: int) -> Mask:
         """Return which documents hold a value that satisfies the predicate; bool [size]."""
-        wanted = np.fromiter(map(predicate, self.dictionary.keys), np.bool_, count=len(self.dictionary.keys))
+        wanted = np.fromiter(map(predicate, self.dictionary.keys), np.bool_, count=self.known)
         mask = np.zeros(size, np.bool_)
         mask[self.documents[wanted[self.codes]]] = True
         return mask
@@ -64,14 +66,19 @@ class Column:
 
         Of several values the smallest counts, in descending order the largest.
         """
-        keys = self.dictionary.keys
-        rank_of_code = np.empty(len(keys), np.int64)
-        rank_of_code[sorted(range(len(keys)), key=keys.__getitem__)] = np.arange(len(keys))
+        if (descending, size) not in self._places:
+            self._places[descending, size] = self._compute_places(descending=descending, size=size)
+        return np.argsort(self._places[descending, size][documents], kind="stable")
+
+    def _compute_places(self, *, descending: bool, size: int) -> npt.NDArray[np.int64]:
+        """Return every document's place by value, int64 [size]; computed once for each picture of the column."""
+        keys = self.dictionary.keys[: self.known]
+        rank_of_code = np.empty(self.known, np.int64)
+        rank_of_code[sorted(range(self.known), key=keys.__getitem__)] = np.arange(self.known)
         ranks = rank_of_code[self.codes]
-        missing = np.int64(len(keys))
-        places = np.full(size, missing)
-        np.minimum.at(places, self.documents, len(keys) - 1 - ranks if descending else ranks)
-        return np.argsort(places[documents], kind="stable")
+        places = np.full(size, self.known, np.int64)
+        np.minimum.at(places, self.documents, self.known - 1 - ranks if descending else ranks)
+        return places
 
 
 class Columns:
@@ -118,6 +125,7 @@ def _follow(connection: Any, field_name: str, latest: Column, sequence: int) -> 
         np.concatenate([latest.documents[kept], fresh.documents]),
         np.concatenate([latest.codes[kept], fresh.codes]),
         latest.dictionary,
+        known=len(latest.dictionary.keys),
     )
 
 
@@ -127,4 +135,10 @@ def _column(rows: Iterable[tuple[int, int, Any]], dictionary: _Dictionary, *, se
     for document_id, kind, value in rows:
         documents.append(document_id)
         codes.append(dictionary.code(Key(Kind(kind), value)))
-    return Column(sequence, np.asarray(documents, np.int32), np.asarray(codes, np.int32), dictionary)
+    return Column(
+        sequence,
+        np.asarray(documents, np.int32),
+        np.asarray(codes, np.int32),
+        dictionary,
+        known=len(dictionary.keys),
+    )
