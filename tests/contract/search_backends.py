@@ -1,0 +1,39 @@
+"""The engines that the contract suite of `SearchBackend` runs for, and how its tests ask them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+from indexer.backends import EmbeddedBackend, MemoryBackend
+from tests.fakes.documents import DIMENSIONS, hashed_vector, names, reader
+from vocabulary.access import AccessFilter
+from vocabulary.ports import SearchBackend
+from vocabulary.search import Page, Query, SearchMode
+
+ENGINES: dict[str, Callable[[Path], AbstractAsyncContextManager[SearchBackend]]] = {
+    "memory": lambda _: MemoryBackend(dimensions=DIMENSIONS),
+    "embedded": lambda folder: EmbeddedBackend(folder / "index.db", dimensions=DIMENSIONS),
+}
+
+ANYONE = reader(1)
+KEYWORD, SEMANTIC, HYBRID = SearchMode.KEYWORD, SearchMode.SEMANTIC, SearchMode.HYBRID
+
+
+async def ask(
+    index: SearchBackend, text: str = "", *, mode: SearchMode = KEYWORD, access: AccessFilter = ANYONE, **options: Any
+) -> Page:
+    vector = None if mode is KEYWORD else hashed_vector(text)
+    return await index.search(Query(text, mode=mode, **options), vector, access)
+
+
+async def ask_to_the_end(index: SearchBackend, text: str = "", **options: Any) -> list[str]:
+    found: list[str] = []
+    page = await ask(index, text, **options)
+    found += names(page)
+    while page.next_cursor is not None:
+        page = await ask(index, text, cursor=page.next_cursor, **options)
+        found += names(page)
+    return found
