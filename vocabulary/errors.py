@@ -69,7 +69,10 @@ class ContentGone(SkippedDocument):
 
 
 class ExtractionFailed(SkippedDocument):
-    """The bytes were read but gave no text; `reason` says why (encrypted, damaged, timeout, unsupported, crashed)."""
+    """The bytes were read but gave no text; `reason` says why.
+
+    encrypted, damaged, unsupported, timeout, out-of-memory or crashed.
+    """
 
     reason = "extraction-failed"
 

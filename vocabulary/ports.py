@@ -81,7 +81,7 @@ class Extractor(Protocol):
     """Bytes to text, by content and not by file name, in bounded time and memory."""
 
     async def extract(self, path: Path, *, mime_type: str) -> ExtractedText:
-        """Read the file at `path`; `mime_type` is the source's word for it and may be wrong.
+        """Read the file at `path`, an absolute one; `mime_type` is the source's word for it and may be wrong.
 
         Text beyond the configured limit is cut and flagged. No text at all gives no blocks, and no error.
 
