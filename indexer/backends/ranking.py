@@ -28,9 +28,10 @@ SIMILARITY_FLOOR = 0.2
 # Cormack, Clarke and Büttcher, Reciprocal Rank Fusion outperforms Condorcet (2009): the constant of the paper.
 _FUSION_RANK_OFFSET = 60
 
-# Digits kept of a score. Two libraries add the same products in different orders; what they then differ in is noise
-# that must not decide an order.
-_SCORE_DIGITS = 6
+# Digits kept of a score and of a similarity. Two libraries add the same products in different orders; what they then
+# differ in (1e-15 in double, 1e-7 in single precision) is noise that must not decide an order.
+_SCORE_DIGITS = 12
+_SIMILARITY_DIGITS = 6
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +54,7 @@ def rank_documents(documents: Ids, passages: Ids, scores: Scores) -> Ranking:
 
 def nearest_passages(documents: Ids, passages: Ids, similarities: Scores) -> Ranking:
     """Rank documents by cosine similarity: of the `SEMANTIC_DEPTH` nearest passages, those above the floor."""
-    rounded = np.round(similarities, _SCORE_DIGITS)
+    rounded = np.round(similarities, _SIMILARITY_DIGITS)
     order = np.lexsort((passages, documents, -rounded))[:SEMANTIC_DEPTH]
     return _best_of_each(documents, passages, rounded, order[rounded[order] >= SIMILARITY_FLOOR])
 

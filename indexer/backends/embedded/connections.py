@@ -28,7 +28,7 @@ _CACHE_KIB = 65_536
 
 
 class Connections:
-    """The open file. Made by `open_file`, closed once."""
+    """The connections to one file; `open` makes them, `close` waits for what is running and ends them."""
 
     def __init__(self, path: Path) -> None:
         self.path = path

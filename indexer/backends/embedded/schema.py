@@ -8,10 +8,10 @@ reused (AUTOINCREMENT), so that whatever another process keeps in memory can be 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
-
-import apsw
 
 from indexer.backends.analysis import TOKENIZER
 from vocabulary.errors import ConfigurationError
@@ -96,7 +96,7 @@ def prepare(connection: Any, path: Path, *, dimensions: int) -> None:
     Raises:
         ConfigurationError: another program's file, a newer version's, or vectors of another size.
     """
-    with _immediate(connection):
+    with _write_transaction(connection):
         version = connection.pragma("user_version")
         application = connection.pragma("application_id")
         if version == 0 and application == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
@@ -131,14 +131,13 @@ def _create(connection: Any, *, dimensions: int) -> None:
     connection.pragma("user_version", _VERSION)
 
 
-class _immediate:  # noqa: N801 - reads as the statement that it is
-    """A transaction that takes the write lock at once, so that two processes cannot both create the tables."""
-
-    def __init__(self, connection: apsw.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
-        self._connection.execute("COMMIT" if kind is None else "ROLLBACK")
+@contextmanager
+def _write_transaction(connection: Any) -> Iterator[None]:
+    """Take the write lock at once, so that two processes cannot both create the tables."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+    except BaseException:
+        connection.execute("ROLLBACK")
+        raise
+    connection.execute("COMMIT")

@@ -15,10 +15,10 @@ import apsw
 import pytest
 
 from indexer.backends import EmbeddedBackend
-from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, names, reader
+from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, names, reader
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError
-from vocabulary.search import Delete, Describe, IndexStatistics, Query, SearchMode
+from vocabulary.search import Delete, Describe, FacetRequest, IndexStatistics, Query, SearchMode, Sort
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -141,17 +141,25 @@ async def test_an_index_is_the_same_after_closing_and_opening_it(tmp_path: Path)
 async def test_searches_beside_a_writer_see_whole_batches_only(tmp_path: Path) -> None:
     async with EmbeddedBackend(tmp_path / "index.db", dimensions=DIMENSIONS) as index:
         await index.adopt(NUMBERING)
-        await index.apply([document(f"d{n}", "batch0") for n in range(5)])
+        query = Query(
+            " ".join(f"batch{batch}" for batch in range(30)), facets=(FacetRequest("batch"),), sort=Sort("batch")
+        )
 
         async def write() -> None:
-            for batch in range(1, 30):
-                await index.apply([document(f"d{n}", f"batch{batch}") for n in range(5)])
+            for batch in range(30):
+                attributes = {"batch": batch}
+                await index.apply([document(f"d{n}", f"batch{batch}", attributes=attributes) for n in range(5)])
 
+        async def search() -> None:
+            page = await index.search(query, hashed_vector("batch1"), reader(1))
+            (facet,) = page.facets["batch"]
+            assert (facet.count, page.total.value) == (5, 5)
+            assert {hit.attributes["batch"] for hit in page.hits} == {facet.value}
+
+        await index.apply([document(f"d{n}", "batch0", attributes={"batch": 0}) for n in range(5)])
         writing = asyncio.create_task(write())
         while not writing.done():
-            everything = " ".join(f"batch{batch}" for batch in range(30))
-            counts = await asyncio.gather(*(found(index, everything) for _ in range(4)))
-            assert {len(each) for each in counts} == {5}
+            await asyncio.gather(*(search() for _ in range(4)))
         await writing
 
 
