@@ -21,6 +21,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from service.response_headers import HEADERS
 from service.validation_errors import mistakes
 from vocabulary.errors import (
     IndexBusy,
@@ -174,7 +175,8 @@ async def _answer_http_error(request: Request, error: Exception) -> JSONResponse
 async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:
     instance = _new_instance()
     _log.error("%s %s %s failed", instance, request.method, request.url.path, exc_info=error)
-    return problem_response(_INTERNAL.status, _INTERNAL.slug, title=_INTERNAL.title, instance=instance)
+    # answered outside of all middleware, which would add the headers
+    return problem_response(_INTERNAL.status, _INTERNAL.slug, title=_INTERNAL.title, instance=instance, headers=HEADERS)
 
 
 def _new_instance() -> str:

@@ -6,6 +6,7 @@ writer wrote, not pydantic's names for the members of a union, and nothing ever 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,6 +18,12 @@ _PLAIN_WORDS = {
     "unexpected_keyword_argument": "unknown key",  # pydantic's type for dataclasses
     "union_tag_not_found": "cannot tell what this is",
 }
+_THEIR_WORDS = (  # what means nothing to somebody who writes TOML or JSON
+    (r"^Value error, ", ""),
+    (r"^Input should", "should"),
+    (r"a valid (tuple|list|frozenset)", "a list"),
+    (r"a valid dictionary( or instance of \w+)?", "an object"),
+)
 _KEY_NOT_WRITTEN = frozenset({"missing", "missing_argument"})
 
 
@@ -63,5 +70,6 @@ def _words(detail: Mapping[str, Any]) -> str:
     if detail["type"] in _PLAIN_WORDS:
         return _PLAIN_WORDS[detail["type"]]
     words: str = detail["msg"]
-    words = words.removeprefix("Value error, ").replace("Input should", "should")
+    for theirs, ours in _THEIR_WORDS:
+        words = re.sub(theirs, ours, words)
     return words[:1].lower() + words[1:]

@@ -59,7 +59,7 @@ def list_runs(
     if as_json:
         print_json([report_json(report) for report in reports])
     else:
-        print_reports(reports)
+        _print_history(reports)
 
 
 @runs.command("show")
@@ -112,25 +112,30 @@ def report_json(report: RunReport) -> dict[str, Any]:
 
 def print_reports(reports: list[RunReport]) -> None:
     """Print run reports for people."""
-    columns = ["run", "source", "state", "scanned", "documents", "deleted", "passages", "read", "started", "took"]
-    print_table(columns, [_report_row(report) for report in reports])
+    columns = ["run", "source", "state", "documents", "embedded", "read", "took"]
+    rows = [[*_summary(report), report.tally.passages_embedded, _read(report), _took(report)] for report in reports]
+    print_table(columns, rows, wide="documents")
     for report in reports:
         if report.message:
             console().print(f"run {report.id} ({report.source}): {printable(report.message)}", markup=False)
 
 
-def _report_row(report: RunReport) -> list[object]:
+def _print_history(reports: list[RunReport]) -> None:
+    columns = ["run", "source", "state", "documents", "started", "took"]
+    rows = [[*_summary(report), report.started_at, _took(report)] for report in reports]
+    print_table(columns, rows, wide="documents")
+
+
+def _summary(report: RunReport) -> list[object]:
     tally = report.tally
-    took = "" if report.ended_at is None else f"{(report.ended_at - report.started_at).total_seconds():.1f} s"
-    return [
-        report.id,
-        report.source,
-        report.state,
-        tally.scanned,
-        ", ".join(f"{count} {state}" for state, count in sorted(tally.states.items()) if count),
-        tally.deleted,
-        f"{tally.passages_embedded} embedded, {tally.passages_reused} kept",
-        f"{tally.bytes_read / 1e6:.1f} MB",
-        report.started_at,
-        took,
-    ]
+    counts = [f"{count} {state}" for state, count in sorted(tally.states.items()) if count]
+    deleted = [f"{tally.deleted} deleted"] if tally.deleted else []
+    return [report.id, report.source, report.state, ", ".join(counts + deleted)]
+
+
+def _read(report: RunReport) -> str:
+    return f"{report.tally.bytes_read / 1e6:.1f} MB"
+
+
+def _took(report: RunReport) -> str:
+    return "" if report.ended_at is None else f"{(report.ended_at - report.started_at).total_seconds():.1f} s"

@@ -68,7 +68,7 @@ async def _warn_of_strangers(state: State, index: ServedIndex, *, user: str | No
 
 def _print_answer(answer: QueryAnswer) -> None:
     sign = "at least " if answer.total.relation == "gte" else ""
-    console().print(f"{sign}{answer.total.value} documents")
+    console().print(f"{sign}{answer.total.value} {'document' if answer.total.value == 1 else 'documents'}")
     for position, result in enumerate(answer.results, start=1):
         _print_result(position, result)
 
@@ -77,7 +77,8 @@ def _print_result(position: int, result: ResultAnswer) -> None:
     out = console()
     out.print()
     out.print(Text(f"{position:>3}  ") + Text(printable(result.title), style="bold"))
-    out.print(Text(f"     {printable(result.document_id)}  {printable(result.uri)}", style="dim"))
+    out.print(Text(f"     {printable(result.document_id)}", style="dim"), soft_wrap=True)
+    out.print(Text(f"     {printable(result.uri)}", style="dim"), soft_wrap=True)
     if result.excerpt is not None:
         excerpt = Text(printable(result.excerpt.text))  # as long as the original: offsets stay valid
         for span in result.excerpt.highlights:

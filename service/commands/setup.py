@@ -127,7 +127,7 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
     if as_json:
         print_json(sources)
         return
-    columns = ["source", "index", "access", "documents", "last_run", "state", "ended_at"]
+    columns = ["source", "index", "documents", "last_run", "state", "ended_at"]
     print_table([column.replace("_", " ") for column in columns], [[s[column] for column in columns] for s in sources])
 
 

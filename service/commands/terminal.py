@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Annotated, Any, TypeAlias
 
 import typer
+from rich import box
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+_READABLE = 16  # narrower columns of words are no longer read but deciphered
 _PIPED_WIDTH = 200  # without a terminal there is no width to fit into; long lines beat broken ones
 
 
@@ -64,11 +66,14 @@ def print_json(value: object) -> None:
     typer.echo(json.dumps(value, ensure_ascii=False, indent=2, default=_plain))
 
 
-def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, title: str | None = None) -> None:
-    """Print rows under their headings."""
-    table = Table(title=title, title_justify="left", header_style="bold")
+def print_table(columns: Sequence[str], rows: Iterable[Sequence[object]], *, wide: str = "") -> None:
+    """Print rows under their headings. On a narrow terminal the column `wide` gives way, or else every column."""
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, header_style="bold")
     for column in columns:
-        table.add_column(column, overflow="fold")
+        is_wide = column == wide
+        table.add_column(
+            column, overflow="fold", no_wrap=bool(wide) and not is_wide, min_width=_READABLE if is_wide else None
+        )
     for row in rows:
         table.add_row(*(cell if isinstance(cell, Text) else Text(printable(cell)) for cell in row))
     console().print(table)
@@ -85,7 +90,7 @@ def printable(value: object) -> str:
     if value is None:
         return ""
     if isinstance(value, datetime):
-        return value.astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return value.astimezone().strftime("%Y-%m-%d %H:%M")
     return "".join(character if character.isprintable() else " " for character in str(value))
 
 

@@ -4,7 +4,6 @@
 
 const FACETS = ["site", "type", "author", "source"];
 const PAGE_SIZE = 10;
-const TOXIC_FROM = 0.5;
 
 const at = (id) => document.getElementById(id);
 const state = { token: null, filters: new Map(), cursor: null, latest: 0 };
@@ -130,7 +129,6 @@ function resultItem(result) {
   const heading = element("h3", {}, linkTo(result.uri, result.title));
   const facts = [result.attributes.site, result.attributes.path, result.attributes.author, day(result.attributes.modified_at)];
   const meta = element("p", { text: facts.filter(Boolean).join(" · "), className: "meta" });
-  if (result.toxicity >= TOXIC_FROM) meta.append(" · ", element("span", { text: "may offend", className: "toxic" }));
   const item = element("li", {}, heading, meta);
   if (result.excerpt) item.append(element("p", { className: "excerpt" }, ...marked(result.excerpt)));
   return item;

@@ -59,7 +59,7 @@ def test_two_people_find_two_different_things(folder: CliFolder, first_sync: dic
 def test_search_prints_titles_for_people(folder: CliFolder, first_sync: dict[str, Any]) -> None:
     result = folder.run("search", "private", "lighthouse", "--as", "ann@example.com", "--mode", "keyword")
     assert result.exit_code == 0
-    assert "1 documents" in result.stdout
+    assert "1 document\n" in result.stdout
     assert "merger.txt" in result.stdout
 
 

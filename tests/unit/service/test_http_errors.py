@@ -87,7 +87,9 @@ async def test_an_unexpected_error_is_found_in_the_log_by_the_name_in_the_answer
 ) -> None:
     with caplog.at_level(logging.ERROR, logger="service.http_errors"):
         async with app_that_raises(ValueError(SECRET)) as client:
-            problem = (await client.get("/fails")).json()
+            answer = await client.get("/fails")
+    problem = answer.json()
+    assert answer.headers["cache-control"] == "no-store"
     assert problem["instance"] in caplog.text
     assert SECRET in caplog.text
 
