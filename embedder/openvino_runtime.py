@@ -24,7 +24,7 @@ from embedder.runtime import Pooled
 from vocabulary.documents import TokenIds
 from vocabulary.errors import SettingInvalid
 
-# Each stream holds the activations of its own batch (up to 100 MB at 2,048 tokens); more cores share a stream.
+# Each stream holds the activations of its own batch (some 50 MB at 1,024 tokens); more cores share a stream.
 _MAX_STREAMS = 8
 
 # Processors with matrix or dot products of bfloat16: 3.7 times torch's float32 at cosine 0.99997 (decision 003).

@@ -64,7 +64,7 @@ async def test_query_vectors_equal_the_stored_ones(enricher: Enricher) -> None:
 async def test_ids_and_vectors_equal_the_library_itself_on_many_texts(enricher: Enricher) -> None:
     library = pytest.importorskip("sentence_transformers", reason="needs the gpu extra: make test-reference")
     model = library.SentenceTransformer(str(locate_model("all-MiniLM-L6-v2").folder), device="cpu")
-    texts = _made_up_texts(200)
+    texts = _made_up_texts(60)
 
     ids = [enricher.tokenise(text).ids for text in texts]
     for text, found in zip(texts, ids, strict=True):
@@ -75,7 +75,7 @@ async def test_ids_and_vectors_equal_the_library_itself_on_many_texts(enricher: 
 
 
 def _made_up_texts(count: int) -> list[str]:
-    """Join random pieces of the stored texts, 1 to 400 words each: every script, mark and length mixes."""
+    """Join random pieces of the stored texts, 1 to 300 words each: every script, mark and length mixes."""
     random = np.random.default_rng(20)
     pieces = [piece for text in Reference().texts for piece in text.split()]
-    return [" ".join(random.choice(pieces, size=random.integers(1, 400))) for _ in range(count)]
+    return [" ".join(random.choice(pieces, size=random.integers(1, 300))) for _ in range(count)]
