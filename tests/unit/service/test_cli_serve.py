@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -119,3 +121,30 @@ def test_the_demo_makes_a_secret_of_its_own_and_keeps_it_to_itself(tmp_path: Pat
     assert files[0].read_text() != files[1].read_text()
     assert [file.stat().st_mode & 0o777 for file in files] == [0o600, 0o600]
     assert sample.sample_password(sample.CRAWLER) not in folders[0].settings_file.read_text()
+
+
+async def test_small_answers_are_sent_at_once() -> None:
+    accepted: asyncio.Future[socket.socket] = asyncio.get_running_loop().create_future()
+
+    async def note(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.set_result(writer.get_extra_info("socket"))
+        writer.close()
+
+    with listen("127.0.0.1", 0) as listening:
+        async with await asyncio.start_server(note, sock=listening):
+            _, writer = await asyncio.open_connection("127.0.0.1", port_of(listening))
+            connection = await accepted
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY) != 0
+            writer.close()
+            await writer.wait_closed()
+
+
+def test_the_simulated_repositories_listen_where_they_are_told() -> None:
+    nowhere = "192.0.2.1"  # RFC 5737: an address for documentation, no machine's own
+    refused = CliRunner().invoke(app, ["simulate-alfresco", "--host", nowhere])
+    assert refused.exit_code == 1
+    assert re.fullmatch(rf"error: cannot listen on {re.escape(nowhere)}, .*\n", refused.stderr)
+
+
+def test_the_simulated_repositories_need_a_port_each() -> None:
+    assert CliRunner().invoke(app, ["simulate-alfresco", "--onprem-port", "1", "--cloud-port", "1"]).exit_code == 2
