@@ -31,17 +31,23 @@ def demo(
 
 
 def simulate_alfresco(
+    host: Annotated[
+        str, typer.Option(help="The address to listen on; 0.0.0.0 for every network, inside a container.")
+    ] = "127.0.0.1",
     onprem_port: Annotated[int, typer.Option(min=1, max=65535, help="For the repository on premises.")] = ONPREM_PORT,
     cloud_port: Annotated[int, typer.Option(min=1, max=65535, help="For the repository in the cloud.")] = CLOUD_PORT,
 ) -> None:
-    """Serve both sample repositories on 127.0.0.1 until Ctrl-C, for whoever writes against Alfresco."""
+    """Serve both sample repositories until Ctrl-C, for whoever writes against Alfresco."""
+    if onprem_port == cloud_port:
+        raise typer.BadParameter("both repositories cannot listen on one port", param_hint="--cloud-port")
     worlds = {onprem_port: sample.onprem_world(), cloud_port: sample.cloud_world()}
     for port, world in worlds.items():
         console().print(
-            f"{world.name}: http://127.0.0.1:{port}  ({sample.CRAWLER}, {sample.sample_password(sample.CRAWLER)})"
+            f"{world.name}: http://{host}:{port}  ({sample.CRAWLER}, {sample.sample_password(sample.CRAWLER)})"
         )
     try:
         with suppress(KeyboardInterrupt):
-            asyncio.run(serve_worlds(worlds))
+            asyncio.run(serve_worlds(worlds, host=host))
     except OSError as error:
-        raise AddressUnavailable(f"cannot listen: {(error.strerror or str(error)).lower()}") from error
+        reason = (error.strerror or str(error)).lower()
+        raise AddressUnavailable(f"cannot listen on {host}, ports {onprem_port} and {cloud_port}: {reason}") from error
