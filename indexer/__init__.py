@@ -3,25 +3,8 @@
 In come a connector's changes, an extractor and an enricher as ports, and queries with an access filter; out go index
 rows, counted document states, run reports and permitted hits. The room never searches without a filter, never takes
 an aborted crawl for deletions, and acknowledges nothing before the index has it.
+
+Its doors are `sync.py` (one run), `runs.py` and `ledger.py` (what runs left), `extract.py` (bytes to text) and
+`backends/` (indexes). This file imports none of them: the child process that reads hostile files is a module of the
+room too (`extraction/worker.py`), and would bring the state store along.
 """
-
-from indexer.ledger import Ledger
-from indexer.runs import RunDocument, RunInProgress, RunReport, RunState, RunStore, Tally
-from indexer.sync import SyncSettings, run_full_sync
-from indexer.tables import create_tables
-from indexer.walk import PipelineLimits, SyncPorts
-
-__all__ = [
-    "Ledger",
-    "PipelineLimits",
-    "RunDocument",
-    "RunInProgress",
-    "RunReport",
-    "RunState",
-    "RunStore",
-    "SyncPorts",
-    "SyncSettings",
-    "Tally",
-    "create_tables",
-    "run_full_sync",
-]

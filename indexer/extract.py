@@ -32,16 +32,7 @@ _START_TIMEOUT_S = 60.0  # a start takes 0.6 s of a processor; a busy machine mu
 # Native parsers leak a little; a fresh process after this many documents keeps memory flat for 1 ms a document.
 _DOCUMENTS_PER_WORKER = 500
 _STDERR_TAIL_BYTES = 4096
-# Starts the worker without the room's own `__init__`: that brings the state store along, which costs the child seconds
-# and memory, and which a process that reads hostile files had better not hold.
-_BOOT = """\
-import sys, types
-room = types.ModuleType("indexer")
-room.__path__ = [sys.argv[1]]
-sys.modules["indexer"] = room
-from indexer.extraction.worker import main
-main(sys.argv[2:])
-"""
+_WORKER = "indexer.extraction.worker"  # by name: this process never loads what it runs
 _OUT_OF_MEMORY_WORDS = (b"memory allocation of", b"MemoryError", b"bad_alloc", b"out of memory")
 
 
@@ -175,9 +166,8 @@ class _Worker:
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-P",  # the working folder is no place to import from
-            "-c",
-            _BOOT,
-            str(Path(__file__).parent),
+            "-m",
+            _WORKER,
             str(os.getpid()),
             str(settings.max_memory_bytes),
             str(settings.max_text_chars),

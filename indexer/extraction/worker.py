@@ -31,7 +31,7 @@ _PR_SET_PDEATHSIG = 1  # linux/prctl.h
 
 
 def main(arguments: list[str]) -> None:
-    """Serve requests until standard input ends. Called by the few lines that `indexer/extract.py` starts Python with.
+    """Serve requests until standard input ends; `indexer/extract.py` starts this module as a program.
 
     Arguments: the parent's process id, bytes of memory, characters of text.
     """
@@ -99,3 +99,7 @@ def _send_blocks(answers: BinaryIO, blocks: Iterator[Block | None]) -> bool:
             waiting, waiting_chars = [], 0
     answers.write(encode(blocks_message(waiting)))
     return False
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -123,6 +123,13 @@ async def test_the_child_inherits_no_secret(monkeypatch: pytest.MonkeyPatch) -> 
     }
 
 
+def test_the_child_loads_neither_the_state_store_nor_an_index() -> None:
+    program = "import sys, indexer.extraction.worker; print(*sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True, cwd=ROOT, text=True)
+    assert "kreuzberg" in loaded.stdout.split()
+    assert {"sqlalchemy", "apsw", "httpx", "pydantic"}.isdisjoint(loaded.stdout.split())
+
+
 @linux_only
 async def test_the_child_may_write_nothing_and_use_only_its_memory() -> None:
     async with KreuzbergExtractor(SETTINGS):

@@ -11,10 +11,13 @@ import pytest
 import sqlalchemy as sa
 from pyroaring import FrozenBitMap
 
-from indexer import Ledger, PipelineLimits, RunReport, RunState, RunStore, SyncPorts, SyncSettings, create_tables
 from indexer.backends.memory import MemoryBackend
 from indexer.layers import RetryPolicy
-from indexer.sync import run_full_sync
+from indexer.ledger import Ledger
+from indexer.runs import RunReport, RunState, RunStore
+from indexer.sync import SyncSettings, run_full_sync
+from indexer.tables import create_tables
+from indexer.walk import PipelineLimits, SyncPorts
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, MemoryNumbering, PlainTextExtractor
 from tests.fakes.scripted_source import EVERYONE, SOURCE, ScriptedSource, numbered
 from vocabulary.access import AccessFilter, Acl, Principal
