@@ -29,10 +29,14 @@ from acl import AclStore
 from acl import create_tables as create_acl_tables
 from connectors.filesystem import FilesystemConfig, FilesystemConnector
 from embedder import EmbedderConfig, open_enricher
-from indexer import Ledger, RunState, RunStore, SyncPorts, SyncSettings, create_tables, run_full_sync
 from indexer.backends.embedded import EmbeddedBackend
 from indexer.extract import ExtractionSettings, KreuzbergExtractor
+from indexer.ledger import Ledger
 from indexer.passages import CutPassage, cut_passages
+from indexer.runs import RunState, RunStore
+from indexer.sync import SyncSettings, run_full_sync
+from indexer.tables import create_tables
+from indexer.walk import SyncPorts
 from vocabulary.documents import Block, ExtractedText
 from vocabulary.ports import Enricher
 
