@@ -8,8 +8,9 @@ Source: the exception map of the repository's public-rest-context.xml; retries b
 from __future__ import annotations
 
 import json
+import socket
 import ssl
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -43,7 +44,10 @@ def transport_fault(cause: httpx.HTTPError, operation: str) -> SightlineError:
         return SettingInvalid(
             f"{operation}: the server's certificate is not trusted; set `ca_certificate` to its issuer's"
         )
-    return SourceUnavailable(f"{operation}: {_words(type(cause).__name__)}")
+    if isinstance(cause, httpx.ConnectError):
+        return SourceUnavailable(f"{operation}: {_unconnected(cause)}")
+    hint = "; check the setting `url` (http or https)" if isinstance(cause, httpx.RemoteProtocolError) else ""
+    return SourceUnavailable(f"{operation}: {_words(type(cause).__name__)}{hint}")
 
 
 def status_fault(response: httpx.Response, body: bytes, operation: str) -> SightlineError:
@@ -151,12 +155,31 @@ def _error_key(body: bytes) -> str | None:
         return None
 
 
-def _certificate_refused(error: BaseException | None) -> bool:
-    while error is not None:
-        if isinstance(error, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(error):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _unconnected(error: httpx.ConnectError) -> str:
+    """Why there is no connection, and what to look at."""
+    reasons = list(_causes(error))
+    if any(isinstance(reason, socket.gaierror) for reason in reasons):
+        return "the name of the server is not known; check the setting `url`"
+    if any(isinstance(reason, ssl.SSLError) for reason in reasons):
+        return "the server does not speak TLS as expected; check the setting `url` (https or http)"
+    if any(isinstance(reason, ConnectionRefusedError) for reason in reasons):
+        return "the server refuses connections; check that it runs, and the setting `url` (host and port)"
+    return "no connection to the server; check the network, and the setting `url` (host and port)"
+
+
+def _certificate_refused(error: BaseException) -> bool:
+    return any(
+        isinstance(cause, ssl.SSLCertVerificationError) or "CERTIFICATE_VERIFY_FAILED" in str(cause)
+        for cause in _causes(error)
+    )
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """The error and whatever led to it."""
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _words(class_name: str) -> str:

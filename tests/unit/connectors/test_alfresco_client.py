@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -100,8 +102,8 @@ async def fault_of(server: respx.MockRouter, answer: httpx.Response | Exception)
         (httpx.Response(200, json={"entry": {"id": "n1", "permissions": "all"}}), SourceUnavailable, "permissions"),
         (httpx.ConnectTimeout("x"), SourceUnavailable, "connect timeout"),
         (httpx.ReadTimeout("x"), SourceUnavailable, "read timeout"),
-        (httpx.ConnectError("x"), SourceUnavailable, "connect error"),
-        (httpx.RemoteProtocolError("x"), SourceUnavailable, "remote protocol error"),
+        (httpx.ConnectError("x"), SourceUnavailable, "no connection to the server; check the network, and the setting"),
+        (httpx.RemoteProtocolError("x"), SourceUnavailable, "remote protocol error; check the setting `url`"),
         (httpx.ConnectError("[SSL: CERTIFICATE_VERIFY_FAILED]"), SettingInvalid, "ca_certificate"),
     ],
 )
@@ -111,6 +113,34 @@ async def test_every_unwelcome_answer_has_a_name(
     fault = await fault_of(server, answer)
     assert type(fault) is expected
     assert words in str(fault)
+
+
+@pytest.mark.parametrize(
+    ("scheme", "host", "words"),
+    [
+        ("http", "127.0.0.1", "refuses connections; check that it runs"),
+        ("http", "alfresco.invalid", "name of the server is not known"),  # RFC 6761: this name never exists
+        ("https", "127.0.0.1", "does not speak TLS"),
+    ],
+)
+async def test_a_server_that_is_not_there_is_told_with_what_to_check(scheme: str, host: str, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+        if scheme == "https":
+            threading.Thread(target=_answer_in_plain_text, args=(listening,), daemon=True).start()
+        else:
+            listening.close()
+        async with client(url=f"{scheme}://{host}:{port}") as alfresco:
+            with pytest.raises(SourceUnavailable, match=words) as fault:
+                await alfresco.me()
+    assert "`url`" in str(fault.value)
+
+
+def _answer_in_plain_text(listening: socket.socket) -> None:
+    connection, _ = listening.accept()
+    with connection:
+        connection.sendall(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
+        connection.recv(4096)
 
 
 def self_signed_certificate(folder: Path) -> tuple[Path, Path]:
