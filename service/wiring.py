@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule
 from acl import create_tables as create_acl_tables
@@ -34,7 +34,7 @@ from service.reader import Readers
 from service.search import SearchService, ServedIndex
 from service.settings import Settings
 from service.tokens import TokenVerifier
-from vocabulary.errors import SettingInvalid
+from vocabulary.errors import ConfigurationError, SettingInvalid
 from vocabulary.ports import Enricher, Extractor, SearchBackend
 
 # A second process may hold the write lock while it stores a directory of a hundred thousand people.
@@ -97,10 +97,21 @@ async def open_search(settings: Settings, *, indexes: Iterable[str] | None = Non
             served[name] = ServedIndex(
                 name=name,
                 access=settings.indexes[name].access,
-                backend=await opened.enter_async_context(backend),
+                backend=await opened.enter_async_context(_index_opened(name, backend)),
                 identity_rules=identity_rules(settings, name),
             )
         yield Search(enricher, SearchService(served, enricher))
+
+
+@asynccontextmanager
+async def _index_opened(name: str, backend: EmbeddedBackend) -> AsyncIterator[EmbeddedBackend]:
+    """Open an index; what is wrong with its file is told with the setting that names it."""
+    async with AsyncExitStack() as opened:
+        try:
+            await opened.enter_async_context(backend)
+        except ConfigurationError as error:
+            raise SettingInvalid(f"indexes.{name}.path: {error}") from error
+        yield backend
 
 
 @asynccontextmanager
@@ -153,8 +164,13 @@ def _open_engine(url: str) -> sa.Engine:
         create_indexer_tables(engine)
     except ModuleNotFoundError as error:
         raise SettingInvalid(f"state.url: the database driver {error.name} is not installed") from error
-    except (SQLAlchemyError, OSError) as error:
-        raise SettingInvalid(f"state.url: the database cannot be opened ({type(error).__name__})") from error
+    except OSError as error:
+        raise SettingInvalid(f"state.url: {error.filename}: {(error.strerror or str(error)).lower()}") from error
+    except (
+        SQLAlchemyError
+    ) as error:  # of a database server, the driver's words may repeat the address with its password
+        words = str(error.orig) if isinstance(error, DBAPIError) and url.startswith("sqlite") else type(error).__name__
+        raise SettingInvalid(f"state.url: the database cannot be opened ({words})") from error
     return engine
 
 

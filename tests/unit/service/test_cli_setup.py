@@ -73,7 +73,24 @@ def test_a_state_store_that_cannot_be_opened_is_a_finding(folder: CliFolder) -> 
     folder.write_settings('[state]\nurl = "sqlite:///occupied/state.db"\n' + SETTINGS)
     failed = [finding for finding in folder.json("check", exit_code=1) if not finding["passed"]]
     assert failed[0]["subject"] == "state"
-    assert failed[0]["message"].startswith("state.url: ")
+    assert re.fullmatch(r"state\.url: .*occupied: (file exists|not a directory)", failed[0]["message"])
+
+
+def test_a_file_that_is_no_database_is_told_with_its_setting(folder: CliFolder) -> None:
+    folder.write_settings('[state]\nurl = "sqlite:///people.toml"\n' + SETTINGS)
+    result = folder.run("status")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: state.url: the database cannot be opened (file is not a database)\n"
+
+
+@pytest.mark.parametrize(
+    "command", [["sync"], ["search", "private", "lunch", "--as", "ann@example.com"], ["serve", "--port", "0"]]
+)
+def test_an_index_that_cannot_be_opened_is_told_with_its_setting(folder: CliFolder, command: list[str]) -> None:
+    folder.write_settings(SETTINGS.replace('"data/private"', '"people.toml"'))
+    result = folder.run(*command)
+    assert result.exit_code == 2
+    assert re.fullmatch(r"error: indexes\.private\.path: .*people\.toml is damaged or not an index\n", result.stderr)
 
 
 def test_serve_refuses_a_token_index_that_nobody_can_vouch_for(folder: CliFolder) -> None:
