@@ -87,6 +87,7 @@ async def _serve(folder: DemoFolder, settings: Settings, state: State, search: S
     readers = make_readers(settings, state)
     app = create_app(search.service, readers, probes=probes(state, search), people=_PEOPLE_PATH.lstrip("/"))
     app.include_router(_people_router(folder))
+    await search.service.warm(await asyncio.to_thread(lambda: state.acls.numbering))
     with listen_nearby(_HOST, port) as listening:
         async with serving(app, listening) as server:
             _tell_how_to_ask(folder, listening, wanted_port=port)

@@ -5,15 +5,23 @@ There is no way through here without an access filter: it is an argument without
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from pyroaring import FrozenBitMap
 
 from acl import SourceIdentityRule
 from service.settings import IndexAccess
 from vocabulary.access import AccessFilter
-from vocabulary.errors import IndexUnknown
+from vocabulary.errors import IndexUnknown, NumberingMismatch
 from vocabulary.ports import Enricher, SearchBackend
-from vocabulary.search import Page, Query, SearchMode
+from vocabulary.search import FacetRequest, Page, Query, SearchMode
+
+_log = logging.getLogger(__name__)
+_WARMING = Query(
+    text="warm", facets=(FacetRequest("source"), FacetRequest("type"), FacetRequest("site"), FacetRequest("author"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,3 +64,15 @@ class SearchService:
         needs_vector = query.mode is not SearchMode.KEYWORD and query.text != ""
         vector = await self._enricher.embed_query(query.text) if needs_vector else None
         return await index.backend.search(query, vector, access)
+
+    async def warm(self, numbering: str) -> None:
+        """Ask each index for nobody, so that the first reader does not wait for what is loaded at the first query.
+
+        `numbering` is that of the state. An index that must be synced before it answers is named in the log.
+        """
+        nobody = AccessFilter(numbering, visible=FrozenBitMap(), if_owner=FrozenBitMap(), owners=frozenset())
+        for index in self.indexes.values():
+            try:
+                await self.search(index, _WARMING, nobody)
+            except NumberingMismatch as error:
+                _log.warning("index %s answers no query until it is synced: %s", index.name, error)

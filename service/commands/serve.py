@@ -31,6 +31,7 @@ def serve(
     settings.require_issuers()
     logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the address of every request
+    logging.getLogger("faiss").setLevel(logging.WARNING)  # it would log each kind of processor that it has no code for
     with suppress(asyncio.CancelledError):
         asyncio.run(_serve(settings, host=host, port=port))
 
@@ -39,6 +40,7 @@ async def _serve(settings: Settings, *, host: str, port: int) -> None:
     with cancelled_by_signals(), listen(host, port) as listening:
         async with open_state(settings) as state, open_search(settings) as search:
             app = create_app(search.service, make_readers(settings, state), probes=probes(state, search))
+            await search.service.warm(await asyncio.to_thread(lambda: state.acls.numbering))
             async with serving(app, listening, access_log=True) as server:
                 console().print(f"Serving on http://{host}:{port_of(listening)}/ (API: /docs)")
                 await asyncio.wait({server})

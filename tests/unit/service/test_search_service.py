@@ -1,0 +1,44 @@
+"""What a service does before its first reader comes."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from indexer.backends.memory import MemoryBackend
+from service.search import SearchService, ServedIndex
+from service.settings import IndexAccess
+from tests.fakes.documents import DIMENSIONS
+from tests.unit.service.http_world import HashedQueries
+from vocabulary.documents import Vector
+
+
+class CountingQueries(HashedQueries):
+    """Knows how many queries the model has read."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedded = 0
+
+    async def embed_query(self, text: str) -> Vector:
+        self.embedded += 1
+        return await super().embed_query(text)
+
+
+async def test_warming_asks_the_model_and_every_index_once_and_names_those_that_refuse(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with MemoryBackend(dimensions=DIMENSIONS) as ours, MemoryBackend(dimensions=DIMENSIONS) as theirs:
+        await ours.adopt("ours")
+        await theirs.adopt("theirs")
+        indexes = {
+            name: ServedIndex(name=name, access=IndexAccess.TOKEN, backend=backend, identity_rules=())
+            for name, backend in {"own": ours, "foreign": theirs}.items()
+        }
+        queries = CountingQueries()
+        with caplog.at_level(logging.WARNING, logger="service.search"):
+            await SearchService(indexes, queries).warm("ours")
+    assert queries.embedded == 2
+    (warning,) = caplog.messages
+    assert warning.startswith("index foreign answers no query until it is synced")
