@@ -48,7 +48,7 @@ def list_runs(
     """List runs, newest first."""
     settings = load_settings(settings_file(config))
     if source is not None and source not in settings.sources:
-        print_problem(f"no such source: {source}")
+        print_problem(f"no such source: {source} (there are: {', '.join(settings.sources) or 'none'})")
         raise typer.Exit(ExitCode.MISUSED)
 
     async def recent() -> list[RunReport]:
@@ -58,8 +58,10 @@ def list_runs(
     reports = asyncio.run(recent())
     if as_json:
         print_json([report_json(report) for report in reports])
-    else:
+    elif reports:
         _print_history(reports)
+    else:
+        console().print("No runs yet; begin with: sightline sync")
 
 
 @runs.command("show")
@@ -91,7 +93,9 @@ def show_run(
     print_reports([report])
     if report.tally.reasons:
         print_table(["reason", "documents"], report.tally.reasons.most_common())
-    if documents is not None:
+    if documents is not None and not listed:
+        console().print(f"No document ended as {documents}.")
+    elif documents is not None:
         print_table(["document", "state", "reason"], [[d.document_id, d.state, d.reason] for d in listed])
 
 

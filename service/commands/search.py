@@ -10,13 +10,14 @@ import typer
 from rich.text import Text
 
 from acl import ReaderClaims
-from service.commands.terminal import ConfigOption, JsonOption, console, print_json, print_problem, printable
+from service.commands.terminal import ConfigOption, JsonOption, console, counted, print_json, print_note, printable
 from service.reader import OPERATOR, operator_filter
 from service.routes.query_answer import QueryAnswer, ResultAnswer, answer_of
+from service.routes.query_request import MAX_TEXT
 from service.search import ServedIndex
 from service.settings import IndexAccess, Settings, load_settings, settings_file
 from service.wiring import State, open_search, open_state
-from vocabulary.errors import IndexUnknown
+from vocabulary.errors import IndexUnknown, QueryInvalid
 from vocabulary.search import Query, SearchMode
 
 
@@ -36,6 +37,8 @@ def search(
     as_json: JsonOption = False,
 ) -> None:
     """Search an index with the eyes of a person, to see what they would find."""
+    if len(text) > MAX_TEXT:
+        raise QueryInvalid(f"TEXT: up to {MAX_TEXT} characters, not {len(text)}")
     settings = load_settings(settings_file(config))
     answer = asyncio.run(_answer(settings, index, Query(text=text.strip(), mode=mode, size=size), user=user))
     if as_json:
@@ -63,12 +66,12 @@ async def _warn_of_strangers(state: State, index: ServedIndex, *, user: str | No
     matches = {rule.source: await state.access_control.match(claims, rule) for rule in index.identity_rules}
     if all(match.person is None for match in matches.values()):
         reasons = ", ".join(f"{source}: {match.outcome}" for source, match in matches.items())
-        print_problem(f"nobody of that name may read anything here ({reasons or 'the index has no sources'})")
+        print_note(f"nobody of that name may read anything here ({reasons or 'the index has no sources'})")
 
 
 def _print_answer(answer: QueryAnswer) -> None:
     sign = "at least " if answer.total.relation == "gte" else ""
-    console().print(f"{sign}{answer.total.value} {'document' if answer.total.value == 1 else 'documents'}")
+    console().print(f"{sign}{counted(answer.total.value, 'document')}")
     for position, result in enumerate(answer.results, start=1):
         _print_result(position, result)
 

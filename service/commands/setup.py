@@ -17,6 +17,7 @@ from service.commands.terminal import (
     ExitCode,
     JsonOption,
     console,
+    counted,
     print_json,
     print_problem,
     print_table,
@@ -80,7 +81,8 @@ async def _checks(settings: Settings) -> AsyncIterator[CheckResult]:
 
 
 def _summary(settings: Settings) -> str:
-    return f"{len(settings.indexes)} indexes, {len(settings.sources)} sources, {len(settings.tokens)} token issuers"
+    indexes = counted(len(settings.indexes), "index", "indexes")
+    return f"{indexes}, {counted(len(settings.sources), 'source')}, {counted(len(settings.tokens), 'token issuer')}"
 
 
 async def _result(subject: str, look: Callable[[], Awaitable[str]]) -> CheckResult:
@@ -92,7 +94,7 @@ async def _result(subject: str, look: Callable[[], Awaitable[str]]) -> CheckResu
 
 async def _check_tokens(settings: Settings, state: State) -> str:
     make_readers(settings, state)
-    return f"{len(settings.tokens)} issuers"
+    return counted(len(settings.tokens), "issuer")
 
 
 async def _check_indexes(settings: Settings, state: State) -> str:
@@ -102,7 +104,7 @@ async def _check_indexes(settings: Settings, state: State) -> str:
             backend = search.backend(name)
             await backend.adopt(state.acls.numbering)
             statistics = await backend.statistics()
-            found.append(f"{name}: {statistics.documents} documents")
+            found.append(f"{name}: {counted(statistics.documents, 'document')}")
     return "; ".join(found) or "no index is configured"
 
 

@@ -85,6 +85,16 @@ def print_problem(message: str) -> None:
         error_console().print(Text("error: ", style="bold red") + Text(printable(line)))
 
 
+def print_note(message: str) -> None:
+    """Say on stderr what explains an answer; nothing went wrong."""
+    error_console().print(Text("note: ", style="bold") + Text(printable(message)))
+
+
+def counted(count: int, one: str, many: str = "") -> str:
+    """Spell a number of things: `1 index`, `2 indexes`."""
+    return f"{count} {one if count == 1 else many or one + 's'}"
+
+
 def printable(value: object) -> str:
     """Spell a value without anything that a terminal would obey."""
     if value is None:

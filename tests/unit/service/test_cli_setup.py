@@ -52,6 +52,17 @@ def test_each_wrong_setting_is_one_line_on_stderr(folder: CliFolder) -> None:
     assert result.stderr.splitlines() == ["error: sources.handbook.root: is required"]
 
 
+def test_before_the_first_sync_there_are_no_runs(folder: CliFolder) -> None:
+    assert folder.run("runs").stdout == "No runs yet; begin with: sightline sync\n"
+    assert folder.json("runs") == []
+
+
+def test_an_unknown_source_is_told_with_those_that_exist(folder: CliFolder) -> None:
+    for command in ("sync", "runs"):
+        result = folder.run(command, "handbok")
+        assert (result.exit_code, result.stderr) == (2, "error: no such source: handbok (there are: handbook)\n")
+
+
 def test_check_passes_when_everything_can_be_used(folder: CliFolder) -> None:
     findings = folder.json("check")
     assert all(finding["passed"] for finding in findings)

@@ -44,6 +44,8 @@ def test_the_documents_that_failed_are_named_with_their_reason(folder: CliFolder
     (failed,) = report["documents"]
     assert failed["document_id"] == "handbook/broken.pdf"
     assert failed["reason"]
+    none = folder.run("runs", "show", str(first_sync["run"]["id"]), "--documents", "truncated")
+    assert "No document ended as truncated." in none.stdout
 
 
 def test_two_people_find_two_different_things(folder: CliFolder, first_sync: dict[str, Any]) -> None:
@@ -66,13 +68,20 @@ def test_search_prints_titles_for_people(folder: CliFolder, first_sync: dict[str
 def test_search_says_when_nobody_knows_the_person(folder: CliFolder, first_sync: dict[str, Any]) -> None:
     result = folder.run("search", "private", "lunch", "--as", "eve@example.com", "--json")
     assert json.loads(result.stdout)["results"] == []
-    assert "handbook" in result.stderr
+    assert result.stderr == "note: nobody of that name may read anything here (handbook: unknown in this source)\n"
 
 
 @pytest.mark.parametrize("arguments", [["private", "lunch"], ["nowhere", "lunch", "--as", "ann@example.com"]])
 def test_search_without_a_reader_or_an_index_is_wrong_usage(folder: CliFolder, arguments: list[str]) -> None:
     result = folder.run("search", *arguments)
     assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_a_question_may_be_as_long_as_that_of_the_rest_api(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    assert folder.run("search", "private", "a" * 2_000, "--as", "ann@example.com").exit_code == 0
+    result = folder.run("search", "private", "a" * 2_001, "--as", "ann@example.com")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr == "error: TEXT: up to 2000 characters, not 2001\n"
 
 
 def test_a_second_sync_finds_nothing_to_do(folder: CliFolder, first_sync: dict[str, Any]) -> None:

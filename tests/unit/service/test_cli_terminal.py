@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.commands.terminal import print_problem, print_table, printable
+from service.commands.terminal import counted, print_problem, print_table, printable
 
 
 def test_nothing_from_a_source_can_command_a_terminal() -> None:
@@ -31,3 +31,8 @@ def test_markup_in_a_title_is_printed_as_it_is(capsys: pytest.CaptureFixture[str
 def test_each_line_of_a_problem_is_one_error(capsys: pytest.CaptureFixture[str]) -> None:
     print_problem("first [bold]\nsecond")
     assert capsys.readouterr().err == "error: first [bold]\nerror: second\n"
+
+
+def test_one_thing_is_not_several() -> None:
+    assert [counted(number, "index", "indexes") for number in (0, 1, 2)] == ["0 indexes", "1 index", "2 indexes"]
+    assert counted(2, "source") == "2 sources"
