@@ -6,11 +6,13 @@ The tests share one folder and follow one another in its life: read them from th
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from indexer.runs import RunState
 from tests.unit.service.cli_folder import TEXTS, CliFolder
 
 
@@ -143,3 +145,27 @@ def test_status_says_how_each_source_stands(folder: CliFolder, first_sync: dict[
     (standing,) = folder.json("status")
     assert (standing["source"], standing["index"], standing["access"]) == ("handbook", "private", "token")
     assert standing["last_run"] == folder.json("runs")[0]["id"]
+
+
+def documented_keys(printed: str) -> set[str]:
+    """The keys that the page of the command line promises in the row that opens so."""
+    page = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
+    (row,) = [line for line in page.read_text(encoding="utf-8").splitlines() if line.startswith(f"| {printed}")]
+    keys = re.sub(r"\([^)]*\)", "", row.split(" | ")[1])  # what is in brackets explains
+    return set(re.findall(r"`(\w+)`", keys))
+
+
+def test_json_has_the_documented_keys_and_no_other(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    shown = folder.json("runs", "show", str(first_sync["run"]["id"]), "--documents", "failed")
+    assert set(shown.pop("documents")[0]) == documented_keys("`documents`")
+    assert set(shown) == set(folder.json("runs")[0]) == set(first_sync["run"]) == documented_keys("`runs`")
+    assert set(first_sync) == documented_keys("`sync`")
+    assert set(first_sync["identities"]) == documented_keys("`identities`")
+    assert set(folder.json("status")[0]) == documented_keys("`status`")
+    assert set(folder.json("check")[0]) == documented_keys("`check`")
+
+
+def test_every_state_of_a_run_is_documented() -> None:
+    text = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
+    (sentence,) = re.findall(r"A run's `state` is (.*?);", text, flags=re.DOTALL)
+    assert set(re.findall(r"`(\w+)`", sentence)) - {"message"} == {state.value for state in RunState}
