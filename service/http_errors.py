@@ -154,6 +154,8 @@ async def _answer_invalid_request(request: Request, error: Exception) -> JSONRes
 def _invalid_parts(error: RequestValidationError) -> list[InvalidPart]:
     if any(detail["type"] == "json_invalid" for detail in error.errors()):
         return [InvalidPart(pointer="#", detail="not valid JSON")]
+    if isinstance(error.body, bytes):  # nobody read it as JSON, because its header does not say so
+        return [InvalidPart(pointer="#", detail="send JSON, with the header Content-Type: application/json")]
     in_body = [{**detail, "loc": detail["loc"][1:]} for detail in error.errors()]  # the first part says "body"
     return [
         InvalidPart(pointer="#" + "".join(f"/{_escaped(part)}" for part in wrong.place), detail=wrong.words)

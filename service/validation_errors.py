@@ -22,7 +22,7 @@ _THEIR_WORDS = (  # what means nothing to somebody who writes TOML or JSON
     (r"^Value error, ", ""),
     (r"^Input should", "should"),
     (r"a valid (tuple|list|frozenset)", "a list"),
-    (r"a valid dictionary( or instance of \w+)?", "an object"),
+    (r"a valid dictionary( or instance of \w+| or object to extract fields from)?", "an object"),
 )
 _KEY_NOT_WRITTEN = frozenset({"missing", "missing_argument"})
 
@@ -39,10 +39,20 @@ def mistakes(details: Sequence[Mapping[str, Any]], written: object) -> list[Mist
     """Name each wrong place once; what several members of a union say of it becomes one sentence."""
     by_place: dict[tuple[str, ...], list[str]] = {}
     for detail in details:
+        if _is_echo(detail, details):
+            continue
         words = by_place.setdefault(tuple(_place(detail, written)), [])
         if _words(detail) not in words:
             words.append(_words(detail))
     return [Mistake(place, ", or ".join(words)) for place, words in by_place.items()]
+
+
+def _is_echo(detail: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> bool:
+    """Say whether a list is called too short only because its entries are wrong, which is told of them."""
+    depth = len(detail["loc"])
+    return detail["type"] == "too_short" and any(
+        len(other["loc"]) > depth and other["loc"][:depth] == detail["loc"] for other in details
+    )
 
 
 def _place(detail: Mapping[str, Any], written: object) -> Iterator[str]:

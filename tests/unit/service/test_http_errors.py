@@ -118,3 +118,18 @@ async def test_a_body_that_is_no_json_object_is_400(body: bytes) -> None:
     async with app_that_raises(ValueError()) as client:
         answer = await client.post("/query", content=body, headers={"Content-Type": "application/json"})
     assert (answer.status_code, answer.headers["content-type"]) == (400, MEDIA_TYPE)
+
+
+async def test_json_that_does_not_say_so_is_told_how_to() -> None:
+    async with app_that_raises(ValueError()) as client:
+        answer = await client.post(
+            "/query", content=b"{}", headers={"Content-Type": "application/x-www-form-urlencoded"}
+        )
+    (part,) = answer.json()["errors"]
+    assert (part["pointer"], "Content-Type: application/json" in part["detail"]) == ("#", True)
+
+
+async def test_a_list_instead_of_an_object_is_told_in_plain_words() -> None:
+    async with app_that_raises(ValueError()) as client:
+        answer = await client.post("/query", json=[1])
+    assert answer.json()["errors"] == [{"pointer": "#", "detail": "should be an object"}]

@@ -182,6 +182,11 @@ def test_keys_that_nothing_obeys_yet_are_refused(problems_of: Callable[..., tupl
     assert problems == (f"sources.onprem-private.{name}: unknown key",)
 
 
+def test_a_wrong_entry_of_a_list_is_told_once(problems_of: Callable[..., tuple[str, ...]]) -> None:
+    (problem,) = problems_of(changed('algorithms = ["HS256"]', 'algorithms = ["HS265"]'))
+    assert problem.startswith("tokens.0.algorithms.0: should be 'HS256'")
+
+
 def test_all_mistakes_are_told_at_once(problems_of: Callable[..., tuple[str, ...]]) -> None:
     text = changed('index = "private"', "nonsense = 1").replace('root = "share"', "").replace("audience", "audiense")
     told = [problem.partition(":")[0] for problem in problems_of(text)]
