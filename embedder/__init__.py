@@ -5,6 +5,6 @@ runtime or an accelerator. It never stores a text and never decides what happens
 """
 
 from embedder.config import EmbedderConfig, Precision
-from embedder.enricher import open_enricher
+from embedder.enricher import ModelEnricher, open_enricher
 
-__all__ = ["EmbedderConfig", "Precision", "open_enricher"]
+__all__ = ["EmbedderConfig", "ModelEnricher", "Precision", "open_enricher"]

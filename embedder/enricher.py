@@ -21,7 +21,6 @@ from embedder.tokeniser import Tokeniser
 from embedder.toxicity import SHIPPED_HEAD, ToxicityHead
 from embedder.worker import Worker
 from vocabulary.documents import Enrichment, TokenIds, Tokens, Vector
-from vocabulary.ports import Enricher
 
 # A query's text beyond this is not even tokenised: 254 tokens of ordinary text end within 2,000 characters, and
 # tokenising happens on the event loop (about 4 ms for this many).
@@ -40,6 +39,11 @@ class ModelEnricher:
     @property
     def recipe(self) -> str:
         return self._recipe
+
+    @property
+    def runtime(self) -> str:
+        """Library and arithmetic, for reports; never part of the recipe."""
+        return self._worker.runtime
 
     @property
     def dimensions(self) -> int:
@@ -78,7 +82,7 @@ class ModelEnricher:
 
 
 @asynccontextmanager
-async def open_enricher(config: EmbedderConfig) -> AsyncIterator[Enricher]:
+async def open_enricher(config: EmbedderConfig) -> AsyncIterator[ModelEnricher]:
     """Load the model and serve it until the context ends. Loading takes a second or two, beside the event loop.
 
     Leaving fails the calls that still wait and lets running batches end.

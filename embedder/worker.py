@@ -142,6 +142,10 @@ class Worker:
         self._threads = [self._start(self._bulk, f"embed-{number}") for number in range(runtime.parallel_runs)]
         self._threads.append(self._start(self._queries, "embed-query"))
 
+    @property
+    def runtime(self) -> str:
+        return self._runtime.name
+
     def submit(self, sequences: Sequence[TokenIds]) -> Future[Enrichment]:
         """Queue sequences, each within the model's limit; the answer keeps their order."""
         return self._submit(self._bulk, sequences)

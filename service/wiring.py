@@ -24,7 +24,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule
 from acl import create_tables as create_acl_tables
 from connectors.registry import CONNECTORS, SourceConnector
-from embedder import open_enricher
+from embedder import ModelEnricher, open_enricher
 from indexer.backends.embedded import EmbeddedBackend
 from indexer.extract import KreuzbergExtractor
 from indexer.ledger import Ledger
@@ -35,7 +35,7 @@ from service.search import SearchService, ServedIndex
 from service.settings import Settings
 from service.tokens import TokenVerifier
 from vocabulary.errors import ConfigurationError, SettingInvalid
-from vocabulary.ports import Enricher, Extractor, SearchBackend
+from vocabulary.ports import Extractor, SearchBackend
 
 # A second process may hold the write lock while it stores a directory of a hundred thousand people.
 SQLITE_BUSY_TIMEOUT_S = 30.0
@@ -78,7 +78,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
 class Search:
     """The model and the open indexes."""
 
-    enricher: Enricher
+    enricher: ModelEnricher
     service: SearchService
 
     def backend(self, index: str) -> SearchBackend:

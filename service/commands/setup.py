@@ -98,14 +98,14 @@ async def _check_tokens(settings: Settings, state: State) -> str:
 
 
 async def _check_indexes(settings: Settings, state: State) -> str:
-    found = []
     async with open_search(settings) as search:
+        found = [f"{settings.embedder.model} on {search.enricher.runtime}"]
         for name in settings.indexes:
             backend = search.backend(name)
             await backend.adopt(state.acls.numbering)
             statistics = await backend.statistics()
             found.append(f"{name}: {counted(statistics.documents, 'document')}")
-    return "; ".join(found) or "no index is configured"
+    return "; ".join(found if settings.indexes else [*found, "no index is configured"])
 
 
 async def _check_extraction(settings: Settings) -> str:

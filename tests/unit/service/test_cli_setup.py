@@ -69,6 +69,8 @@ def test_check_passes_when_everything_can_be_used(folder: CliFolder) -> None:
     subjects = {finding["subject"] for finding in findings}
     assert {"settings", "state", "tokens", "model and indexes", "extraction"} < subjects
     assert any(subject.startswith("source handbook") for subject in subjects)
+    (model,) = [finding["message"] for finding in findings if finding["subject"] == "model and indexes"]
+    assert re.match(r"all-MiniLM-L6-v2 on openvino (float32|bfloat16), \d+ threads; private: 0 documents", model)
 
 
 def test_check_fails_with_what_to_change(folder: CliFolder) -> None:
