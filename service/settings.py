@@ -213,7 +213,7 @@ class _Reading:
             return TypeAdapter(model).validate_python(raw, context={"base_folder": self.folder})
         except ValidationError as error:
             details = error.errors(include_url=False, include_input=False)
-            for wrong in mistakes(details, raw):
+            for wrong in mistakes(details, raw, known_keys=_known_keys()):
                 self.note(*path, *wrong.place, words=wrong.words)
         except ConfigurationError as error:  # of a secret, which names its own key and never its value
             key, _, words = str(error).partition(": ")
@@ -222,6 +222,14 @@ class _Reading:
 
     def note(self, *place: str, words: str) -> None:
         self.problems.append(f"{'.'.join(place)}: {words}")
+
+
+def _known_keys() -> frozenset[str]:
+    """Every key that a settings file may have, at any depth."""
+    models: list[Any] = [_File, SourceSettings, JwtTokenConfig, *(kind.config_type for kind in CONNECTORS.values())]
+    schemas = [TypeAdapter(model).json_schema() for model in models]
+    tables = [table for schema in schemas for table in (schema, *schema.get("$defs", {}).values())]
+    return frozenset(key for table in tables for key in table.get("properties", {}))
 
 
 def _place_of_secret(raw: object, key: str) -> tuple[str, ...]:

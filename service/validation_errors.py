@@ -7,15 +7,18 @@ writer wrote, not pydantic's names for the members of a union, and nothing ever 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
+_UNKNOWN_KEY = "unknown key"
+_RESEMBLES = 0.75  # difflib's ratio: one wrong letter in four or five passes, another word does not
 _PLAIN_WORDS = {
     "missing": "is required",
     "missing_argument": "is required",
-    "extra_forbidden": "unknown key",
-    "unexpected_keyword_argument": "unknown key",  # pydantic's type for dataclasses
+    "extra_forbidden": _UNKNOWN_KEY,
+    "unexpected_keyword_argument": _UNKNOWN_KEY,  # pydantic's type for dataclasses
     "union_tag_not_found": "cannot tell what this is",
 }
 _THEIR_WORDS = (  # what means nothing to somebody who writes TOML or JSON
@@ -35,16 +38,30 @@ class Mistake:
     words: str
 
 
-def mistakes(details: Sequence[Mapping[str, Any]], written: object) -> list[Mistake]:
-    """Name each wrong place once; what several members of a union say of it becomes one sentence."""
+def mistakes(
+    details: Sequence[Mapping[str, Any]], written: object, *, known_keys: Collection[str] = ()
+) -> list[Mistake]:
+    """Name each wrong place once; what several members of a union say of it becomes one sentence.
+
+    An unknown key is told together with the known key that it resembles, if any.
+    """
     by_place: dict[tuple[str, ...], list[str]] = {}
     for detail in details:
         if _is_echo(detail, details):
             continue
-        words = by_place.setdefault(tuple(_place(detail, written)), [])
-        if _words(detail) not in words:
-            words.append(_words(detail))
+        place = tuple(_place(detail, written))
+        words = by_place.setdefault(place, [])
+        told = _words(detail)
+        if told == _UNKNOWN_KEY and place:
+            told += _resembling(place[-1], known_keys)
+        if told not in words:
+            words.append(told)
     return [Mistake(place, ", or ".join(words)) for place, words in by_place.items()]
+
+
+def _resembling(key: str, known_keys: Collection[str]) -> str:
+    others = [known for known in known_keys if known != key]  # itself, it is known at another place only
+    return "".join(f" (did you mean {known}?)" for known in get_close_matches(key, others, n=1, cutoff=_RESEMBLES))
 
 
 def _is_echo(detail: Mapping[str, Any], details: Sequence[Mapping[str, Any]]) -> bool:

@@ -140,10 +140,11 @@ def test_every_key_can_be_set_by_the_environment(load: Load) -> None:
 @pytest.mark.parametrize(
     ("old", "new", "line"),
     [
-        ("[state]", "[stat]", "stat: unknown key"),
-        ('url = "sqlite', 'urls = "sqlite', "state.urls: unknown key"),
+        ("[indexes.private]", "[index.private]", "index: unknown key (did you mean indexes?)"),
+        ("[state]", "[stat]", "stat: unknown key (did you mean state?)"),
+        ('url = "sqlite', 'urls = "sqlite', "state.urls: unknown key (did you mean url?)"),
         ('path = "data/private"', "", "indexes.private.path: is required"),
-        ('access = "token"', 'acess = "token"', "indexes.private.acess: unknown key"),
+        ('access = "token"', 'acess = "token"', "indexes.private.acess: unknown key (did you mean access?)"),
         ('access = "token"', 'access = "everyone"', "indexes.private.access: should be 'token' or 'public'"),
         ('engine = "embedded"', 'engine = "opensearch"', "indexes.private.engine: should be 'embedded'"),
         ("audience", "audiense", "tokens.0.audience: is required"),
@@ -153,8 +154,17 @@ def test_every_key_can_be_set_by_the_environment(load: Load) -> None:
         ('connector = "alfresco"', 'connector = "sharepoint"', "sources.onprem-private.connector: no such connector"),
         ('connector = "alfresco"', "", "sources.onprem-private.connector: is required"),
         ('username = "crawler"', 'user = "crawler"', "sources.onprem-private.auth.username: is required"),
-        ('sites = ["MySite"]', 'sites = ["MySite"]\nsite = "x"', "sources.onprem-private.site: unknown key"),
+        (
+            'sites = ["MySite"]',
+            'sites = ["MySite"]\nsite = "x"',
+            "sources.onprem-private.site: unknown key (did you mean sites?)",
+        ),
         ('sites = ["MySite"]', 'sites = ["MySite"]\ndelete_brake = 2', "sources.onprem-private.delete_brake: should"),
+        (
+            'username = "crawler"',
+            'usrname = "crawler"',
+            "sources.onprem-private.auth.usrname: unknown key (did you mean",
+        ),
         ('root = "share"', "", "sources.files.root: is required"),
         ("[sources.files]", "[sources.My_Files]", "sources.My_Files: "),
         ('path = "data/public"', 'path = "data/private"', "indexes.public.path: is another index's path, too"),
