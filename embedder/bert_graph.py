@@ -58,8 +58,9 @@ def _layer(hidden: Node, penalty: Node, shape: BertShape, weights: BertWeights, 
     attended = _linear(_attention(hidden, penalty, shape, weights, path), weights, f"{path}attention.output.dense")
     hidden = _layer_norm(op.add(attended, hidden), shape, weights, f"{path}attention.output.LayerNorm")
     wide = _activate(_linear(hidden, weights, f"{path}intermediate.dense"), shape.activation)
-    return _layer_norm(op.add(_linear(wide, weights, f"{path}output.dense"), hidden), shape, weights,
-                       f"{path}output.LayerNorm")  # fmt: skip
+    return _layer_norm(
+        op.add(_linear(wide, weights, f"{path}output.dense"), hidden), shape, weights, f"{path}output.LayerNorm"
+    )
 
 
 def _attention(hidden: Node, penalty: Node, shape: BertShape, weights: BertWeights, path: str) -> Node:

@@ -1,4 +1,4 @@
-"""Text to the ids that the model reads, once for all: the chunker counts and cuts with the very same ids.
+"""Text to the ids that the model reads, once for all: passages are counted and cut with the very same ids.
 
 Invariant: the ids between the special tokens equal those of the model's own tokeniser on the whole text.
 """

@@ -10,7 +10,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from sklearn.preprocessing import StandardScaler
 from embedder.batching import plan_batches
 from embedder.config import Precision
 from embedder.models import locate_model, read_model_folder, read_weights
+from embedder.models.folder import SPECIAL_TOKENS
 from embedder.openvino_runtime import OpenVinoRuntime
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity import Array, ToxicityHead
@@ -86,7 +87,7 @@ def encode(texts: Sequence[LabelledText]) -> tuple[Examples, str]:
         features[batch] = runtime.run([sequences[position] for position in batch]).features
 
     with ThreadPoolExecutor(runtime.parallel_runs) as threads:
-        batches = plan_batches([len(sequence) + 2 for sequence in sequences], max_tokens=2048)
+        batches = plan_batches([len(sequence) + SPECIAL_TOKENS for sequence in sequences], max_tokens=2048)
         for _ in threads.map(run, batches):
             pass
     return Examples(texts, features, np.array([text.toxic for text in texts])), weights.sha256
@@ -117,13 +118,8 @@ def _calibrated(head: ToxicityHead, calibration: Examples) -> ToxicityHead:
     logit = np.log(probability) - np.log1p(-np.minimum(probability, 1 - 1e-7))
     platt = LogisticRegression(C=1e6).fit(logit[:, None], calibration.toxic)
     slope, offset = float(platt.coef_[0, 0]), float(platt.intercept_[0])
-    return ToxicityHead(
-        version=head.version,
-        encoder_sha256=head.encoder_sha256,
-        centre=head.centre,
-        scale=head.scale,
-        hidden_weight=head.hidden_weight,
-        hidden_bias=head.hidden_bias,
+    return replace(
+        head,
         output_weight=(slope * head.output_weight).astype(np.float32),
         output_bias=(slope * head.output_bias + offset).astype(np.float32),
     )

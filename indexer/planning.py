@@ -9,14 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
+from indexer.extraction.blocks import Reason
 from indexer.ledger import LedgerRow, comments_sha256, description_sha256
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import Document, DocumentState
+from vocabulary.errors import ContentGone, TooLarge
 
 NO_CONTENT = ""  # the ledger's version of a document that has no bytes; None there means "not known"
 
 # Reading the same bytes again would end the same way, so they are read again only when they change.
-LASTING_FAILURES = frozenset({"encrypted", "damaged", "too-large", "content-gone"})
+LASTING_FAILURES = frozenset({Reason.ENCRYPTED, Reason.DAMAGED, TooLarge.reason, ContentGone.reason})
 
 
 class Need(Enum):

@@ -20,6 +20,9 @@ from indexer.walk import PipelineLimits, SyncPorts, Walk
 from vocabulary.documents import DocumentState
 from vocabulary.errors import CheckpointInvalid, SightlineError
 
+# What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
+DELETE_BRAKE = 0.15
+
 
 @dataclass(frozen=True, slots=True)
 class SyncSettings:
@@ -27,7 +30,7 @@ class SyncSettings:
 
     source: str
     public: bool = False  # the index is read without a token and holds only what everyone may read
-    delete_brake: float = 0.15  # the share of the source's documents that a run deletes unasked; peers use the same
+    delete_brake: float = DELETE_BRAKE  # the share of the source's documents that a run deletes unasked
     confirm_deletes: bool = False  # a person has looked: delete whatever the share
     limits: PipelineLimits = field(default_factory=PipelineLimits)
     policy: RetryPolicy = field(default_factory=RetryPolicy)

@@ -32,8 +32,9 @@ from connectors.configured_path import ConfiguredPath, resolve_path
 from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
+from indexer.sync import DELETE_BRAKE
 from service.environment import overlaid, setting_overrides
-from service.tokens import JwtTokenConfig
+from service.token_config import JwtTokenConfig
 from service.validation_errors import mistakes
 from vocabulary.errors import ConfigurationError, SettingInvalid, SettingMissing
 
@@ -103,7 +104,7 @@ class SourceSettings(_Frozen):
     index: Name
     crawl_identities: bool = True
     match_user_by: Literal["email", "username"] = "email"
-    delete_brake: Share = 0.15  # DESIGN §4
+    delete_brake: Share = DELETE_BRAKE
 
 
 class ConfiguredSource(SourceSettings):

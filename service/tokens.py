@@ -29,8 +29,6 @@ from service.token_config import Algorithm, JwtTokenConfig
 from service.token_keys import KeysUnavailable, PublishedKeys, SigningKeys, SingleKey, import_pem, import_secret
 from vocabulary.errors import NotAuthenticated, SettingInvalid
 
-__all__ = ["Algorithm", "JwtTokenConfig", "TokenVerifier"]
-
 _MAX_TOKEN_BYTES = 16_384  # twice what a header line may hold at common proxies
 _LEEWAY_S = 60  # clocks of issuer and service may differ by this much
 # RFC 8725 §3.11: a token made for another use (logout, proof of possession, security event) vouches for nobody.

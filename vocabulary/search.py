@@ -98,7 +98,7 @@ class FacetRequest:
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """One request to an index. `vector` is the embedded text: required by semantic and hybrid.
+    """One request to an index. The vector of its text travels beside it: semantic and hybrid need one.
 
     An empty text matches every readable document (browse) and has no highlights. `cursor` is a `next_cursor` of an
     earlier answer to the same query.

@@ -71,7 +71,6 @@ def _check_permissions(roots: Sequence[Node]) -> CheckResult:
     names = ", ".join(f"{node.path.name if node.path else ''}/{node.name}" for node in unreadable[:3])
     message = (
         f"the account may not read permissions at {names} ({len(unreadable)} of {len(roots)}): all below would be "
-        "hidden; "
-        "make it an administrator, or grant it a role with ReadPermissions (Contributor, SiteConsumer) there"
+        "hidden; make it an administrator, or grant it a role with ReadPermissions (Contributor, SiteConsumer) there"
     )
     return CheckResult("permissions", passed=False, message=message)

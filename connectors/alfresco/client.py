@@ -163,7 +163,7 @@ class AlfrescoClient:
         response = await self._send(request)
         try:
             if response.status_code != 200:
-                raise status_fault(response, await _limited_body(response, _MAX_JSON_BYTES), _operation(request))
+                raise status_fault(response, await _limited_body(response), _operation(request))
             await _refuse_login_page(response)
             yield _pieces(response, _operation(request))
         finally:
@@ -212,7 +212,7 @@ class AlfrescoClient:
         request = self._http.build_request("GET", path, params=parameters)
         response = await self._send(request)
         try:
-            body = await _limited_body(response, _MAX_JSON_BYTES)
+            body = await _limited_body(response)
         finally:
             await response.aclose()
         if response.status_code != 200:
@@ -240,13 +240,13 @@ def _first_fault(error: ValidationError) -> str:
     return "" if first["type"] == "json_invalid" else ".".join(map(str, first["loc"])) or "its top level"
 
 
-async def _limited_body(response: httpx.Response, max_bytes: int) -> bytes:
+async def _limited_body(response: httpx.Response) -> bytes:
     body = bytearray()
     try:
         async for piece in response.aiter_bytes():
             body += piece
-            if len(body) > max_bytes:
-                raise RunAborted(f"{_operation(response.request)}: the answer exceeds {max_bytes} bytes")
+            if len(body) > _MAX_JSON_BYTES:
+                raise RunAborted(f"{_operation(response.request)}: the answer exceeds {_MAX_JSON_BYTES} bytes")
     except httpx.HTTPError as cause:
         raise transport_fault(cause, _operation(response.request)) from cause
     return bytes(body)
@@ -257,7 +257,7 @@ async def _refuse_login_page(response: httpx.Response) -> None:
     is_html = "html" in response.headers.get("content-type", "").lower()
     if not is_html or "content-disposition" in response.headers:
         return
-    body = await _limited_body(response, _MAX_JSON_BYTES)
+    body = await _limited_body(response)
     if looks_like_login_page(response, body):
         raise CredentialsRejected(
             f"{_operation(response.request)}: answered with a login page; check the setting `auth`"

@@ -110,8 +110,10 @@ def _modules(path: Path) -> tuple[str, str]:
     except (AttributeError, KeyError, TypeError) as error:
         raise SettingInvalid(f"embedder.model: {file} is not a list of modules") from error
     if kinds[:2] != ["Transformer", "Pooling"] or any(kind not in _SUPPORTED_MODULES for kind in kinds):
-        raise SettingInvalid(f"embedder.model: {file} asks for {', '.join(kinds)}; only Transformer, Pooling and "
-                             "Normalize in this order are supported")  # fmt: skip
+        raise SettingInvalid(
+            f"embedder.model: {file} asks for {', '.join(kinds)}; only Transformer, Pooling and "
+            "Normalize in this order are supported"
+        )
     return folders[0], folders[1]
 
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 
 from indexer.channel import Channel, ChannelClosed
 from indexer.content import SpooledContent, spooled_content
+from indexer.extraction.blocks import Reason
 from indexer.ledger import LedgerRow
 from indexer.passages import CutPassage, cut_passages
 from indexer.planning import NO_CONTENT, Need, lasting_failure
@@ -74,7 +75,7 @@ class ExtractStage:
             try:
                 text = await extractor.extract(content.path, mime_type=task.document.mime_type)
             except SkippedDocument as error:
-                if error.reason != "unsupported":
+                if error.reason != Reason.UNSUPPORTED:
                     raise
                 return await self._cut(task, _NO_TEXT, sha256=content.sha256, reason=error.reason)
         return await self._cut(task, text, sha256=content.sha256, reason="")

@@ -27,7 +27,7 @@ from service.routes.query_answer import QueryAnswer
 from service.routes.query_request import QueryBody
 from service.search import SearchService
 from service.settings import IndexSettings, SourceSettings, StateSettings
-from service.tokens import JwtTokenConfig
+from service.token_config import JwtTokenConfig
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -72,7 +73,7 @@ class EmbeddedBackend:
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         """Return the passages of a document in their order."""
-        return await self._connections.read(lambda reader: _stored_passages(reader, document_id))
+        return await self._connections.read(lambda connection: _stored_passages(connection, document_id))
 
     async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         """Answer a query with what the filter admits.
@@ -82,7 +83,7 @@ class EmbeddedBackend:
             QueryInvalid: an unusable cursor, or a missing vector.
         """
         needed = needed_vector(query, vector, dimensions=self._dimensions)
-        return await self._connections.read(lambda reader: self._search(reader, query, needed, access))
+        return await self._connections.read(lambda connection: self._search(connection, query, needed, access))
 
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds."""
@@ -91,27 +92,27 @@ class EmbeddedBackend:
     async def document_ids(self, source: str) -> AsyncIterator[DocumentId]:
         """Yield the documents of a source, ordered by id; what is written meanwhile may be among them or not."""
         last = ""
-        while batch := await self._connections.read(lambda reader: _native_ids(reader, source, after=last)):  # noqa: B023 - called before the next turn
+        while batch := await self._connections.read(partial(_native_ids, source=source, after=last)):
             for native_id in batch:
                 yield DocumentId(source, native_id)
             last = batch[-1]
 
-    def _search(self, reader: Any, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
-        catalogue = self._catalogue.open_transaction(reader)
-        numbering = schema.read_state(reader, "numbering")
+    def _search(self, connection: Any, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+        catalogue = self._catalogue.open_transaction(connection)
+        numbering = schema.read_state(connection, "numbering")
         if numbering is None:
             return _NOTHING
         if numbering != access.numbering:
             raise NumberingMismatch("the index's ACLs were numbered by another state")
-        return Search(reader, catalogue, query, vector, access).answer()
+        return Search(connection, catalogue, query, vector, access).answer()
 
 
-def _index_id(reader: Any) -> str:
-    return schema.read_state(reader, "index_id") or ""
+def _index_id(connection: Any) -> str:
+    return schema.read_state(connection, "index_id") or ""
 
 
-def _stored_passages(reader: Any, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
-    rows = reader.execute(
+def _stored_passages(connection: Any, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
+    rows = connection.execute(
         f"SELECT {codec.PASSAGE_COLUMNS}, e.vector, p.toxicity FROM passage p"  # noqa: S608 - our columns
         " JOIN embedding e ON e.passage_id = p.id JOIN document d ON d.id = p.document_id"
         " WHERE d.source = ? AND d.native_id = ? ORDER BY p.ordinal",
@@ -123,13 +124,13 @@ def _stored_passages(reader: Any, document_id: DocumentId) -> tuple[EnrichedPass
     )
 
 
-def _statistics(reader: Any) -> IndexStatistics:
-    row = reader.execute("SELECT (SELECT count(*) FROM document), (SELECT count(*) FROM embedding)").fetchone()
+def _statistics(connection: Any) -> IndexStatistics:
+    row = connection.execute("SELECT (SELECT count(*) FROM document), (SELECT count(*) FROM embedding)").fetchone()
     return IndexStatistics(documents=row[0], passages=row[1])
 
 
-def _native_ids(reader: Any, source: str, *, after: str) -> list[str]:
-    rows = reader.execute(
+def _native_ids(connection: Any, source: str, *, after: str) -> list[str]:
+    rows = connection.execute(
         "SELECT native_id FROM document WHERE source = ? AND native_id > ? ORDER BY native_id LIMIT ?",
         (source, after, _IDS_AT_ONCE),
     )

@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer.backends.analysis import stems, storable
 from indexer.backends.embedded import codec, schema
-from indexer.backends.matching import fields_of
+from indexer.backends.matching import SOURCE_FIELD, fields_of
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
 from vocabulary.errors import NumberingMismatch
@@ -157,8 +157,8 @@ def _insert_attributes(connection: Any, document_id: int, description: Descripti
 
 def _remove_attributes(connection: Any, document_id: int) -> None:
     """Remove the attributes by their key, which the stored description names: it needs no index of its own."""
-    stored = connection.execute("SELECT source, attributes FROM document WHERE id = ?", (document_id,)).fetchone()
-    fields = {"source", *codec.attributes_from_json(stored[1])}
+    stored = connection.execute("SELECT attributes FROM document WHERE id = ?", (document_id,)).fetchone()
+    fields = {SOURCE_FIELD, *codec.attributes_from_json(stored[0])}
     connection.executemany(
         "DELETE FROM attribute WHERE field = ? AND document_id = ?", [(field, document_id) for field in fields]
     )

@@ -26,7 +26,8 @@ from service.reader import Readers
 from service.routes.health import Probe
 from service.search import SearchService, ServedIndex
 from service.settings import IndexAccess
-from service.tokens import Algorithm, JwtTokenConfig, TokenVerifier
+from service.token_config import Algorithm, JwtTokenConfig
+from service.tokens import TokenVerifier
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from tests.fakes.plain_rooms import HashingEnricher
 from vocabulary.access import Acl, Identity, Person, Principal

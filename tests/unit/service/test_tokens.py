@@ -20,8 +20,9 @@ from joserfc.jwk import ECKey, OctKey, OKPKey, RSAKey
 from pydantic import SecretStr, ValidationError
 
 from acl import ReaderClaims
+from service.token_config import JwtTokenConfig
 from service.token_keys import PublishedKeys
-from service.tokens import JwtTokenConfig, TokenVerifier
+from service.tokens import TokenVerifier
 from vocabulary.errors import ConfigurationError, NotAuthenticated
 
 ISSUER = "https://idp.example.com/realms/acme"
