@@ -40,11 +40,12 @@ class WholeSystem:
     client: httpx.AsyncClient
     reports: dict[str, RunReport] = field(default_factory=dict)
 
-    async def sync_all(self) -> dict[str, RunReport]:
+    async def sync_all(self, *, confirm_deletes: bool = False) -> dict[str, RunReport]:
         """Sync every source, as `sightline sync` does, and return what each run reports."""
+        options = SyncOptions(confirm_deletes=confirm_deletes)
         for source in self.settings.sources:
             outcome = await sync_source(
-                self.settings, self.state, self.workshop, source, options=SyncOptions(), on_progress=lambda tally: None
+                self.settings, self.state, self.workshop, source, options=options, on_progress=lambda tally: None
             )
             assert outcome.run is not None
             self.reports[source] = outcome.run
