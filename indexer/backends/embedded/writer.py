@@ -120,7 +120,7 @@ def _update_document(connection: Any, document_id: int, description: Description
     """Replace a document's own row, except what its passages say of it, and its attributes."""
     _remove_attributes(connection, document_id)
     connection.execute(
-        f"UPDATE document SET ({_DESCRIBED}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",  # noqa: S608 - ours
+        f"UPDATE document SET ({_DESCRIBED}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ?",  # noqa: S608 - our own columns
         (*_described(description), document_id),
     )
     _insert_attributes(connection, document_id, description)
