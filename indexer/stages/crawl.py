@@ -6,7 +6,7 @@ at once) or needs work (on to extract). A document met twice in a walk, by a rep
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from indexer.channel import Channel
@@ -60,6 +60,7 @@ class CrawlStage:
         repeated = {_id(change) for change in page} & self._walk.under_way
         met = await self._walk.ledger.look_up(self._walk.ticket.source, [_id(change).native_id for change in page])
         acl_ids = await self._number_acls(page)
+        not_public = await self._not_public(acl_ids.values())
         settled: list[Settlement] = []
         for change in page:
             known = met.get(_id(change).native_id)
@@ -70,7 +71,9 @@ class CrawlStage:
             elif isinstance(change, Skipped):
                 settled.append(self._skip(change, known))
             elif isinstance(change, Upsert):
-                await self._receive(change.document, known, acl_ids, settled)
+                acl_id = acl_ids[change.document.acl.key] if change.document.acl is not None else HIDDEN_ACL
+                reason = "not-public" if acl_id in not_public else ""
+                await self._receive(change.document, known, acl_id, hidden_reason=reason, settled=settled)
         await self._settle(settled)
         self._walk.on_progress(self._walk.tally)
 
@@ -92,28 +95,33 @@ class CrawlStage:
             return {}
         return await self._walk.ports.acls.number(self._walk.ticket.source, acls.values())
 
-    async def _receive(
-        self, document: Document, known: MetRow | None, acl_ids: Mapping[str, AclId], settled: list[Settlement]
-    ) -> None:
-        acl_id = acl_ids[document.acl.key] if document.acl is not None else HIDDEN_ACL
-        previous = known.row if known is not None else None
-        hidden_reason = await self._hidden_reason(acl_id)
-        if hidden_reason:
-            settled.append(self._withdrawal(document.id, DocumentState.HIDDEN, hidden_reason, previous))
-            return
-        needed = plan(document, acl_id, previous, recipe=self._walk.recipe)
-        if needed.need is Need.NOTHING and previous is not None:
-            settled.append(self._unchanged(previous))
-            return
-        number = self._walk.acknowledgements.open()
-        await self._tasks.put(Task(number, document, acl_id, previous, needed))
+    async def _not_public(self, acl_ids: Collection[AclId]) -> frozenset[AclId]:
+        """Those of a page's lists that a public index may not hold; none where readers prove who they are."""
+        if not self._walk.public:
+            return frozenset()
+        source, acls = self._walk.ticket.source, self._walk.ports.acls
+        return frozenset([acl_id for acl_id in acl_ids if not await acls.admits_everyone(source, acl_id)])
 
-    async def _hidden_reason(self, acl_id: AclId) -> str:
-        if acl_id == HIDDEN_ACL:
-            return "permissions-unreadable"
-        if self._walk.public and not await self._walk.ports.acls.admits_everyone(self._walk.ticket.source, acl_id):
-            return "not-public"
-        return ""
+    async def _receive(
+        self,
+        document: Document,
+        known: MetRow | None,
+        acl_id: AclId,
+        *,
+        hidden_reason: str,
+        settled: list[Settlement],
+    ) -> None:
+        """Settle a document that needs no reading, and pass on one that does."""
+        previous = known.row if known is not None else None
+        needed = plan(document, acl_id, previous, recipe=self._walk.recipe)
+        if hidden_reason or needed.need is Need.WITHDRAWAL:
+            reason = hidden_reason or "permissions-unreadable"
+            settled.append(self._withdrawal(document.id, DocumentState.HIDDEN, reason, previous))
+        elif needed.need is Need.NOTHING and previous is not None:
+            settled.append(self._unchanged(previous))
+        else:
+            number = self._walk.acknowledgements.open()
+            await self._tasks.put(Task(number, document, acl_id, previous, needed))
 
     def _unchanged(self, previous: LedgerRow) -> Settlement:
         """Keep the row; a failure that only other bytes can mend stays a failure and is reported as one."""
