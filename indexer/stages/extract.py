@@ -34,7 +34,7 @@ class ExtractStage:
 
     async def run(self) -> None:
         async with asyncio.TaskGroup() as readers:
-            for _ in range(self._walk.limits.readers):
+            for _ in range(self._walk.limits.read_at_once):
                 readers.create_task(self._read_all())
         await self._prepared.close()
 
