@@ -18,11 +18,11 @@ from rich.text import Text
 
 from connectors.alfresco.simulator import World, sample, served_world
 from service.app import create_app
-from service.commands.serve import probes
 from service.commands.sync import print_outcomes, sync_with_progress, worst
 from service.commands.terminal import ExitCode, console
 from service.demo_files import PEOPLE, DemoFolder
 from service.http_server import cancelled_by_signals, listen_nearby, port_of, serving
+from service.probes import probes
 from service.settings import Settings, load_settings
 from service.syncing import SyncOptions
 from service.wiring import Search, State, Workshop, make_readers, open_state, open_workshop

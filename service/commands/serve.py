@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping
 from contextlib import suppress
 from typing import Annotated
 
-import sqlalchemy as sa
 import typer
 
 from service.app import create_app
 from service.commands.terminal import ConfigOption, console
 from service.http_server import cancelled_by_signals, listen, port_of, serving
-from service.routes.health import Probe
+from service.probes import probes
 from service.settings import Settings, load_settings, settings_file
-from service.wiring import Search, State, make_readers, open_search, open_state
+from service.wiring import make_readers, open_search, open_state
 
 _LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
@@ -44,23 +42,3 @@ async def _serve(settings: Settings, *, host: str, port: int) -> None:
             async with serving(app, listening, access_log=True) as server:
                 console().print(f"Serving on http://{host}:{port_of(listening)}/ (API: /docs)")
                 await asyncio.wait({server})
-
-
-def probes(state: State, search: Search) -> Mapping[str, Probe]:
-    """What must work for queries to be answered."""
-
-    async def state_answers() -> None:
-        def ask() -> None:
-            with state.engine.connect() as connection:
-                connection.execute(sa.select(1))
-
-        await asyncio.to_thread(ask)
-
-    async def model_answers() -> None:
-        await search.enricher.embed_query("ready")
-
-    async def indexes_answer() -> None:
-        for index in search.service.indexes.values():
-            await index.backend.statistics()
-
-    return {"state": state_answers, "model": model_answers, "indexes": indexes_answer}

@@ -13,9 +13,9 @@ import httpx
 from connectors.alfresco.simulator import World, sample, served_world
 from indexer.runs import RunReport
 from service.app import create_app
-from service.commands.serve import probes
 from service.demo_files import DemoFolder, DemoPerson
 from service.http_server import listen, port_of, serving
+from service.probes import probes
 from service.settings import Settings, load_settings
 from service.syncing import SyncOptions, sync_source
 from service.wiring import State, Workshop, make_readers, open_state, open_workshop
