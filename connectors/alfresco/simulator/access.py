@@ -6,9 +6,9 @@ filters of Solr and Elasticsearch.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
+from connectors.alfresco.simulator.directory import Directory
 from connectors.alfresco.simulator.model import AccessEntry, Node, PlacedEntry
+from connectors.alfresco.simulator.node_store import NodeStore
 from connectors.alfresco.simulator.permissions import (
     READ,
     READ_PERMISSIONS,
@@ -18,10 +18,6 @@ from connectors.alfresco.simulator.permissions import (
     in_order,
     judge,
 )
-
-if TYPE_CHECKING:
-    from connectors.alfresco.simulator.directory import Directory
-    from connectors.alfresco.simulator.node_store import NodeStore
 
 
 class AccessControl:

@@ -5,13 +5,11 @@ Source: SiteServiceImpl. The everyone group always holds ReadPermissions on the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
+from connectors.alfresco.simulator.directory import Directory
 from connectors.alfresco.simulator.model import EVERYONE, Node, Site, Visibility
-
-if TYPE_CHECKING:
-    from connectors.alfresco.simulator.node_store import Entry
-    from connectors.alfresco.simulator.world import World
+from connectors.alfresco.simulator.node_store import Entry, NodeStore
 
 SiteRole: TypeAlias = Literal["SiteManager", "SiteCollaborator", "SiteContributor", "SiteConsumer"]
 
@@ -29,41 +27,44 @@ def role_group(site_id: str, role: SiteRole) -> str:
     return f"GROUP_site_{site_id}_{role}"
 
 
-def create(world: World, site_id: str, *, title: str, description: str, visibility: Visibility, creator: str) -> Site:
-    """Add a site without containers; its creator becomes a manager."""
-    if site_id in world.sites:
-        raise ValueError(f"site {site_id!r} exists already")
-    world.directory.add_group(site_group(site_id), zones=_ZONES)
+def create_groups(directory: Directory, site_id: str, *, creator: str) -> None:
+    """Add a site's group and the groups of its roles; the creator becomes a manager."""
+    directory.add_group(site_group(site_id), zones=_ZONES)
     for role in ROLES:
-        group = world.directory.add_group(role_group(site_id, role), zones=_ZONES)
-        world.directory.join(group.id, site_group(site_id))
-    world.directory.join(creator, role_group(site_id, "SiteManager"))
+        group = directory.add_group(role_group(site_id, role), zones=_ZONES)
+        directory.join(group.id, site_group(site_id))
+    directory.join(creator, role_group(site_id, "SiteManager"))
+
+
+def create(
+    store: NodeStore, above: Node, site_id: str, *, title: str, description: str, visibility: Visibility, creator: str
+) -> Site:
+    """Add a site's folder, without containers, to the folder of all sites."""
     properties = {"cm:title": title} | ({"cm:description": description} if description else {})
-    folder = world.add_folder(
-        world.sites_folder, site_id, node_type="st:site", creator=creator, aspects=["cm:titled"], properties=properties
+    folder = store.add_folder(
+        above, site_id, node_type="st:site", creator=creator, aspects=["cm:titled"], properties=properties
     )
     site = Site(id=site_id, title=title, visibility=visibility, node_id=folder.id, description=description)
-    world.sites[site_id] = site
-    world.set_permissions(folder, inherit=False, entries=_site_entries(site), by=creator)
+    store.set_permissions(folder, inherit=False, entries=_site_entries(site), by=creator)
     return site
 
 
-def add_container(world: World, site: Site, name: str) -> Node:
+def add_container(store: NodeStore, site: Site, name: str) -> Node:
     """Add a component's folder, such as the document library, to a site."""
-    folder = world.add_folder(site.node_id, name, aspects=["st:siteContainer"], properties={"st:componentId": name})
+    folder = store.add_folder(site.node_id, name, aspects=["st:siteContainer"], properties={"st:componentId": name})
     site.containers[name] = folder.id
     if site.visibility != "PUBLIC":
-        world.set_permissions(folder, inherit=False, entries=_role_entries(site.id))
+        store.set_permissions(folder, inherit=False, entries=_role_entries(site.id))
     return folder
 
 
-def change_visibility(world: World, site: Site, visibility: Visibility) -> None:
+def change_visibility(store: NodeStore, site: Site, visibility: Visibility) -> None:
     """Rewrite the permission entries of the site folder and its containers."""
     site.visibility = visibility
-    world.set_permissions(site.node_id, inherit=False, entries=_site_entries(site))
+    store.set_permissions(site.node_id, inherit=False, entries=_site_entries(site))
     for container_id in site.containers.values():
         is_public = visibility == "PUBLIC"
-        world.set_permissions(container_id, inherit=is_public, entries=[] if is_public else _role_entries(site.id))
+        store.set_permissions(container_id, inherit=is_public, entries=[] if is_public else _role_entries(site.id))
 
 
 def _role_entries(site_id: str) -> list[Entry]:

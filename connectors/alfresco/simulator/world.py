@@ -156,8 +156,17 @@ class World(NodeStore):
         document_library: bool = True,
     ) -> Site:
         """Add a site with its role groups and folder; `members` maps people or groups to their role."""
-        site = sites.create(
-            self, site_id, title=title or site_id, description=description, visibility=visibility, creator=creator
+        if site_id in self.sites:
+            raise ValueError(f"site {site_id!r} exists already")
+        sites.create_groups(self.directory, site_id, creator=creator)
+        site = self.sites[site_id] = sites.create(
+            self,
+            self.sites_folder,
+            site_id,
+            title=title or site_id,
+            description=description,
+            visibility=visibility,
+            creator=creator,
         )
         for member, role in (members or {}).items():
             self.join_group(member, sites.role_group(site_id, role))
