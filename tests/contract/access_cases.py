@@ -32,7 +32,10 @@ from acl import (
     may_read,
 )
 from acl.folding import fold
+from tests.fakes.documents import passage
 from vocabulary.access import HIDDEN_ACL, AccessFilter, Acl, AclId, Identity, Membership, Person, Principal
+from vocabulary.documents import DocumentId
+from vocabulary.search import Description, Put
 
 TABLE = Path(__file__).with_name("access_cases.yaml")
 ISSUER = "https://idp.example.com"
@@ -227,3 +230,22 @@ def _principal(text: str, source: str) -> Principal:
     if colon and kind == "group":
         return Principal.group(scope, own_id)
     return Principal.user(scope, own_id if colon and kind == "user" else spelling)
+
+
+def operations_of(case: AccessCase, acl_ids: Mapping[str, AclId]) -> list[Put]:
+    """What an index is told of a row's documents: each says the same, so that only its list keeps it apart."""
+    return [
+        Put(
+            Description(
+                document_id=DocumentId(document.source, document.name),
+                title=document.name,
+                uri=f"https://{document.source}.example/{document.name}",
+                path="/",
+                acl_id=acl_ids[document.name],
+                owner=document.owner,
+                attributes={"name": document.name},
+            ),
+            (passage("the secret plan"),),
+        )
+        for document in case.documents
+    ]

@@ -18,13 +18,13 @@ from tests.contract.access_cases import (
     filter_of,
     load_cases,
     may_read_one_by_one,
+    operations_of,
     store_case,
 )
-from tests.fakes.documents import DIMENSIONS, hashed_vector, passage
-from vocabulary.access import Acl, AclId, Principal
-from vocabulary.documents import DocumentId
+from tests.fakes.documents import DIMENSIONS, hashed_vector
+from vocabulary.access import Acl, Principal
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Description, FacetRequest, Put, Query, SearchMode
+from vocabulary.search import FacetRequest, Query, SearchMode
 
 CASES = load_cases()
 BackendFactory = Callable[[Path], AbstractAsyncContextManager[SearchBackend]]
@@ -97,7 +97,7 @@ async def test_answers_of_every_backend_agree_with_the_table(
     access_control = AccessControl(engine)
     async with BACKENDS[kind](tmp_path) as backend:
         await backend.adopt(AclStore(engine).numbering)
-        await backend.apply(_index(case, acl_ids))
+        await backend.apply(operations_of(case, acl_ids))
         for reader in case.readers:
             await _check_answers(backend, case, reader, access_control)
 
@@ -113,7 +113,7 @@ async def test_a_changed_list_binds_the_next_answer_without_a_write_to_the_index
     access_control = AccessControl(engine)
     async with BACKENDS[kind](tmp_path) as backend:
         await backend.adopt(AclStore(engine).numbering)
-        await backend.apply(_index(case, acl_ids))
+        await backend.apply(operations_of(case, acl_ids))
         await _check_answers(backend, case, ann, access_control)
         await AclStore(engine).number("hr", [Acl(plan.name, allow=frozenset({Principal.user("hr", "bob")}))])
         await _check_answers(backend, case, replace(ann, sees=bob.sees), access_control)
@@ -133,21 +133,3 @@ async def _check_answers(
             assert found == reader.sees, (reader.claims, mode, text)
             assert page.total.value == len(reader.sees)
             assert {bucket.value for bucket in page.facets["name"]} == reader.sees
-
-
-def _index(case: AccessCase, acl_ids: Mapping[str, AclId]) -> list[Put]:
-    return [
-        Put(
-            Description(
-                document_id=DocumentId(document.source, document.name),
-                title=document.name,
-                uri=f"https://{document.source}.example/{document.name}",
-                path="/",
-                acl_id=acl_ids[document.name],
-                owner=document.owner,
-                attributes={"name": document.name},
-            ),
-            (passage("the secret plan"),),
-        )
-        for document in case.documents
-    ]

@@ -88,7 +88,9 @@ async def test_a_crawl_that_makes_no_progress_gives_up() -> None:
 
 
 async def test_a_consumer_may_stop_in_the_middle() -> None:
-    connector = RetryingConnector(numbered(40), RetryPolicy(sleep=Sleeper()))
-    crawl = connector.crawl(None)
-    await anext(crawl)
+    source, sleeper = numbered(40), Sleeper()
+    crawl = RetryingConnector(source, RetryPolicy(sleep=sleeper)).crawl(None)
+    assert isinstance(await anext(crawl), Upsert)
     await crawl.aclose()
+    assert source.crawled_from == [None]  # taken for no fault: nothing was begun again
+    assert sleeper.waits_s == []

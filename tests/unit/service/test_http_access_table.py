@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import pytest
 import sqlalchemy as sa
 
 from tests.contract.access_cases import ISSUER as TABLE_ISSUER
-from tests.contract.access_cases import AccessCase, AccessReader, load_cases, store_case
-from tests.fakes.documents import passage
+from tests.contract.access_cases import AccessCase, AccessReader, load_cases, operations_of, store_case
 from tests.unit.service.http_world import ISSUER, HttpWorld, bearer, served
-from vocabulary.access import AclId
-from vocabulary.documents import DocumentId
-from vocabulary.search import Description, Put
 
 
 def test_the_table_speaks_of_the_issuer_whose_tokens_are_sent_here() -> None:
@@ -26,7 +20,7 @@ async def test_answers_over_http_agree_with_the_table(case: AccessCase, engine: 
     rules = {"closed": case.rules, "open": case.rules}
     async with served(engine, rules, public=["open"]) as world:
         for backend in world.backends.values():
-            await backend.apply(_index(case, acl_ids))
+            await backend.apply(operations_of(case, acl_ids))
         for reader in case.readers:
             await _check(world, reader)
 
@@ -46,21 +40,3 @@ async def _check(world: HttpWorld, reader: AccessReader) -> None:
         assert {result["title"] for result in found["results"]} == reader.sees, reader.claims
         assert found["total"]["value"] == len(reader.sees)
         assert {count["value"] for count in found["facets"]["name"]} == reader.sees
-
-
-def _index(case: AccessCase, acl_ids: Mapping[str, AclId]) -> list[Put]:
-    return [
-        Put(
-            Description(
-                document_id=DocumentId(document.source, document.name),
-                title=document.name,
-                uri=f"https://{document.source}.example/{document.name}",
-                path="/",
-                acl_id=acl_ids[document.name],
-                owner=document.owner,
-                attributes={"name": document.name},
-            ),
-            (passage("the secret plan"),),
-        )
-        for document in case.documents
-    ]
