@@ -104,6 +104,8 @@ def cancelled_by_signals() -> Iterator[None]:
 
 
 class _Server(uvicorn.Server):
+    """A server that leaves the signals alone: uvicorn's own handlers would end it before what surrounds it."""
+
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield

@@ -166,9 +166,8 @@ def _open_engine(url: str) -> sa.Engine:
         raise SettingInvalid(f"state.url: the database driver {error.name} is not installed") from error
     except OSError as error:
         raise SettingInvalid(f"state.url: {error.filename}: {(error.strerror or str(error)).lower()}") from error
-    except (
-        SQLAlchemyError
-    ) as error:  # of a database server, the driver's words may repeat the address with its password
+    except SQLAlchemyError as error:
+        # The words of a database server's driver may repeat the address with its password.
         words = str(error.orig) if isinstance(error, DBAPIError) and url.startswith("sqlite") else type(error).__name__
         raise SettingInvalid(f"state.url: the database cannot be opened ({words})") from error
     return engine

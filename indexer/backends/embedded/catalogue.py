@@ -17,12 +17,11 @@ from pyroaring import FrozenBitMap
 
 from indexer.backends.embedded.changes import Changed, changed_since, current_sequence
 from indexer.backends.embedded.codec import vectors_from_blobs
-from indexer.backends.embedded.columns import Columns
+from indexer.backends.embedded.columns import Columns, Mask
 from indexer.backends.embedded.vector_sidecar import EXACT_LIMIT, VectorSidecar
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 from vocabulary.errors import ConfigurationError
 
-Mask = npt.NDArray[np.bool_]
 Integers = npt.NDArray[np.int64]
 
 _ROWS_AT_ONCE = 10_000  # read from the file at a time: 8 MB of vectors

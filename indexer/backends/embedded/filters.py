@@ -8,14 +8,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-import numpy.typing as npt
 
 from indexer.backends.analysis import storable
-from indexer.backends.embedded.columns import Column
+from indexer.backends.embedded.columns import Column, Mask
 from indexer.backends.matching import predicate_of
 from vocabulary.search import And, FilterClause, Not, Or
 
-Mask = npt.NDArray[np.bool_]
 ColumnOf = Callable[[str], Column]
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from indexer.backends import cursor, ranking
 from indexer.backends.analysis import query_terms, storable
-from indexer.backends.embedded.catalogue import Catalogue, Integers, Mask
+from indexer.backends.embedded.catalogue import Catalogue, Integers
 from indexer.backends.embedded.changes import id_parameter
 from indexer.backends.embedded.codec import vectors_from_blobs
-from indexer.backends.embedded.columns import Column
+from indexer.backends.embedded.columns import Column, Mask
 from indexer.backends.embedded.filters import documents_satisfying
 from indexer.backends.embedded.hits import fetch_hits
 from indexer.backends.embedded.text_search import matching_passages

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.backends import bm25
-from indexer.backends.embedded.catalogue import Catalogue, Integers, Mask
+from indexer.backends.embedded.catalogue import Catalogue, Integers
+from indexer.backends.embedded.columns import Mask
 
 # All places of a term as one text: a row of its own for each place costs three times as much to bring to Python.
 # Twice the row id, one more in the title.
