@@ -1,7 +1,8 @@
 """The ledger: one row per document that a crawl ever met, with what the index holds of it.
 
-It decides what need not be read again, and what a complete walk did not meet. A row is written only after the index
-has acknowledged what the row says; a lost row costs a second reading, never a document.
+It decides what need not be read again, and what a complete walk did not meet. Before the index is written, the rows
+concerned are put in doubt; only after the index has acknowledged it they say what it holds. A run that dies between
+the two costs a second reading, never a document, and leaves nothing in the index that no row speaks of.
 """
 
 from __future__ import annotations
@@ -23,11 +24,23 @@ from vocabulary.access import AclId
 from vocabulary.documents import Checkpoint, Document, DocumentState
 
 _LOOKUP_SIZE = 500  # ids in one IN list; SQLite takes 32,766 parameters, PostgreSQL 65,535
+_NO_WALK = ""  # the walk of a row that none has met yet
+_IN_DOUBT = {
+    "in_index": True,
+    "content_version": None,
+    "content_sha256": None,
+    "comments_sha256": None,
+    "description_sha256": None,
+    "recipe": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """What is known of one document. None among the last five fields: unknown, so it is written again."""
+    """What is known of one document. None among the last five fields: unknown, so it is written again.
+
+    Without a recipe, everything is in doubt, even whether the index holds the document.
+    """
 
     native_id: str
     state: DocumentState
@@ -96,6 +109,25 @@ class Ledger:
                     found[row.native_id] = _met_row(row)
         return found
 
+    async def doubt(self, source: str, native_ids: Sequence[str]) -> None:
+        """Note, before the index is written, that nobody knows what it holds of these until they are settled."""
+        if native_ids:
+            await asyncio.to_thread(self._doubt, source, native_ids)
+
+    def _doubt(self, source: str, native_ids: Sequence[str]) -> None:
+        doubtful = asdict(LedgerRow("", DocumentState.FAILED, "interrupted", in_index=True)) | {"walk": _NO_WALK}
+        rows = [doubtful | {"source": source, "native_id": native_id} for native_id in native_ids]
+        with self._engine.begin() as connection:
+            statement = _insert(connection)(ledger).on_conflict_do_update(
+                index_elements=["source", "native_id"], set_=_IN_DOUBT
+            )
+            connection.execute(statement, rows)
+
+    async def doubt_all(self, source: str) -> None:
+        """Note that nobody knows what the index holds of the whole source."""
+        held = (ledger.c.source == source) & ledger.c.in_index
+        await asyncio.to_thread(self._execute, sa.update(ledger).where(held).values(_IN_DOUBT))
+
     async def settle(
         self, ticket: RunTicket, rows: Sequence[LedgerRow], *, removed: Sequence[str], checkpoint: Checkpoint | None
     ) -> None:
@@ -120,10 +152,7 @@ class Ledger:
                 self._save_checkpoint(connection, ticket, checkpoint)
 
     def _upsert(self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
-        insert: Callable[[sa.Table], Any] = (
-            postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
-        )
-        statement = insert(table)
+        statement = _insert(connection)(table)
         keys = [column.name for column in table.primary_key.columns]
         updated = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=updated), values)
@@ -135,6 +164,10 @@ class Ledger:
     async def count(self, source: str) -> int:
         """How many documents of the source the index holds."""
         return await asyncio.to_thread(self._scalar, self._indexed(source))
+
+    async def count_certain(self, source: str) -> int:
+        """How many of them are not in doubt."""
+        return await asyncio.to_thread(self._scalar, self._indexed(source).where(ledger.c.recipe.is_not(None)))
 
     async def count_unmet(self, source: str, walk: str) -> int:
         """How many of them the walk did not meet."""
@@ -168,13 +201,18 @@ class Ledger:
         await asyncio.to_thread(self._execute, sa.delete(ledger).where(stale))
 
     async def mark_hidden(self, source: str, native_ids: Sequence[str]) -> None:
-        """Note that the index hides these documents: when they are met again, their description is written anew."""
+        """Note that the index is to hide these documents: met again, their description is written anew."""
         hidden = (ledger.c.source == source) & ledger.c.native_id.in_(native_ids)
         await asyncio.to_thread(self._execute, sa.update(ledger).where(hidden).values(description_sha256=None))
 
     def _execute(self, statement: sa.Delete | sa.Update) -> None:
         with self._engine.begin() as connection:
             connection.execute(statement)
+
+
+def _insert(connection: sa.Connection) -> Callable[[sa.Table], Any]:
+    """An insert that can say what to do on conflict, in the dialect of the state store."""
+    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
 
 
 def _met_row(row: sa.Row[Any]) -> MetRow:

@@ -1,4 +1,4 @@
-"""One run of a full sync: lease, walk, tombstones, report.
+"""One run of a full sync: lease, stock, walk, tombstones, report.
 
 A full sync walks everything in scope; what a COMPLETE walk did not meet is deleted. A walk that ended early deletes
 nothing, keeps its checkpoint, and is resumed by the next run.
@@ -15,6 +15,7 @@ from indexer.layers import RetryPolicy
 from indexer.ledger import Ledger
 from indexer.pipeline import run_walk
 from indexer.runs import HEARTBEAT_S, RunInProgress, RunReport, RunState, RunStore, RunTicket, Tally
+from indexer.stocktaking import take_stock
 from indexer.tombstones import Deletions, delete_unmet
 from indexer.walk import PipelineLimits, SyncPorts, Walk
 from vocabulary.documents import DocumentState
@@ -87,6 +88,8 @@ async def run_full_sync(
 
 
 async def _walk_and_delete(walk: Walk, settings: SyncSettings) -> tuple[RunState, str]:
+    if walk.ticket.checkpoint is None:
+        await take_stock(walk)
     await run_walk(walk)
     deletions = await delete_unmet(walk, brake=settings.delete_brake, confirmed=settings.confirm_deletes)
     return _verdict(walk.tally, deletions)

@@ -59,6 +59,7 @@ async def _for_each_page(walk: Walk, *, delete: bool) -> int:
 async def _delete(walk: Walk, native_ids: Sequence[str]) -> None:
     source = walk.ticket.source
     operations = [Delete(DocumentId(source, native_id)) for native_id in native_ids]
+    await walk.ledger.doubt(source, native_ids)
     await walk.policy.call(lambda: walk.ports.backend.apply(operations))
     await walk.ledger.settle(walk.ticket, [], removed=native_ids, checkpoint=None)
     for _ in native_ids:
@@ -68,5 +69,5 @@ async def _delete(walk: Walk, native_ids: Sequence[str]) -> None:
 async def _hide(walk: Walk, native_ids: Sequence[str]) -> None:
     source = walk.ticket.source
     operations = [Hide(DocumentId(source, native_id)) for native_id in native_ids]
-    await walk.policy.call(lambda: walk.ports.backend.apply(operations))
     await walk.ledger.mark_hidden(source, native_ids)
+    await walk.policy.call(lambda: walk.ports.backend.apply(operations))

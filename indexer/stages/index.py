@@ -1,7 +1,8 @@
 """Index: writes to the index, then to the ledger, then moves the checkpoint.
 
-The order is the promise: what the ledger calls indexed is in the index, and everything before the checkpoint is in
-the ledger. Killed between two of these steps, the next run does the second one again, to the same end.
+The order is the promise: what is about to change is in doubt before the index changes, what the ledger calls indexed
+is in the index, and everything before the checkpoint is in the ledger. Killed between two of these steps, the next run
+reads again what is in doubt.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from indexer.ledger import LedgerRow
 from indexer.walk import Walk
 from indexer.work import Settlement
 from vocabulary.documents import DocumentId, DocumentState
+from vocabulary.search import Describe, IndexOperation, Put
 
 
 class IndexStage:
@@ -38,6 +40,7 @@ class IndexStage:
         operations = [operation for settlement in batch for operation in settlement.operations]
         missing: frozenset[DocumentId] = frozenset()
         if operations:
+            await self._walk.ledger.doubt(self._walk.ticket.source, [_native_id(each) for each in operations])
             missing = await self._walk.policy.call(lambda: self._walk.ports.backend.apply(operations))
         rows = [_as_found(row, missing, self._walk.ticket.source) for one in batch for row in one.rows]
         removed = [native_id for one in batch for native_id in one.removed]
@@ -56,6 +59,11 @@ class IndexStage:
         for _ in removed:
             walk.tally.settle(DocumentState.DELETED, "")
         walk.on_progress(walk.tally)
+
+
+def _native_id(operation: IndexOperation) -> str:
+    document = operation.description if isinstance(operation, Put | Describe) else operation
+    return document.document_id.native_id
 
 
 def _as_found(row: LedgerRow, missing: frozenset[DocumentId], source: str) -> LedgerRow:

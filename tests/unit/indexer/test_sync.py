@@ -2,25 +2,18 @@
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
-import sqlalchemy as sa
-from pyroaring import FrozenBitMap
 
 from indexer.backends.memory import MemoryBackend
-from indexer.layers import RetryPolicy
-from indexer.ledger import Ledger
-from indexer.runs import RunReport, RunState, RunStore
-from indexer.sync import SyncSettings, run_full_sync
-from indexer.tables import create_tables
-from indexer.walk import PipelineLimits, SyncPorts
-from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, MemoryNumbering, PlainTextExtractor
-from tests.fakes.scripted_source import EVERYONE, SOURCE, ScriptedSource, numbered
-from vocabulary.access import AccessFilter, Acl, Principal
+from indexer.runs import RunState, RunStore
+from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, MemoryNumbering
+from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
+from tests.fakes.sync_bench import Bench
+from vocabulary.access import Acl, Principal
 from vocabulary.documents import Comment, DocumentId, DocumentState
 from vocabulary.errors import (
     CheckpointInvalid,
@@ -29,60 +22,8 @@ from vocabulary.errors import (
     NumberingMismatch,
     SourceUnavailable,
 )
-from vocabulary.search import Query, SearchMode
 
 COMMENT = Comment("c1", "Ann", "remark about zebras", datetime(2026, 5, 1, tzinfo=UTC))
-
-
-async def no_wait(_: float) -> None:
-    await asyncio.sleep(0)
-
-
-@dataclass
-class Bench:
-    """All that a run needs, and what a test looks at afterwards."""
-
-    engine: sa.Engine
-    backend: MemoryBackend
-    source: ScriptedSource = field(default_factory=ScriptedSource)
-    enricher: HashingEnricher = field(default_factory=HashingEnricher)
-    numbering: MemoryNumbering = field(default_factory=MemoryNumbering)
-    limits: PipelineLimits = field(default_factory=lambda: PipelineLimits(page_documents=7, queued_items=4))
-
-    async def sync(self, *, public: bool = False, confirm_deletes: bool = False, brake: float = 0.5) -> RunReport:
-        ports = SyncPorts(self.source, PlainTextExtractor(), self.enricher, self.backend, self.numbering)
-        settings = SyncSettings(
-            SOURCE,
-            public=public,
-            delete_brake=brake,
-            confirm_deletes=confirm_deletes,
-            limits=self.limits,
-            policy=RetryPolicy(attempts=3, sleep=no_wait),
-        )
-        return await run_full_sync(ports, settings, ledger=Ledger(self.engine), runs=RunStore(self.engine))
-
-    async def find(self, text: str) -> set[str]:
-        """Ids of what a reader who may see every numbered list finds by keyword."""
-        everything = FrozenBitMap(acl_id for acl_id, _ in self.numbering.lists.values())
-        access = AccessFilter(self.numbering.numbering, everything, FrozenBitMap(), frozenset())
-        page = await self.backend.search(Query(text, mode=SearchMode.KEYWORD, size=100), None, access)
-        return {hit.document_id.native_id for hit in page.hits}
-
-    async def stored(self) -> list[str]:
-        return [document_id.native_id async for document_id in self.backend.document_ids(SOURCE)]
-
-    async def listed(self, report: RunReport, state: DocumentState) -> dict[str, str]:
-        rows = await RunStore(self.engine).documents(report.id, state)
-        return {row.document_id.native_id: row.reason for row in rows}
-
-
-@pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    create_tables(engine)
-    async with MemoryBackend(dimensions=DIMENSIONS) as backend:
-        yield Bench(engine, backend)
-    engine.dispose()
 
 
 async def test_the_first_sync_indexes_every_document_once(bench: Bench) -> None:

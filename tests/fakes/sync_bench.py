@@ -1,0 +1,63 @@
+"""All that a full sync needs, over a scripted source, the memory index and a real state store."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+import sqlalchemy as sa
+from pyroaring import FrozenBitMap
+
+from indexer.backends.memory import MemoryBackend
+from indexer.layers import RetryPolicy
+from indexer.ledger import Ledger
+from indexer.runs import RunReport, RunStore
+from indexer.sync import SyncSettings, run_full_sync
+from indexer.walk import PipelineLimits, SyncPorts
+from tests.fakes.plain_rooms import HashingEnricher, MemoryNumbering, PlainTextExtractor
+from tests.fakes.scripted_source import SOURCE, ScriptedSource
+from vocabulary.access import AccessFilter
+from vocabulary.documents import DocumentState
+from vocabulary.search import Query, SearchMode
+
+
+async def no_wait(_: float) -> None:
+    await asyncio.sleep(0)
+
+
+@dataclass
+class Bench:
+    """All that a run needs, and what a test looks at afterwards."""
+
+    engine: sa.Engine
+    backend: MemoryBackend
+    source: ScriptedSource = field(default_factory=ScriptedSource)
+    enricher: HashingEnricher = field(default_factory=HashingEnricher)
+    numbering: MemoryNumbering = field(default_factory=MemoryNumbering)
+    limits: PipelineLimits = field(default_factory=lambda: PipelineLimits(page_documents=7, queued_items=4))
+
+    async def sync(self, *, public: bool = False, confirm_deletes: bool = False, brake: float = 0.5) -> RunReport:
+        ports = SyncPorts(self.source, PlainTextExtractor(), self.enricher, self.backend, self.numbering)
+        settings = SyncSettings(
+            SOURCE,
+            public=public,
+            delete_brake=brake,
+            confirm_deletes=confirm_deletes,
+            limits=self.limits,
+            policy=RetryPolicy(attempts=3, sleep=no_wait),
+        )
+        return await run_full_sync(ports, settings, ledger=Ledger(self.engine), runs=RunStore(self.engine))
+
+    async def find(self, text: str) -> set[str]:
+        """Ids of what a reader who may see every numbered list finds by keyword."""
+        everything = FrozenBitMap(acl_id for acl_id, _ in self.numbering.lists.values())
+        access = AccessFilter(self.numbering.numbering, everything, FrozenBitMap(), frozenset())
+        page = await self.backend.search(Query(text, mode=SearchMode.KEYWORD, size=100), None, access)
+        return {hit.document_id.native_id for hit in page.hits}
+
+    async def stored(self) -> list[str]:
+        return [document_id.native_id async for document_id in self.backend.document_ids(SOURCE)]
+
+    async def listed(self, report: RunReport, state: DocumentState) -> dict[str, str]:
+        rows = await RunStore(self.engine).documents(report.id, state)
+        return {row.document_id.native_id: row.reason for row in rows}
