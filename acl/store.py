@@ -3,6 +3,9 @@
 In come lists as connectors read them; out come their ids. An id is positive, belongs to one key of one source for
 ever, and is never given twice. A changed list keeps its id, so that a folder's new permissions write one record and
 no document; other processes see the change with their next request.
+
+A changed list takes at once and gives later. An index may still hold documents under it that have left it at the
+source; whoever the list admits anew must not find them. So what it gives waits until the source is walked through.
 """
 
 from __future__ import annotations
@@ -13,7 +16,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
@@ -21,6 +24,7 @@ from acl.tables import Effect, Realm, acl_entries, acl_lists, acl_state, lock_ve
 from vocabulary.access import Acl, AclId, Principal
 
 _Item = TypeVar("_Item")
+_Entries: TypeAlias = dict[Effect, set[str]]  # principals in canonical spelling
 
 _KEYS_PER_STATEMENT = 500  # bound parameters: SQLite before 3.32 takes 999, PostgreSQL 65,535
 
@@ -46,13 +50,17 @@ class AclStore:
     async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
         """Store the lists and return the id of each key; of several lists with one key the last counts.
 
-        Writes what changed and nothing else.
+        Writes what changed and nothing else. What a known list gives anew waits for `grant`.
         """
         lists = {acl.key: acl for acl in acls}
         return await asyncio.to_thread(self._number, source, lists)
 
+    async def grant(self, source: str) -> None:
+        """Let the source's changed lists give what they give."""
+        await asyncio.to_thread(self._grant, source)
+
     async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
-        """Whether the list allows the source's everyone and denies nobody; an unknown list does not."""
+        """Whether the list allows the source's everyone and denies nobody, or will; an unknown list does not."""
         return await asyncio.to_thread(self._admits_everyone, source, acl_id)
 
     def _number(self, source: str, lists: Mapping[str, Acl]) -> Mapping[str, AclId]:
@@ -64,16 +72,21 @@ class AclStore:
                 stored = stored | _write(connection, source, changed)
         return {key: stored[key].id for key in lists}
 
+    def _grant(self, source: str) -> None:
+        with self._engine.begin() as connection:
+            version = 1 + lock_version(connection, realm=Realm.LISTS, source=source)
+            if _carry_out_waiting(connection, source, version=version):
+                set_version(connection, version, realm=Realm.LISTS, source=source)
+
     def _admits_everyone(self, source: str, acl_id: AclId) -> bool:
-        entries = (
-            select(acl_entries.c.effect, acl_entries.c.principal)
-            .join(acl_lists, acl_lists.c.id == acl_entries.c.acl_id)
-            .where(acl_lists.c.id == acl_id, acl_lists.c.source == source)
-        )
         with self._engine.connect() as connection:
-            found = {(effect, principal) for effect, principal in connection.execute(entries)}
-        denies = any(effect != Effect.ALLOW for effect, _ in found)
-        return not denies and (Effect.ALLOW, str(Principal.everyone(source))) in found
+            its_own = (acl_lists.c.id == acl_id) & (acl_lists.c.source == source)
+            if connection.execute(select(acl_lists.c.id).where(its_own)).first() is None:
+                return False
+            entries = _entries(connection, [acl_id])[acl_id]
+        allows = entries[Effect.ALLOW] | entries[Effect.ALLOW_LATER]
+        denies = entries[Effect.DENY] - entries[Effect.DENY_NO_LONGER]
+        return str(Principal.everyone(source)) in allows and not denies
 
 
 def _write(connection: Connection, source: str, lists: Mapping[str, Acl]) -> dict[str, _Stored]:
@@ -85,9 +98,11 @@ def _write(connection: Connection, source: str, lists: Mapping[str, Acl]) -> dic
         return stored
     known = {key: acl for key, acl in changed.items() if key in stored}
     unknown = {key: acl for key, acl in changed.items() if key not in stored}
+    before = _entries(connection, [stored[key].id for key in known])
     stored |= _update(connection, {stored[key].id: acl for key, acl in known.items()}, version=version)
     stored |= _insert(connection, source, unknown, version=version)
-    _replace_entries(connection, {stored[key].id: acl for key, acl in changed.items()})
+    narrowed = {stored[key].id: _narrowed(before[stored[key].id], acl) for key, acl in known.items()}
+    _replace_entries(connection, narrowed | {stored[key].id: _spelled(acl) for key, acl in unknown.items()})
     set_version(connection, version, realm=Realm.LISTS, source=source)
     return stored
 
@@ -114,13 +129,61 @@ def _insert(connection: Connection, source: str, lists: Mapping[str, Acl], *, ve
     return {key: _Stored(AclId(acl_id), digest) for key, acl_id, digest in inserted}
 
 
-def _replace_entries(connection: Connection, lists: Mapping[AclId, Acl]) -> None:
+def _spelled(acl: Acl) -> _Entries:
+    """The list as it is meant to be in the end."""
+    return {Effect.ALLOW: set(map(str, acl.allow)), Effect.DENY: set(map(str, acl.deny))}
+
+
+def _narrowed(before: _Entries, acl: Acl) -> _Entries:
+    """What a changed list takes, in force, and what it gives, waiting."""
+    after = _spelled(acl)
+    return {
+        Effect.ALLOW: after[Effect.ALLOW] & before[Effect.ALLOW],
+        Effect.ALLOW_LATER: after[Effect.ALLOW] - before[Effect.ALLOW],
+        Effect.DENY: after[Effect.DENY] | before[Effect.DENY],
+        Effect.DENY_NO_LONGER: before[Effect.DENY] - after[Effect.DENY],
+    }
+
+
+def _carry_out_waiting(connection: Connection, source: str, *, version: int) -> bool:
+    """Put in force what waits in the source's lists, and say whether anything did."""
+    waits = acl_entries.c.effect.in_([Effect.ALLOW_LATER, Effect.DENY_NO_LONGER])
+    of_source = select(acl_lists.c.id).join(acl_entries).where(acl_lists.c.source == source, waits).distinct()
+    waiting = [AclId(acl_id) for (acl_id,) in connection.execute(of_source)]
+    for ids in _in_pieces(waiting):
+        _replace_entries(connection, {acl_id: _in_force(each) for acl_id, each in _entries(connection, ids).items()})
+        connection.execute(update(acl_lists).where(acl_lists.c.id.in_(ids)).values(version=version))
+    return bool(waiting)
+
+
+def _in_force(waiting: _Entries) -> _Entries:
+    return {
+        Effect.ALLOW: waiting[Effect.ALLOW] | waiting[Effect.ALLOW_LATER],
+        Effect.DENY: waiting[Effect.DENY] - waiting[Effect.DENY_NO_LONGER],
+    }
+
+
+def _entries(connection: Connection, ids: Sequence[AclId]) -> dict[AclId, _Entries]:
+    """The stored entries of each list, by what they do."""
+    found: dict[AclId, _Entries] = {acl_id: {effect: set() for effect in Effect} for acl_id in ids}
+    for piece in _in_pieces(ids):
+        rows = connection.execute(
+            select(acl_entries.c.acl_id, acl_entries.c.effect, acl_entries.c.principal).where(
+                acl_entries.c.acl_id.in_(piece)
+            )
+        )
+        for acl_id, effect, principal in rows:
+            found[acl_id][Effect(effect)].add(principal)
+    return found
+
+
+def _replace_entries(connection: Connection, lists: Mapping[AclId, _Entries]) -> None:
     for ids in _in_pieces(list(lists)):
         connection.execute(delete(acl_entries).where(acl_entries.c.acl_id.in_(ids)))
     rows = [
-        {"acl_id": acl_id, "effect": effect.value, "principal": str(principal)}
-        for acl_id, acl in lists.items()
-        for effect, principals in ((Effect.ALLOW, acl.allow), (Effect.DENY, acl.deny))
+        {"acl_id": acl_id, "effect": effect.value, "principal": principal}
+        for acl_id, entries in lists.items()
+        for effect, principals in entries.items()
         for principal in principals
     ]
     if rows:

@@ -99,10 +99,12 @@ class Realm(StrEnum):
 
 
 class Effect(StrEnum):
-    """What an entry of a list does to its principal."""
+    """What an entry of a list does to its principal; the last two say what it will do, and as yet do nothing."""
 
     ALLOW = "allow"
     DENY = "deny"
+    ALLOW_LATER = "allow-later"
+    DENY_NO_LONGER = "deny-no-longer"  # beside the denial that it will lift
 
 
 def create_tables(engine: Engine) -> None:

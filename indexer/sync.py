@@ -92,7 +92,10 @@ async def _walk_and_delete(walk: Walk, settings: SyncSettings) -> tuple[RunState
         await take_stock(walk)
     await run_walk(walk)
     deletions = await delete_unmet(walk, brake=settings.delete_brake, confirmed=settings.confirm_deletes)
-    return _verdict(walk.tally, deletions)
+    state, message = _verdict(walk.tally, deletions)
+    if state is not RunState.FAILED:
+        await walk.ports.acls.grant(settings.source)
+    return state, message
 
 
 def _verdict(tally: Tally, deletions: Deletions) -> tuple[RunState, str]:

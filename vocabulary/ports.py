@@ -177,12 +177,17 @@ class AclNumbering(Protocol):
         ...
 
     async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
-        """Store the lists and return the id of each key. A known key keeps its id; a changed list takes effect at once.
+        """Store the lists and return the id of each key. A known key keeps its id.
 
-        Ids are positive and are never given twice.
+        Whom a changed list admits no more is shut out at once; whom it admits anew waits for `grant`. Ids are positive
+        and are never given twice.
         """
         ...
 
+    async def grant(self, source: str) -> None:
+        """Let changed lists admit whom they admit: no document is under a list any more that it has left."""
+        ...
+
     async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
-        """Whether the list allows the source's everyone and denies nobody: what a public index may hold."""
+        """Whether the list allows the source's everyone and denies nobody, or will: what a public index may hold."""
         ...

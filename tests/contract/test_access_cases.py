@@ -117,6 +117,8 @@ async def test_a_changed_list_binds_the_next_answer_without_a_write_to_the_index
         await _check_answers(backend, case, ann, access_control)
         await AclStore(engine).number("hr", [Acl(plan.name, allow=frozenset({Principal.user("hr", "bob")}))])
         await _check_answers(backend, case, replace(ann, sees=bob.sees), access_control)
+        await _check_answers(backend, case, bob, access_control)
+        await AclStore(engine).grant("hr")
         await _check_answers(backend, case, replace(bob, sees=ann.sees), access_control)
 
 

@@ -76,7 +76,7 @@ def _direction(ids: TokenIds) -> Vector:
 
 
 class MemoryNumbering:
-    """ACL numbers that live as long as the test."""
+    """ACL numbers that live as long as the test; what a list gives does not wait, since nobody's filter asks."""
 
     def __init__(self, numbering: str = "state-1") -> None:
         self._numbering = numbering
@@ -93,6 +93,9 @@ class MemoryNumbering:
             self.lists[source, acl.key] = (acl_id, acl)
             numbers[acl.key] = acl_id
         return numbers
+
+    async def grant(self, source: str) -> None:
+        """Nothing waits."""
 
     async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
         acl = next(acl for number, acl in self.lists.values() if number == acl_id)

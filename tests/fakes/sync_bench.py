@@ -18,7 +18,10 @@ from tests.fakes.plain_rooms import HashingEnricher, MemoryNumbering, PlainTextE
 from tests.fakes.scripted_source import SOURCE, ScriptedSource
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentState
+from vocabulary.ports import AclNumbering
 from vocabulary.search import Query, SearchMode
+
+_MORE_THAN_ANY_ACL_ID = 1_000
 
 
 async def no_wait(_: float) -> None:
@@ -33,7 +36,7 @@ class Bench:
     backend: MemoryBackend
     source: ScriptedSource = field(default_factory=ScriptedSource)
     enricher: HashingEnricher = field(default_factory=HashingEnricher)
-    numbering: MemoryNumbering = field(default_factory=MemoryNumbering)
+    numbering: AclNumbering = field(default_factory=MemoryNumbering)
     limits: PipelineLimits = field(default_factory=lambda: PipelineLimits(page_documents=7, queued_items=4))
 
     async def sync(self, *, public: bool = False, confirm_deletes: bool = False, brake: float = 0.5) -> RunReport:
@@ -50,7 +53,7 @@ class Bench:
 
     async def find(self, text: str) -> set[str]:
         """Ids of what a reader who may see every numbered list finds by keyword."""
-        everything = FrozenBitMap(acl_id for acl_id, _ in self.numbering.lists.values())
+        everything = FrozenBitMap(range(1, _MORE_THAN_ANY_ACL_ID))
         access = AccessFilter(self.numbering.numbering, everything, FrozenBitMap(), frozenset())
         page = await self.backend.search(Query(text, mode=SearchMode.KEYWORD, size=100), None, access)
         return {hit.document_id.native_id for hit in page.hits}

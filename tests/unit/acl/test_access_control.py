@@ -154,6 +154,8 @@ async def test_a_change_of_lists_in_one_process_binds_the_next_request_of_anothe
     await _store(engine, "k", ANN.principal, deny=(EVERYONE,))
     assert not (await elsewhere.filter_for(_claims("ann"), [HR])).admits(acl_id, "user:hr/ann")
     await _store(engine, "k", ANN.principal)
+    assert not (await elsewhere.filter_for(_claims("ann"), [HR])).admits(acl_id, "user:hr/ann")
+    await AclStore(engine).grant("hr")
     assert acl_id in (await elsewhere.filter_for(_claims("ann"), [HR])).visible
 
 

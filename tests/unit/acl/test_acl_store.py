@@ -14,6 +14,7 @@ from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
 
 ANN = Principal.user("hr", "ann")
 BOB = Principal.user("hr", "bob")
+CEM = Principal.user("hr", "cem")
 EVERYONE = Principal.everyone("hr")
 
 
@@ -24,6 +25,12 @@ def _acl(key: str, *allow: Principal, deny: tuple[Principal, ...] = ()) -> Acl:
 def _version(engine: Engine) -> int:
     with engine.connect() as connection:
         return connection.execute(select(func.coalesce(func.sum(acl_versions.c.version), 0))).scalar_one()
+
+
+def _entries(engine: Engine, acl_id: AclId) -> set[tuple[str, str]]:
+    with engine.connect() as connection:
+        rows = connection.execute(select(acl_entries).where(acl_entries.c.acl_id == acl_id)).all()
+    return {(effect, principal) for _, effect, principal in rows}
 
 
 def test_a_state_has_one_random_name_for_all_its_processes(engine: Engine, other_engine: Engine) -> None:
@@ -50,17 +57,50 @@ async def test_one_key_in_two_sources_is_two_lists(engine: Engine) -> None:
     assert (await store.number("hr", [_acl("a", ANN)]))["a"] != (await store.number("sales", [_acl("a", ANN)]))["a"]
 
 
-async def test_a_changed_list_keeps_its_id_and_has_its_new_entries_only(engine: Engine) -> None:
+async def test_a_changed_list_keeps_its_id_and_takes_at_once_and_gives_when_granted(engine: Engine) -> None:
     store = AclStore(engine)
-    before = await store.number("hr", [_acl("a", ANN), _acl("b", BOB)])
-    after = await store.number("hr", [_acl("a", EVERYONE, deny=(ANN,))])
+    before = await store.number("hr", [_acl("a", ANN, CEM, deny=(BOB,)), _acl("b", BOB)])
+    after = await store.number("hr", [_acl("a", EVERYONE, CEM, deny=(ANN,))])
     assert after["a"] == before["a"]
-    with engine.connect() as connection:
-        rows = connection.execute(select(acl_entries).where(acl_entries.c.acl_id == after["a"])).all()
-    assert {tuple(row) for row in rows} == {
-        (after["a"], "allow", "everyone:hr/"),
-        (after["a"], "deny", "user:hr/ann"),
+    in_force = {("allow", "user:hr/cem"), ("deny", "user:hr/ann")}
+    assert _entries(engine, after["a"]) == in_force | {
+        ("allow-later", "everyone:hr/"),
+        ("deny", "user:hr/bob"),
+        ("deny-no-longer", "user:hr/bob"),
     }
+    await store.grant("hr")
+    assert _entries(engine, after["a"]) == in_force | {("allow", "everyone:hr/")}
+
+
+async def test_what_waits_gives_way_to_a_later_change(engine: Engine) -> None:
+    store = AclStore(engine)
+    acl_id = (await store.number("hr", [_acl("a", ANN)]))["a"]
+    await store.number("hr", [_acl("a", ANN, EVERYONE)])
+    await store.number("hr", [_acl("a", ANN)])
+    await store.grant("hr")
+    assert _entries(engine, acl_id) == {("allow", "user:hr/ann")}
+
+
+async def test_a_grant_is_for_one_source_and_writes_nothing_where_nothing_waits(engine: Engine) -> None:
+    store = AclStore(engine)
+    for source in ("hr", "sales"):
+        await store.number(source, [_acl("a", ANN)])
+        await store.number(source, [_acl("a", ANN, EVERYONE)])
+    version = _version(engine)
+    await store.grant("hr")
+    assert _version(engine) == version + 1
+    await store.grant("hr")
+    assert _version(engine) == version + 1
+    sales = (await store.number("sales", [_acl("a", ANN, EVERYONE)]))["a"]
+    assert ("allow-later", "everyone:hr/") in _entries(engine, sales)
+
+
+async def test_a_list_that_will_admit_everyone_may_be_in_a_public_index(engine: Engine) -> None:
+    store = AclStore(engine)
+    acl_id = (await store.number("hr", [_acl("a", deny=(ANN,))]))["a"]
+    assert not await store.admits_everyone("hr", acl_id)
+    await store.number("hr", [_acl("a", EVERYONE)])
+    assert await store.admits_everyone("hr", acl_id)
 
 
 async def test_an_unchanged_list_is_not_written(engine: Engine) -> None:

@@ -329,13 +329,13 @@ async def test_an_index_numbered_by_another_state_is_not_written(bench: Bench) -
 
 
 async def test_a_changed_list_of_a_folder_rewrites_no_document(bench: Bench) -> None:
-    bench.source = numbered(30)
+    bench.source, bench.numbering = numbered(30), (numbering := MemoryNumbering())
     await bench.sync()
     narrowed = replace(EVERYONE, allow=frozenset({Principal.group(SOURCE, "staff")}))
     bench.source.acls = dict.fromkeys(bench.source.texts, narrowed)
     report = await bench.sync()
     assert report.tally.states == {DocumentState.UNCHANGED: 30}
-    assert [acl for _, acl in bench.numbering.lists.values()] == [narrowed]
+    assert [acl for _, acl in numbering.lists.values()] == [narrowed]
 
 
 async def test_an_interrupted_run_keeps_what_was_acknowledged_and_says_so(bench: Bench) -> None:
