@@ -93,7 +93,8 @@ async def _walk_and_delete(walk: Walk, settings: SyncSettings) -> tuple[RunState
     await run_walk(walk)
     deletions = await delete_unmet(walk, brake=settings.delete_brake, confirmed=settings.confirm_deletes)
     state, message = _verdict(walk.tally, deletions)
-    if state is not RunState.FAILED:
+    # Before a resumption, the walk may have met what left its folder since: such a walk cannot tell who may see it.
+    if state is not RunState.FAILED and walk.ticket.checkpoint is None:
         await walk.ports.acls.grant(settings.source)
     return state, message
 
