@@ -18,7 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from indexer.runs import RunTicket
+from indexer.runs import RunTicket, require_lease
 from indexer.tables import ledger, run_documents, source_state
 from vocabulary.access import AclId
 from vocabulary.documents import Checkpoint, Document, DocumentState
@@ -80,7 +80,9 @@ def comments_sha256(document: Document) -> str:
 
 
 def _sha256(value: object) -> str:
-    return hashlib.sha256(json.dumps(value, default=_plain, ensure_ascii=False).encode()).hexdigest()
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    # Half a letter beyond the first 65,536, as a text that was cut by its UTF-16 length ends with, has no UTF-8.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _plain(value: object) -> str:
@@ -109,15 +111,21 @@ class Ledger:
                     found[row.native_id] = _met_row(row)
         return found
 
-    async def doubt(self, source: str, native_ids: Sequence[str]) -> None:
-        """Note, before the index is written, that nobody knows what it holds of these until they are settled."""
-        if native_ids:
-            await asyncio.to_thread(self._doubt, source, native_ids)
+    async def doubt(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
+        """Note, before the index is written, that nobody knows what it holds of these until they are settled.
 
-    def _doubt(self, source: str, native_ids: Sequence[str]) -> None:
-        doubtful = asdict(LedgerRow("", DocumentState.FAILED, "interrupted", in_index=True)) | {"walk": _NO_WALK}
-        rows = [doubtful | {"source": source, "native_id": native_id} for native_id in native_ids]
+        Raises:
+            RunInProgress: the lease was lost to another run; the index must not be written.
+        """
+        if native_ids:
+            await asyncio.to_thread(self._doubt, ticket, native_ids)
+
+    def _doubt(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
+        doubtful = asdict(LedgerRow("", DocumentState.FAILED, "interrupted", in_index=True))
+        doubtful |= {"source": ticket.source, "walk": _NO_WALK}
+        rows = [doubtful | {"native_id": native_id} for native_id in native_ids]
         with self._engine.begin() as connection:
+            require_lease(connection, ticket)
             statement = _insert(connection)(ledger).on_conflict_do_update(
                 index_elements=["source", "native_id"], set_=_IN_DOUBT
             )
@@ -131,13 +139,18 @@ class Ledger:
     async def settle(
         self, ticket: RunTicket, rows: Sequence[LedgerRow], *, removed: Sequence[str], checkpoint: Checkpoint | None
     ) -> None:
-        """Record how documents ended, forget the removed ones and move the checkpoint, in one transaction."""
+        """Record how documents ended, forget the removed ones and move the checkpoint, in one transaction.
+
+        Raises:
+            RunInProgress: the lease was lost to another run; nothing is recorded.
+        """
         await asyncio.to_thread(self._settle, ticket, rows, removed, checkpoint)
 
     def _settle(
         self, ticket: RunTicket, rows: Sequence[LedgerRow], removed: Sequence[str], checkpoint: Checkpoint | None
     ) -> None:
         with self._engine.begin() as connection:
+            require_lease(connection, ticket)
             if rows:
                 self._upsert(connection, ledger, [_stored(ticket, row) for row in rows])
             listed = [_listed(ticket, row) for row in rows if row.state is not DocumentState.UNCHANGED]
@@ -200,10 +213,19 @@ class Ledger:
         stale = (ledger.c.source == source) & (ledger.c.walk != walk) & ~ledger.c.in_index
         await asyncio.to_thread(self._execute, sa.delete(ledger).where(stale))
 
-    async def mark_hidden(self, source: str, native_ids: Sequence[str]) -> None:
-        """Note that the index is to hide these documents: met again, their description is written anew."""
-        hidden = (ledger.c.source == source) & ledger.c.native_id.in_(native_ids)
-        await asyncio.to_thread(self._execute, sa.update(ledger).where(hidden).values(description_sha256=None))
+    async def mark_hidden(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
+        """Note that the index is to hide these documents: met again, their description is written anew.
+
+        Raises:
+            RunInProgress: the lease was lost to another run; the index must not be written.
+        """
+        await asyncio.to_thread(self._mark_hidden, ticket, native_ids)
+
+    def _mark_hidden(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
+        hidden = (ledger.c.source == ticket.source) & ledger.c.native_id.in_(native_ids)
+        with self._engine.begin() as connection:
+            require_lease(connection, ticket)
+            connection.execute(sa.update(ledger).where(hidden).values(description_sha256=None))
 
     def _execute(self, statement: sa.Delete | sa.Update) -> None:
         with self._engine.begin() as connection:

@@ -214,7 +214,7 @@ class RunStore:
                 .values(lease_until=self._clock() + LEASE_S)
             )
             if renewed.rowcount != 1:
-                raise RunInProgress(f"the lease on source {ticket.source!r} was lost to another run")
+                raise _lost(ticket)
             connection.execute(sa.update(runs).where(runs.c.id == ticket.run_id).values(tally=tally))
 
     async def finish(self, ticket: RunTicket, state: RunState, tally: Tally, message: str) -> RunReport:
@@ -276,6 +276,21 @@ class RunStore:
     def _rows(self, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
         with self._engine.connect() as connection:
             return list(connection.execute(statement).all())
+
+
+def require_lease(connection: sa.Connection, ticket: RunTicket) -> None:
+    """Make sure that the run still holds its source: it may have slept, and another be at work since.
+
+    Raises:
+        RunInProgress: the lease was lost to another run.
+    """
+    holder = sa.select(source_state.c.runner).where(source_state.c.source == ticket.source)
+    if connection.execute(holder).scalar() != ticket.runner:
+        raise _lost(ticket)
+
+
+def _lost(ticket: RunTicket) -> RunInProgress:
+    return RunInProgress(f"the lease on source {ticket.source!r} was lost to another run")
 
 
 def _is_dead(runner: str) -> bool:

@@ -22,7 +22,7 @@ async def take_stock(walk: Walk) -> None:
         rows = (await ledger.look_up(source, native_ids)).values()
         expected = {met.row.native_id for met in rows if met.row.in_index}
         found += sum(met.row.in_index and met.row.recipe is not None for met in rows)
-        await ledger.doubt(source, [native_id for native_id in native_ids if native_id not in expected])
+        await ledger.doubt(walk.ticket, [native_id for native_id in native_ids if native_id not in expected])
     if found < await ledger.count_certain(source):
         await ledger.doubt_all(source)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from indexer.layers import RetryPolicy
 from indexer.ledger import Ledger
 from indexer.pipeline import run_walk
-from indexer.runs import HEARTBEAT_S, RunInProgress, RunReport, RunState, RunStore, RunTicket, Tally
+from indexer.runs import HEARTBEAT_S, RunReport, RunState, RunStore, RunTicket, Tally
 from indexer.stocktaking import take_stock
 from indexer.tombstones import Deletions, delete_unmet
 from indexer.walk import PipelineLimits, SyncPorts, Walk
@@ -113,16 +113,16 @@ def _verdict(tally: Tally, deletions: Deletions) -> tuple[RunState, str]:
 
 @asynccontextmanager
 async def _heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AsyncIterator[None]:
-    """Renew the lease while the body runs; a lost lease ends the body."""
+    """Renew the lease while the body runs; a lease that is lost, or cannot be renewed, ends the body."""
     body = asyncio.current_task()
-    lost: list[RunInProgress] = []
+    lost: list[Exception] = []
 
     async def beat() -> None:
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             try:
                 await runs.heartbeat(ticket, tally)
-            except RunInProgress as error:
+            except Exception as error:  # noqa: BLE001 - whatever it is, nobody keeps another run away any more
                 lost.append(error)
                 if body is not None:
                     body.cancel()

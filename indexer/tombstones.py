@@ -57,17 +57,23 @@ async def _for_each_page(walk: Walk, *, delete: bool) -> int:
 
 
 async def _delete(walk: Walk, native_ids: Sequence[str]) -> None:
-    source = walk.ticket.source
-    operations = [Delete(DocumentId(source, native_id)) for native_id in native_ids]
-    await walk.ledger.doubt(source, native_ids)
-    await walk.policy.call(lambda: walk.ports.backend.apply(operations))
+    operations = [Delete(DocumentId(walk.ticket.source, native_id)) for native_id in native_ids]
+
+    async def delete() -> None:
+        await walk.ledger.doubt(walk.ticket, native_ids)
+        await walk.ports.backend.apply(operations)
+
+    await walk.policy.call(delete)
     await walk.ledger.settle(walk.ticket, [], removed=native_ids, checkpoint=None)
     for _ in native_ids:
         walk.tally.settle(DocumentState.DELETED, "")
 
 
 async def _hide(walk: Walk, native_ids: Sequence[str]) -> None:
-    source = walk.ticket.source
-    operations = [Hide(DocumentId(source, native_id)) for native_id in native_ids]
-    await walk.ledger.mark_hidden(source, native_ids)
-    await walk.policy.call(lambda: walk.ports.backend.apply(operations))
+    operations = [Hide(DocumentId(walk.ticket.source, native_id)) for native_id in native_ids]
+
+    async def hide() -> None:
+        await walk.ledger.mark_hidden(walk.ticket, native_ids)
+        await walk.ports.backend.apply(operations)
+
+    await walk.policy.call(hide)

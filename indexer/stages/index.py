@@ -40,11 +40,14 @@ class IndexStage:
         operations = [operation for settlement in batch for operation in settlement.operations]
         missing: frozenset[DocumentId] = frozenset()
         if operations:
-            await self._walk.ledger.doubt(self._walk.ticket.source, [_native_id(each) for each in operations])
-            missing = await self._walk.policy.call(lambda: self._walk.ports.backend.apply(operations))
+            missing = await self._walk.policy.call(lambda: self._apply(operations))
         rows = [_as_found(row, missing, self._walk.ticket.source) for one in batch for row in one.rows]
         removed = [native_id for one in batch for native_id in one.removed]
         await self._record(rows, removed, frozenset(number for one in batch for number in one.numbers))
+
+    async def _apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+        await self._walk.ledger.doubt(self._walk.ticket, [_native_id(each) for each in operations])
+        return await self._walk.ports.backend.apply(operations)
 
     async def _record(self, rows: Sequence[LedgerRow], removed: Sequence[str], numbers: frozenset[int]) -> None:
         walk = self._walk

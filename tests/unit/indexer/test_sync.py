@@ -82,6 +82,15 @@ async def test_a_renamed_document_is_found_by_its_new_title_without_being_read(b
     assert await bench.find("subject 1") >= {"d001"}
 
 
+async def test_half_a_letter_in_a_title_or_comment_stops_no_run(bench: Bench) -> None:
+    bench.source = numbered(3)
+    bench.source.titles["d001"] = "Giraffes \ud83e"
+    bench.source.comments["d001"] = (replace(COMMENT, text="remark about zebras \ud83e"),)
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert await bench.find("giraffes") == await bench.find("zebras") == {"d001"}
+    assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 3}
+
+
 async def test_comments_come_change_and_go_without_the_content_being_read(bench: Bench) -> None:
     bench.source = numbered(3)
     await bench.sync()
