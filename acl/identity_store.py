@@ -1,7 +1,7 @@
 """The identity store: people and memberships of every source, and who a token's user is among them.
 
 In come complete lists of a source's identities; out come persons and the principals they act as. A list replaces the
-earlier one wholly or not at all. A name that fits two people fits nobody.
+earlier one wholly or not at all, and never a newer one. A name that fits two people fits nobody.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from acl.folding import fold
 from acl.reader import MatchUserBy
 from acl.tables import Realm, acl_memberships, acl_people, lock_version, read_versions, set_version
 from vocabulary.access import Identity, Membership, Person, Principal, PrincipalKind
-from vocabulary.errors import RunAborted
+from vocabulary.errors import RetryableError, RunAborted
 
 
 class MatchOutcome(StrEnum):
@@ -63,13 +63,19 @@ class IdentityStore:
         self._graphs: dict[str, _Graph] = {}
         self._lock = Lock()
 
-    async def replace(self, source: str, identities: AsyncIterator[Identity]) -> IdentityCounts:
+    async def replace(
+        self, source: str, identities: AsyncIterator[Identity], *, confirmed: bool = False
+    ) -> IdentityCounts:
         """Store a source's complete list of identities in one transaction, after the last of them arrived.
+
+        `confirmed`: a person has looked, and an emptiness is real.
 
         Raises:
             RunAborted: the list names identities that are not the source's, or is empty of people or of memberships
-                where the stored one is not. Nothing is changed. `forget` first where the emptiness is real.
+                where the stored one is not. Nothing is changed.
+            RetryableError: another list was stored since this one began: it may be older. Nothing is changed.
         """
+        version = await asyncio.to_thread(self._version, source)
         people: dict[str, Person] = {}
         memberships: set[tuple[str, str]] = set()
         async for identity in identities:
@@ -78,11 +84,12 @@ class IdentityStore:
                 people[str(identity.principal)] = identity
             else:
                 memberships.add((str(identity.member), str(identity.group)))
-        return await asyncio.to_thread(self._replace, source, list(people.values()), memberships)
-
-    async def forget(self, source: str) -> None:
-        """Remove all identities of a source: from now on it knows nobody."""
-        await asyncio.to_thread(self._forget, source)
+        rows = {
+            acl_people: {_person_row(source, person) for person in people.values()},
+            acl_memberships: {(source, member, group) for member, group in memberships},
+        }
+        changed = await asyncio.to_thread(self._replace, source, rows, began_at=version, confirmed=confirmed)
+        return IdentityCounts(people=len(people), memberships=len(memberships), changed=changed)
 
     async def find(self, source: str, user: str, *, by: MatchUserBy) -> Match:
         """Find the one enabled person whose name or address is `user`, regardless of case.
@@ -95,23 +102,27 @@ class IdentityStore:
         """Every principal that the person acts as in their source, in canonical spelling."""
         return await asyncio.to_thread(self._principals_of, person)
 
-    def _replace(self, source: str, people: Collection[Person], memberships: set[tuple[str, str]]) -> IdentityCounts:
-        person_rows = {_person_row(source, person) for person in people}
-        membership_rows = {(source, member, group) for member, group in memberships}
-        with self._engine.begin() as connection:
-            version = lock_version(connection, realm=Realm.IDENTITIES, source=source)
-            changed = _write_difference(connection, acl_people, source, person_rows)
-            changed = _write_difference(connection, acl_memberships, source, membership_rows) or changed
-            if changed:
-                set_version(connection, version + 1, realm=Realm.IDENTITIES, source=source)
-        return IdentityCounts(people=len(people), memberships=len(memberships), changed=changed)
+    def _version(self, source: str) -> int:
+        with self._engine.connect() as connection:
+            return read_versions(connection, [source]).get((Realm.IDENTITIES, source), 0)
 
-    def _forget(self, source: str) -> None:
+    def _replace(
+        self, source: str, rows: Mapping[Table, set[tuple[Any, ...]]], *, began_at: int, confirmed: bool
+    ) -> bool:
+        """Store the rows of each table, and say whether they differ from the stored ones."""
         with self._engine.begin() as connection:
             version = lock_version(connection, realm=Realm.IDENTITIES, source=source)
-            connection.execute(delete(acl_people).where(acl_people.c.source == source))
-            connection.execute(delete(acl_memberships).where(acl_memberships.c.source == source))
+            if version != began_at:
+                raise RetryableError(f"identities of {source}: another list was stored while this one was read")
+            stored = {table: _stored_rows(connection, table, source) for table in rows}
+            for table in rows:
+                if stored[table] and not rows[table] and not confirmed:
+                    raise _suspicious(source, table, len(stored[table]))
+                _write_difference(connection, table, stored[table], rows[table])
+            if stored == rows:
+                return False
             set_version(connection, version + 1, realm=Realm.IDENTITIES, source=source)
+            return True
 
     def _find(self, source: str, user: str, by: MatchUserBy) -> Match:
         if not user:
@@ -164,15 +175,23 @@ def _read_groups(connection: Connection, source: str) -> GroupGraph:
     return GroupGraph((member, group) for member, group in rows)
 
 
-def _write_difference(connection: Connection, table: Table, source: str, rows: set[tuple[Any, ...]]) -> bool:
-    """Make the source's rows equal to `rows`, and say whether anything had to be written.
+def _stored_rows(connection: Connection, table: Table, source: str) -> set[tuple[Any, ...]]:
+    return {tuple(row) for row in connection.execute(select(table).where(table.c.source == source))}
 
-    Raises:
-        RunAborted: there would be none left.
-    """
-    stored = {tuple(row) for row in connection.execute(select(table).where(table.c.source == source))}
-    if stored and not rows:
-        raise RunAborted(f"identities of {source}: the list is empty, {len(stored)} are stored; nothing was changed")
+
+def _suspicious(source: str, table: Table, stored: int) -> RunAborted:
+    """A directory that is empty of a sudden looks more like a fault of it than like the wish of a person."""
+    missing = "people" if table is acl_people else "members of groups"
+    return RunAborted(
+        f"identities of {source}: the directory lists no {missing}, {stored} are stored; nothing was changed; "
+        "if they are really gone, sync with --confirm-deletes"
+    )
+
+
+def _write_difference(
+    connection: Connection, table: Table, stored: set[tuple[Any, ...]], rows: set[tuple[Any, ...]]
+) -> None:
+    """Make the stored rows of one source equal to `rows`."""
     gone, new = stored - rows, rows - stored
     key = list(table.primary_key.columns)
     if gone:
@@ -184,7 +203,6 @@ def _write_difference(connection: Connection, table: Table, source: str, rows: s
     if new:
         names = [column.name for column in table.columns]
         connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in new])
-    return bool(gone or new)
 
 
 def _equals_parameters(columns: list[Any]) -> ColumnElement[bool]:

@@ -6,6 +6,11 @@ from acl.identity_store import IdentityCounts, IdentityStore
 from vocabulary.ports import IdentitySource
 
 
-async def refresh_identities(source_name: str, identity_source: IdentitySource, store: IdentityStore) -> IdentityCounts:
-    """Replace what is stored of the source by what it lists now; a list that breaks off changes nothing."""
-    return await store.replace(source_name, identity_source.identities())
+async def refresh_identities(
+    source_name: str, identity_source: IdentitySource, store: IdentityStore, *, confirmed: bool = False
+) -> IdentityCounts:
+    """Replace what is stored of the source by what it lists now; a list that breaks off changes nothing.
+
+    `confirmed`: a person has looked, and an emptiness is real. Raises as `IdentityStore.replace` does.
+    """
+    return await store.replace(source_name, identity_source.identities(), confirmed=confirmed)

@@ -97,6 +97,6 @@ async def _refresh(
         return None
 
     async def refresh() -> IdentityCounts:
-        return await refresh_identities(source, directory, state.identities)
+        return await refresh_identities(source, directory, state.identities, confirmed=options.confirm_deletes)
 
     return await options.policy.call(refresh)

@@ -43,7 +43,10 @@ def sync(
         SyncMode.FULL
     ),
     confirm_deletes: Annotated[
-        bool, typer.Option("--confirm-deletes", help="Delete even what the deletion brake would hold back.")
+        bool,
+        typer.Option(
+            "--confirm-deletes", help="Delete even what the deletion brake would hold back, or all people and groups."
+        ),
     ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,

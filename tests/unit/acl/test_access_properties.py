@@ -155,8 +155,7 @@ async def _admitted(world: _World, engine: Engine, access_control: AccessControl
     """Store the world and ask the filter of each reader for each document."""
     acl_ids = []
     for source in SOURCES:
-        await IdentityStore(engine).forget(source)
-        await IdentityStore(engine).replace(source, _listed(_identities(world, source)))
+        await IdentityStore(engine).replace(source, _listed(_identities(world, source)), confirmed=True)
     for document in world.documents:
         numbers = await AclStore(engine).number(document.source, [document.acl] if document.acl else [])
         acl_ids.append(numbers[document.acl.key] if document.acl else HIDDEN_ACL)

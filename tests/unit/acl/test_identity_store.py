@@ -13,7 +13,7 @@ from acl.reader import MatchUserBy
 from acl.refresh import refresh_identities
 from acl.tables import acl_versions
 from vocabulary.access import Identity, Membership, Person, Principal
-from vocabulary.errors import RunAborted
+from vocabulary.errors import RetryableError, RunAborted
 
 EMAIL, USERNAME = MatchUserBy.EMAIL, MatchUserBy.USERNAME
 STAFF = Principal.group("hr", "STAFF")
@@ -172,12 +172,29 @@ async def test_an_empty_list_never_wipes_a_filled_store(engine: Engine, suspicio
     assert _version(engine) == 1
 
 
-async def test_a_source_can_be_forgotten_on_purpose(engine: Engine) -> None:
+@pytest.mark.parametrize("left", [(), (ANN,)], ids=["nothing", "no groups"])
+async def test_an_emptiness_that_a_person_confirmed_is_stored(engine: Engine, left: tuple[Identity, ...]) -> None:
     store = IdentityStore(engine)
-    await store.replace("hr", _listed(ANN, ANN_IN_STAFF))
-    await store.forget("hr")
-    assert await _find(engine, "ann@example.com") is MatchOutcome.UNKNOWN
-    assert await store.replace("hr", _listed()) == IdentityCounts(people=0, memberships=0, changed=False)
+    await store.replace("hr", _listed(ANN, BOB, ANN_IN_STAFF))
+    counts = await store.replace("hr", _listed(*left), confirmed=True)
+    assert counts == IdentityCounts(people=len(left), memberships=0, changed=True)
+    assert await _find(engine, "bob@example.com") is MatchOutcome.UNKNOWN
+    assert "group:hr/STAFF" not in await store.principals_of(ANN)
+
+
+async def test_a_list_that_was_overtaken_by_another_changes_nothing(engine: Engine, other_engine: Engine) -> None:
+    here, there = IdentityStore(engine), IdentityStore(other_engine)
+    await here.replace("hr", _listed(ANN, BOB, ANN_IN_STAFF))
+
+    async def listed_slowly() -> AsyncIterator[Identity]:
+        yield ANN
+        await there.replace("hr", _listed(replace(ANN, enabled=False), BOB, ANN_IN_STAFF))
+        yield BOB
+        yield ANN_IN_STAFF
+
+    with pytest.raises(RetryableError, match="another list"):
+        await here.replace("hr", listed_slowly())
+    assert await _find(engine, "ann@example.com") is MatchOutcome.DISABLED
 
 
 async def test_an_unchanged_list_announces_no_change(engine: Engine) -> None:
