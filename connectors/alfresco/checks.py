@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.records import Node, Repository
-from connectors.alfresco.scope import resolve_roots
+from connectors.alfresco.scope import resolve_scope
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
 
@@ -54,7 +54,7 @@ def _manages_records(module_id: str) -> bool:
 
 async def _check_scope(client: AlfrescoClient, config: AlfrescoConfig) -> list[CheckResult]:
     try:
-        roots = await resolve_roots(client, config)
+        roots = (await resolve_scope(client, config)).roots
     except SightlineError as fault:
         return [CheckResult("scope", passed=False, message=str(fault))]
     if not roots:

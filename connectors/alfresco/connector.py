@@ -28,7 +28,8 @@ from connectors.alfresco.mapping import document
 from connectors.alfresco.permissions import Access, PermissionReader
 from connectors.alfresco.position import PendingFolder, from_checkpoint, scope_fingerprint, to_checkpoint
 from connectors.alfresco.records import CommentRecord, Node
-from connectors.alfresco.scope import resolve_roots
+from connectors.alfresco.scope import ResolvedScope, resolve_scope
+from connectors.alfresco.selection import reason_to_skip
 from vocabulary.access import Identity
 from vocabulary.documents import Change, Checkpoint, DocumentId, DocumentState, Skipped, Upsert
 from vocabulary.errors import ContentGone, ContentUnavailable, ScopeMissing
@@ -43,6 +44,7 @@ _MAX_RESTARTS = 5
 class _Walk:
     """A crawl under way. A folder without an entry in `access` was met before a resumption."""
 
+    scope: ResolvedScope
     pending: list[PendingFolder]
     access: dict[str, Access | None]
 
@@ -91,13 +93,14 @@ class AlfrescoConnector:
             raise ContentUnavailable(str(cause)) from cause
 
     async def _begin(self) -> _Walk:
-        walk = _Walk(pending=[], access={})
-        for root in reversed(await resolve_roots(self._client, self._config)):
+        walk = _Walk(await resolve_scope(self._client, self._config), pending=[], access={})
+        for root in reversed(walk.scope.roots):
             walk.pending.append(PendingFolder(id=root.id, is_root=True))
         return walk
 
     async def _resume(self, checkpoint: Checkpoint) -> _Walk:
-        return _Walk(pending=from_checkpoint(checkpoint, scope=self._scope), access={})
+        pending = from_checkpoint(checkpoint, scope=self._scope)
+        return _Walk(await resolve_scope(self._client, self._config), pending=pending, access={})
 
     async def _next_page(self, walk: _Walk, folder: PendingFolder) -> list[Change]:
         """List one page of a folder; what remains of it, and its subfolders, become pending."""
@@ -115,7 +118,7 @@ class AlfrescoConnector:
         else:
             del walk.access[folder.id]
         self._enter_subfolders(walk, nodes, above)
-        return await self._changes([node for node in nodes if node.is_link or not node.is_folder], above)
+        return await self._changes(walk, [node for node in nodes if node.is_link or not node.is_folder], above)
 
     async def _read_page(self, walk: _Walk, folder: PendingFolder) -> RecordPage[Node] | None:
         """Read a page, and before the first one after a resumption the folder's access; None for a deleted folder."""
@@ -149,8 +152,8 @@ class AlfrescoConnector:
             return self._reader.access(node, None)
         return self._reader.access(node, await self._access_upwards(parent))
 
-    async def _changes(self, nodes: Sequence[Node], above: Access | None) -> list[Change]:
-        reasons = {node.id: reason for node in nodes if (reason := self._reason_to_skip(node))}
+    async def _changes(self, walk: _Walk, nodes: Sequence[Node], above: Access | None) -> list[Change]:
+        reasons = {node.id: reason for node in nodes if (reason := reason_to_skip(node, walk.scope))}
         comments = await self._comments([node for node in nodes if node.id not in reasons])
         return [self._change(node, reasons.get(node.id), above, comments.get(node.id, ())) for node in nodes]
 
@@ -162,17 +165,6 @@ class AlfrescoConnector:
         access = self._reader.access(node, above)
         share_url = self._config.share_url or self._config.url
         return Upsert(document(node, source=self._source, access=access, comments=comments, share_url=share_url))
-
-    def _reason_to_skip(self, node: Node) -> str | None:
-        if node.is_link:
-            return "link"
-        if not node.is_file:
-            return "not-a-file"
-        if node.node_type.startswith("rma:") or any(name.startswith("rma:") for name in node.aspect_names):
-            return "record"  # records management hides by rules that `permissions` does not show
-        if self._config.aspects and not set(self._config.aspects) & set(node.aspect_names):
-            return "aspect"
-        return None
 
     async def _comments(self, nodes: Sequence[Node]) -> Mapping[str, Sequence[CommentRecord]]:
         """The comments of those nodes that have any, by node."""

@@ -1,13 +1,15 @@
-"""The folders that a configuration names, as nodes of the server.
+"""The folders that a configuration names, as nodes of the server, and what lies in their trees.
 
-In go sites, folders and aspects; out come the folders whose trees are walked, none of them inside another. A name that
-leads nowhere is an error: a scope that shrinks by itself would look like a deletion.
+In go sites, folders and aspects; out comes a `ResolvedScope`: the folders whose trees are walked, none of them inside
+another, and the answer whether a node that was met anywhere belongs to them. A name that leads nowhere is an error: a
+scope that shrinks by itself would look like a deletion.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
@@ -20,7 +22,30 @@ _ROOT = "-root-"
 _ROOT_NAME = "Company Home"
 
 
-async def resolve_roots(client: AlfrescoClient, config: AlfrescoConfig) -> list[Node]:
+@dataclass(frozen=True, slots=True)
+class ResolvedScope:
+    """What a configuration's scope means on the server now; node records are judged without a further request."""
+
+    roots: tuple[Node, ...]  # the folders to walk
+    aspects: frozenset[str]
+
+    def covers(self, node: Node) -> str:
+        """The reason why a file is out of scope, by its `path` and aspects; empty when it is in scope."""
+        roots = {root.id for root in self.roots}
+        if roots.isdisjoint(_ancestor_ids(node)):
+            return "out-of-scope"
+        if self.aspects and self.aspects.isdisjoint(node.aspect_names):
+            return "aspect"
+        return ""
+
+
+def _ancestor_ids(node: Node) -> set[str]:
+    """The folders above a node, as far up as the account may read them."""
+    elements = node.path.elements if node.path else ()
+    return {element.id for element in elements} | ({node.parent_id} if node.parent_id else set())
+
+
+async def resolve_scope(client: AlfrescoClient, config: AlfrescoConfig) -> ResolvedScope:
     """Find the folders to walk.
 
     Raises:
@@ -35,7 +60,8 @@ async def resolve_roots(client: AlfrescoClient, config: AlfrescoConfig) -> list[
     if not (config.sites or config.folders):
         node = await client.node(_ROOT)
         roots[node.id] = node
-    return [node for node in roots.values() if not _lies_below(node, roots)]
+    topmost = [node for node in roots.values() if not _lies_below(node, roots)]
+    return ResolvedScope(tuple(topmost), frozenset(config.aspects))
 
 
 def _lies_below(node: Node, roots: dict[str, Node]) -> bool:
