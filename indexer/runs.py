@@ -102,6 +102,11 @@ class RunReport:
     tally: Tally
     message: str
 
+    @property
+    def took_s(self) -> float | None:
+        """Seconds from begin to end; None while it is under way."""
+        return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds()
+
 
 @dataclass(frozen=True, slots=True)
 class RunDocument:
@@ -215,10 +220,13 @@ class RunStore:
             )
             if renewed.rowcount != 1:
                 raise _lost(ticket)
-            connection.execute(sa.update(runs).where(runs.c.id == ticket.run_id).values(tally=tally))
+            connection.execute(sa.update(runs).where(_open(ticket)).values(tally=tally))
 
     async def finish(self, ticket: RunTicket, state: RunState, tally: Tally, message: str) -> RunReport:
-        """Close the run and give the lease back; a complete walk is over, an unfinished one stays to be resumed."""
+        """Close the run and give the lease back; a complete walk is over, an unfinished one stays to be resumed.
+
+        A run that was closed already, as dead, stays as history has it: the report says how.
+        """
         await asyncio.to_thread(self._finish, ticket, state, tally.as_json(), message)
         return await self.show(ticket.run_id)
 
@@ -232,7 +240,7 @@ class RunStore:
             connection.execute(sa.update(source_state).where(mine).values(**released))
             connection.execute(
                 sa.update(runs)
-                .where(runs.c.id == ticket.run_id)
+                .where(_open(ticket))
                 .values(state=state, ended_at=self._clock(), tally=tally, message=message)
             )
 
@@ -246,12 +254,21 @@ class RunStore:
                 sa.update(source_state).where(source_state.c.source == source).values(walk=None, checkpoint=None)
             )
 
-    async def recent(self, source: str | None = None, *, limit: int = 20) -> list[RunReport]:
+    async def recent(self, source: str | None = None, *, mode: str | None = None, limit: int = 20) -> list[RunReport]:
         """The latest runs, newest first."""
         wanted = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
         if source is not None:
             wanted = wanted.where(runs.c.source == source)
+        if mode is not None:
+            wanted = wanted.where(runs.c.mode == mode)
         return [_report(row) for row in await asyncio.to_thread(self._rows, wanted)]
+
+    async def latest(self) -> dict[tuple[str, str], RunReport]:
+        """The last run of each source in each mode, by source and mode."""
+        newest = sa.select(sa.func.max(runs.c.id)).group_by(runs.c.source, runs.c.mode)
+        wanted = sa.select(runs).where(runs.c.id.in_(newest)).order_by(runs.c.id)
+        reports = [_report(row) for row in await asyncio.to_thread(self._rows, wanted)]
+        return {(report.source, report.mode): report for report in reports}
 
     async def show(self, run_id: int) -> RunReport:
         """One run.
@@ -264,14 +281,32 @@ class RunStore:
             raise KeyError(run_id)
         return _report(found[0])
 
-    async def documents(self, run_id: int, state: DocumentState | None = None) -> list[RunDocument]:
-        """How the documents of a run ended, ordered by state and id; unchanged ones are counted, not listed."""
+    async def documents(
+        self, run_id: int, state: DocumentState | None = None, *, after: str = "", limit: int | None = None
+    ) -> list[RunDocument]:
+        """How the documents of a run ended, in the order of the source's ids and from behind the id `after`.
+
+        Unchanged ones are counted, not listed.
+        """
         source = (await self.show(run_id)).source
-        wanted = sa.select(run_documents).where(run_documents.c.run_id == run_id)
+        listed = run_documents.c
+        wanted = sa.select(run_documents).where(listed.run_id == run_id, listed.native_id > after)
         if state is not None:
-            wanted = wanted.where(run_documents.c.state == state)
-        rows = await asyncio.to_thread(self._rows, wanted.order_by(run_documents.c.state, run_documents.c.native_id))
+            wanted = wanted.where(listed.state == state)
+        rows = await asyncio.to_thread(self._rows, wanted.order_by(listed.native_id).limit(limit))
         return [RunDocument(DocumentId(source, row.native_id), DocumentState(row.state), row.reason) for row in rows]
+
+    async def prune_documents(self, *, ended_before: datetime) -> int:
+        """Forget how single documents ended in runs that ended before; the runs and their counts stay.
+
+        Returns how many entries were forgotten.
+        """
+        return await asyncio.to_thread(self._prune_documents, ended_before.timestamp())
+
+    def _prune_documents(self, ended_before: float) -> int:
+        old = sa.select(runs.c.id).where(runs.c.ended_at < ended_before)
+        with self._engine.begin() as connection:
+            return connection.execute(sa.delete(run_documents).where(run_documents.c.run_id.in_(old))).rowcount
 
     def _rows(self, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
         with self._engine.connect() as connection:
@@ -287,6 +322,11 @@ def require_lease(connection: sa.Connection, ticket: RunTicket) -> None:
     holder = sa.select(source_state.c.runner).where(source_state.c.source == ticket.source)
     if connection.execute(holder).scalar() != ticket.runner:
         raise _lost(ticket)
+
+
+def _open(ticket: RunTicket) -> sa.ColumnElement[bool]:
+    """The ticket's run while it is under way: history is only added to, and what has ended never changes again."""
+    return (runs.c.id == ticket.run_id) & (runs.c.state == RunState.RUNNING)
 
 
 def _lost(ticket: RunTicket) -> RunInProgress:

@@ -1,8 +1,14 @@
-"""What syncs did: `runs` lists them, `runs show` tells one, down to how each document ended."""
+"""What syncs did: `runs` lists them, `runs show` tells one, down to how each document ended.
+
+History is only added to: no command changes a run that has ended. `runs prune` forgets the lists of single documents of
+old runs; the runs themselves stay, with their counts and reasons.
+"""
 
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
@@ -14,14 +20,33 @@ from service.commands.terminal import (
     ExitCode,
     JsonOption,
     console,
+    counted,
     print_json,
+    print_note,
     print_problem,
     print_table,
     printable,
 )
 from service.settings import load_settings, settings_file
+from service.syncing import SyncMode
 from service.wiring import open_state
 from vocabulary.documents import DocumentState
+
+_ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """Which documents of a run are asked for; without a state, all that are listed."""
+
+    state: DocumentState | None
+
+
+def _listing(word: str) -> _Listing:
+    try:
+        return _Listing(None if word == _ALL else DocumentState(word))
+    except ValueError:
+        raise typer.BadParameter(f"{word} is none of {', '.join([_ALL, *DocumentState])}") from None
 
 
 class RunsGroup(TyperGroup):
@@ -41,6 +66,7 @@ runs = typer.Typer(cls=RunsGroup, help="List the runs of all sources, or of one;
 @runs.command("list")
 def list_runs(
     source: Annotated[str | None, typer.Argument(metavar="SOURCE", help="Only runs of this source.")] = None,
+    mode: Annotated[SyncMode | None, typer.Option(help="Only runs of this mode.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many, newest first.")] = 20,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -53,7 +79,7 @@ def list_runs(
 
     async def recent() -> list[RunReport]:
         async with open_state(settings) as state:
-            return await state.runs.recent(source, limit=limit)
+            return await state.runs.recent(source, mode=mode, limit=limit)
 
     reports = asyncio.run(recent())
     if as_json:
@@ -61,15 +87,23 @@ def list_runs(
     elif reports:
         _print_history(reports)
     else:
-        console().print("No runs yet; begin with: sightline sync")
+        console().print("No such runs yet; begin with: sightline sync")
 
 
 @runs.command("show")
 def show_run(
     run_id: Annotated[int, typer.Argument(metavar="ID", help="The run's number.")],
+    *,
     documents: Annotated[
-        DocumentState | None, typer.Option(help="Also list the documents that ended in this state.")
+        _Listing | None,
+        typer.Option(
+            parser=_listing,
+            metavar="STATE|all",
+            help="Also list the documents that ended in this state, or all but the unchanged ones.",
+        ),
     ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=100_000, help="How many documents to list.")] = 1_000,
+    after: Annotated[str, typer.Option(metavar="DOCUMENT", help="List those behind this one.")] = "",
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -78,25 +112,73 @@ def show_run(
 
     async def look_up() -> tuple[RunReport, list[RunDocument]]:
         async with open_state(settings) as state:
-            listed = [] if documents is None else await state.runs.documents(run_id, documents)
-            return await state.runs.show(run_id), listed
+            report = await state.runs.show(run_id)
+            if documents is None:
+                return report, []
+            behind = after.removeprefix(f"{report.source}/")
+            return report, await state.runs.documents(run_id, documents.state, after=behind, limit=limit + 1)
 
     try:
         report, listed = asyncio.run(look_up())
     except KeyError:
         print_problem(f"no such run: {run_id}")
         raise typer.Exit(ExitCode.MISUSED) from None
+    page = listed[:limit]
+    next_after = str(page[-1].document_id) if len(listed) > limit else None
     if as_json:
-        rows = [{"document_id": str(d.document_id), "state": d.state, "reason": d.reason} for d in listed]
-        print_json(report_json(report) | ({} if documents is None else {"documents": rows}))
+        print_json(report_json(report) | ({} if documents is None else _documents_json(page, next_after)))
         return
+    _print_run(report)
+    if documents is not None:
+        _print_documents(page, documents, next_after)
+
+
+def _documents_json(page: list[RunDocument], next_after: str | None) -> dict[str, Any]:
+    rows = [{"document_id": str(d.document_id), "state": d.state, "reason": d.reason} for d in page]
+    return {"documents": rows, "next_after": next_after}
+
+
+def _print_run(report: RunReport) -> None:
     print_reports([report])
     if report.tally.reasons:
         print_table(["reason", "documents"], report.tally.reasons.most_common())
-    if documents is not None and not listed:
-        console().print(f"No document ended as {documents}.")
-    elif documents is not None:
-        print_table(["document", "state", "reason"], [[d.document_id, d.state, d.reason] for d in listed])
+    documents_per_s, passages_per_s = (
+        _per_s(n, report) for n in (report.tally.scanned, report.tally.passages_embedded)
+    )
+    if documents_per_s is not None:
+        console().print(f"{documents_per_s:g} documents and {passages_per_s:g} passages a second")
+
+
+def _print_documents(page: list[RunDocument], asked: _Listing, next_after: str | None) -> None:
+    if not page:
+        console().print(f"No document ended as {asked.state}." if asked.state else "No document is listed.")
+        return
+    print_table(["document", "state", "reason"], [[d.document_id, d.state, d.reason] for d in page])
+    if next_after is not None:
+        print_note(f"there are more: --after {next_after}")
+
+
+@runs.command("prune")
+def prune_runs(
+    older_than: Annotated[int, typer.Option(metavar="DAYS", min=1, help="Of runs that ended so many days ago.")],
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Forget how single documents ended in old runs. The runs stay, with their counts and reasons."""
+    settings = load_settings(settings_file(config))
+    ended_before = datetime.now(UTC) - timedelta(days=older_than)
+
+    async def prune() -> int:
+        async with open_state(settings) as state:
+            return await state.runs.prune_documents(ended_before=ended_before)
+
+    forgotten = asyncio.run(prune())
+    if as_json:
+        print_json({"forgotten": forgotten})
+    else:
+        console().print(
+            f"Forgot {counted(forgotten, 'entry', 'entries')} of runs that ended before {ended_before:%Y-%m-%d}."
+        )
 
 
 def report_json(report: RunReport) -> dict[str, Any]:
@@ -109,14 +191,17 @@ def report_json(report: RunReport) -> dict[str, Any]:
         "resumed": report.resumed,
         "started_at": report.started_at,
         "ended_at": report.ended_at,
+        "took_s": report.took_s,
         **report.tally.as_json(),
+        "documents_per_s": _per_s(report.tally.scanned, report),
+        "passages_per_s": _per_s(report.tally.passages_embedded, report),
         "message": report.message,
     }
 
 
 def print_reports(reports: list[RunReport]) -> None:
     """Print run reports for people."""
-    columns = ["run", "source", "state", "documents", "embedded", "read", "took"]
+    columns = ["run", "source", "mode", "state", "documents", "embedded", "read", "took"]
     rows = [[*_summary(report), report.tally.passages_embedded, _read(report), _took(report)] for report in reports]
     print_table(columns, rows, wide="documents")
     for report in reports:
@@ -125,7 +210,7 @@ def print_reports(reports: list[RunReport]) -> None:
 
 
 def _print_history(reports: list[RunReport]) -> None:
-    columns = ["run", "source", "state", "documents", "started", "took"]
+    columns = ["run", "source", "mode", "state", "documents", "started", "took"]
     rows = [[*_summary(report), report.started_at, _took(report)] for report in reports]
     print_table(columns, rows, wide="documents")
 
@@ -134,7 +219,8 @@ def _summary(report: RunReport) -> list[object]:
     tally = report.tally
     counts = [f"{count} {state}" for state, count in sorted(tally.states.items()) if count]
     deleted = [f"{tally.deleted} deleted"] if tally.deleted else []
-    return [report.id, report.source, report.state, ", ".join(counts + deleted)]
+    state = f"{report.state}, resumed" if report.resumed else report.state
+    return [report.id, report.source, report.mode, state, ", ".join(counts + deleted)]
 
 
 def _read(report: RunReport) -> str:
@@ -142,4 +228,9 @@ def _read(report: RunReport) -> str:
 
 
 def _took(report: RunReport) -> str:
-    return "" if report.ended_at is None else f"{(report.ended_at - report.started_at).total_seconds():.1f} s"
+    return "" if report.took_s is None else f"{report.took_s:.1f} s"
+
+
+def _per_s(count: int, report: RunReport) -> float | None:
+    """How many a second; None while the run is under way, or where it took no time to speak of."""
+    return round(count / report.took_s, 2) if report.took_s else None

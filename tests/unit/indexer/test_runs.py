@@ -2,13 +2,14 @@ import socket
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
 from indexer.ledger import Ledger, LedgerRow
-from indexer.runs import LEASE_S, RunInProgress, RunState, RunStore, Tally
+from indexer.runs import LEASE_S, RunInProgress, RunReport, RunState, RunStore, Tally
 from indexer.tables import create_tables, source_state
 from vocabulary.documents import Checkpoint, DocumentState
 
@@ -108,6 +109,72 @@ async def test_history_keeps_tallies_and_lists_newest_first(engine: sa.Engine) -
         await runs.show(999)
 
 
+async def test_what_has_ended_never_changes_again(engine: sa.Engine) -> None:
+    """A runner that slept while its run was closed as dead wakes up, and reports what it believes."""
+    clock = Clock()
+    runs = RunStore(engine, clock=clock)
+    sleeper = await runs.begin("files", "full", index_id="i")
+    _hold(engine, "elsewhere:1:ab", clock.now_s - 1)
+    await runs.begin("files", "full", index_id="i")
+    closed = await runs.show(sleeper.run_id)
+    clock.now_s += 60
+    assert await runs.finish(sleeper, RunState.SUCCEEDED, Tally(scanned=7), "all is well") == closed
+    with pytest.raises(RunInProgress):
+        await runs.heartbeat(sleeper, Tally(scanned=7))
+    assert await runs.show(sleeper.run_id) == closed
+
+
+async def test_pruning_forgets_documents_of_old_runs_and_no_run(engine: sa.Engine) -> None:
+    clock = Clock()
+    runs, ledger = RunStore(engine, clock=clock), Ledger(engine)
+    old, new = [await _run_of_two(runs, ledger, clock) for _ in range(2)]
+    boundary = old.ended_at + timedelta(seconds=1) if old.ended_at else None
+    assert boundary is not None
+    under_way = await runs.begin("files", "full", index_id="i")
+    await ledger.settle(under_way, [LedgerRow("c", DocumentState.INDEXED)], removed=[], checkpoint=None)
+    assert await runs.prune_documents(ended_before=boundary) == 2
+    assert [await runs.documents(run.id) for run in (old, new)] == [[], await runs.documents(new.id)]
+    assert len(await runs.documents(new.id)) == 2
+    assert len(await runs.documents(under_way.run_id)) == 1
+    assert await runs.show(old.id) == old
+    assert len(await runs.recent("files")) == 3
+
+
+async def test_the_documents_of_a_run_are_listed_page_by_page(engine: sa.Engine) -> None:
+    runs, ledger = RunStore(engine), Ledger(engine)
+    ticket = await runs.begin("files", "full", index_id="i")
+    states = {
+        "a": DocumentState.FAILED,
+        "b": DocumentState.INDEXED,
+        "c": DocumentState.UNCHANGED,
+        "d": DocumentState.FAILED,
+    }
+    await ledger.settle(
+        ticket, [LedgerRow(key, state) for key, state in states.items()], removed=["e"], checkpoint=None
+    )
+
+    async def page(state: DocumentState | None, after: str, limit: int) -> list[str]:
+        return [
+            one.document_id.native_id for one in await runs.documents(ticket.run_id, state, after=after, limit=limit)
+        ]
+
+    assert [await page(None, "", 2), await page(None, "b", 2)] == [["a", "b"], ["d", "e"]]
+    assert [await page(DocumentState.FAILED, "", 1), await page(DocumentState.FAILED, "a", 5)] == [["a"], ["d"]]
+
+
+async def test_the_last_run_of_each_mode_is_found(engine: sa.Engine) -> None:
+    runs = RunStore(engine)
+    for source, mode in [("files", "full"), ("files", "full"), ("files", "identities"), ("wiki", "full")]:
+        await runs.finish(await runs.begin(source, mode, index_id="i"), RunState.SUCCEEDED, Tally(), "")
+    latest = await runs.latest()
+    assert {key: report.id for key, report in latest.items()} == {
+        ("files", "full"): 2,
+        ("files", "identities"): 3,
+        ("wiki", "full"): 4,
+    }
+    assert [report.id for report in await runs.recent(mode="full")] == [4, 2, 1]
+
+
 def test_a_tally_that_lost_a_document_says_so() -> None:
     tally = Tally(scanned=2)
     tally.settle(DocumentState.UNCHANGED, "")
@@ -115,6 +182,14 @@ def test_a_tally_that_lost_a_document_says_so() -> None:
     tally.settle(DocumentState.FILTERED, "type")
     tally.settle(DocumentState.DELETED, "")
     assert tally.check() == ""
+
+
+async def _run_of_two(runs: RunStore, ledger: Ledger, clock: Clock) -> RunReport:
+    clock.now_s += 3600
+    ticket = await runs.begin("files", "full", index_id="i")
+    rows = [LedgerRow("a", DocumentState.INDEXED), LedgerRow("b", DocumentState.FAILED, "encrypted")]
+    await ledger.settle(ticket, rows, removed=[], checkpoint=None)
+    return await runs.finish(ticket, RunState.INCOMPLETE, Tally(scanned=2), "")
 
 
 def _hold(engine: sa.Engine, runner: str, until: float) -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import re
+import sqlite3
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,31 @@ def test_the_documents_that_failed_are_named_with_their_reason(folder: CliFolder
     assert failed["reason"]
     none = folder.run("runs", "show", str(first_sync["run"]["id"]), "--documents", "truncated")
     assert "No document ended as truncated." in none.stdout
+
+
+def test_the_documents_of_a_run_are_paged(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    run = str(first_sync["run"]["id"])
+    found: list[str] = []
+    arguments: list[str] = []
+    for _ in range(first_sync["run"]["scanned"]):
+        page = folder.json("runs", "show", run, "--documents", "all", "--limit", "3", *arguments)
+        found += [row["document_id"] for row in page["documents"]]
+        if page["next_after"] is None:
+            break
+        assert page["next_after"] == found[-1]
+        arguments = ["--after", found[-1]]
+    rules = [".access.toml", "board/.access.toml"]  # met and filtered
+    assert found == sorted(f"handbook/{name}" for name in [*TEXTS, "broken.pdf", *rules])
+    printed = folder.run("runs", "show", run, "--documents", "all", "--limit", "3")
+    assert printed.stderr == f"note: there are more: --after {found[2]}\n"
+
+
+def test_a_run_tells_how_fast_it_was(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    run = first_sync["run"]
+    assert run["took_s"] > 0
+    assert run["documents_per_s"] == pytest.approx(run["scanned"] / run["took_s"], abs=0.01)
+    assert run["passages_per_s"] == pytest.approx(run["passages_embedded"] / run["took_s"], abs=0.01)
+    assert "passages a second" in folder.run("runs", "show", str(run["id"])).stdout
 
 
 def test_two_people_find_two_different_things(folder: CliFolder, first_sync: dict[str, Any]) -> None:
@@ -147,6 +173,13 @@ def test_status_says_how_each_source_stands(folder: CliFolder, first_sync: dict[
     assert standing["last_run"] == folder.json("runs")[0]["id"]
 
 
+def test_runs_are_listed_by_mode(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    assert {run["mode"] for run in folder.json("runs", "--mode", "full")} == {"full"}
+    assert folder.run("runs", "--mode", "weekly").exit_code == 2
+    refused = folder.run("runs", "show", str(first_sync["run"]["id"]), "--documents", "lost")
+    assert (refused.exit_code, "is none of all" in refused.stderr) == (2, True)
+
+
 def documented_keys(printed: str) -> set[str]:
     """The keys that the page of the command line promises in the row that opens so."""
     page = Path(__file__).resolve().parents[3] / "docs" / "cli.md"
@@ -158,10 +191,12 @@ def documented_keys(printed: str) -> set[str]:
 def test_json_has_the_documented_keys_and_no_other(folder: CliFolder, first_sync: dict[str, Any]) -> None:
     shown = folder.json("runs", "show", str(first_sync["run"]["id"]), "--documents", "failed")
     assert set(shown.pop("documents")[0]) == documented_keys("`documents`")
+    assert shown.pop("next_after") is None
     assert set(shown) == set(folder.json("runs")[0]) == set(first_sync["run"]) == documented_keys("`runs`")
     assert set(first_sync) == documented_keys("`sync`")
     assert set(first_sync["identities"]) == documented_keys("`identities`")
     assert set(folder.json("status")[0]) == documented_keys("`status`")
+    assert set(folder.json("runs", "prune", "--older-than", "30")) == documented_keys("`runs prune`")
     assert set(folder.json("check")[0]) == documented_keys("`check`")
 
 
@@ -169,3 +204,12 @@ def test_every_state_of_a_run_is_documented() -> None:
     text = (Path(__file__).resolve().parents[3] / "docs" / "cli.md").read_text(encoding="utf-8")
     (sentence,) = re.findall(r"A run's `state` is (.*?);", text, flags=re.DOTALL)
     assert set(re.findall(r"`(\w+)`", sentence)) - {"message"} == {state.value for state in RunState}
+
+
+def test_pruning_leaves_the_runs_and_their_counts(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    before = folder.json("runs")
+    assert folder.json("runs", "prune", "--older-than", "30") == {"forgotten": 0}
+    with sqlite3.connect(folder.path / "sightline-data" / "state.db") as state:
+        state.execute("UPDATE runs SET ended_at = ended_at - 40 * 86400 WHERE id = ?", [first_sync["run"]["id"]])
+    assert folder.json("runs", "prune", "--older-than", "30") == {"forgotten": first_sync["run"]["scanned"]}
+    assert [run["states"] for run in folder.json("runs")] == [run["states"] for run in before]
