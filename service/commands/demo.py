@@ -11,6 +11,7 @@ import typer
 
 from connectors.alfresco.simulator import sample
 from connectors.alfresco.simulator import serve as serve_worlds
+from connectors.alfresco.simulator.generator import MINIMUM_NODES, generate_world
 from service.commands.terminal import console
 from service.demo import CLOUD_PORT, ONPREM_PORT, run_demo
 from service.demo_files import DemoFolder
@@ -36,18 +37,27 @@ def simulate_alfresco(
     ] = "127.0.0.1",
     onprem_port: Annotated[int, typer.Option(min=1, max=65535, help="For the repository on premises.")] = ONPREM_PORT,
     cloud_port: Annotated[int, typer.Option(min=1, max=65535, help="For the repository in the cloud.")] = CLOUD_PORT,
+    nodes: Annotated[
+        int | None,
+        typer.Option(min=MINIMUM_NODES, help="Serve one generated repository of so many nodes, on the first port."),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Which generated repository; the same number gives the same one.")] = 1,
 ) -> None:
-    """Serve both sample repositories until Ctrl-C, for whoever writes against Alfresco."""
+    """Serve both sample repositories, or a generated one, until Ctrl-C, for whoever writes against Alfresco."""
     if onprem_port == cloud_port:
         raise typer.BadParameter("both repositories cannot listen on one port", param_hint="--cloud-port")
-    worlds = {onprem_port: sample.onprem_world(), cloud_port: sample.cloud_world()}
+    if nodes is None:
+        worlds = {onprem_port: sample.onprem_world(), cloud_port: sample.cloud_world()}
+        account = f"{sample.CRAWLER}, {sample.sample_password(sample.CRAWLER)}"
+    else:
+        worlds = {onprem_port: generate_world(nodes, seed=seed)}
+        account = "admin, admin"
     for port, world in worlds.items():
-        console().print(
-            f"{world.name}: http://{host}:{port}  ({sample.CRAWLER}, {sample.sample_password(sample.CRAWLER)})"
-        )
+        console().print(f"{world.name}: http://{host}:{port}  ({account})")
     try:
         with suppress(KeyboardInterrupt):
             asyncio.run(serve_worlds(worlds, host=host))
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise AddressUnavailable(f"cannot listen on {host}, ports {onprem_port} and {cloud_port}: {reason}") from error
+        ports = " and ".join(map(str, worlds))
+        raise AddressUnavailable(f"cannot listen on {host}, port {ports}: {reason}") from error

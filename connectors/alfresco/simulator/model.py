@@ -75,6 +75,10 @@ class Content:
     mime_type: str
     encoding: str = "UTF-8"
 
+    @property
+    def size(self) -> int:
+        return len(self.data)
+
 
 @dataclass(slots=True, kw_only=True)
 class Comment:

@@ -182,6 +182,6 @@ def _content_info(node: Node) -> Bean | None:
     return Bean(
         mimeType=content.mime_type,
         mimeTypeName=MIME_TYPE_NAMES.get(content.mime_type, content.mime_type),
-        sizeInBytes=len(content.data),
+        sizeInBytes=content.size,
         encoding=content.encoding,
     )

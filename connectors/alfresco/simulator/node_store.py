@@ -49,7 +49,7 @@ class NodeStore(NodeTree):
         self,
         parent: NodeOrId,
         name: str,
-        content: bytes | None,
+        content: bytes | Content | None,
         mime_type: str = "text/plain",
         *,
         node_type: str = "cm:content",
@@ -61,8 +61,7 @@ class NodeStore(NodeTree):
     ) -> Node:
         """Create a file that inherits its parent's permissions; content None is a file whose content is lost."""
         node = self._create(self.node(parent), name, node_type=node_type, creator=creator)
-        if content is not None:
-            node.content = Content(content, mime_type, encoding)
+        node.content = Content(content, mime_type, encoding) if isinstance(content, bytes) else content
         self._describe(node, owner, aspects, properties)
         return node
 
@@ -91,12 +90,14 @@ class NodeStore(NodeTree):
 
     # -- changing ------------------------------------------------------------------------------------------------
 
-    def set_content(self, node: NodeOrId, data: bytes | None, *, mime_type: str | None = None, by: str = ADMIN) -> None:
+    def set_content(
+        self, node: NodeOrId, data: bytes | Content | None, *, mime_type: str | None = None, by: str = ADMIN
+    ) -> None:
         """Replace a file's bytes; None loses them, as when the content store misses the file."""
         found = self.node(node)
         old = found.content
         kept_type = old.mime_type if old else "application/octet-stream"
-        found.content = None if data is None else Content(data, mime_type or kept_type)
+        found.content = Content(data, mime_type or kept_type) if isinstance(data, bytes) else data
         self._touch(found, by)
 
     def set_properties(self, node: NodeOrId, properties: Mapping[str, PropertyValue], *, by: str = ADMIN) -> None:

@@ -29,7 +29,7 @@ from connectors.alfresco.simulator.request_log import RequestLog
 from connectors.alfresco.simulator.tree import ADMIN, Clock
 
 
-def _system_clock() -> datetime:
+def system_clock() -> datetime:
     return datetime.now(UTC)
 
 
@@ -44,7 +44,7 @@ class World(NodeStore):
         *,
         name: str = "alfresco",
         edition: str = "Enterprise",
-        clock: Clock = _system_clock,
+        clock: Clock = system_clock,
         any_deny_denies: bool = True,
     ) -> None:
         super().__init__(name, clock)
@@ -129,6 +129,10 @@ class World(NodeStore):
     def leave_group(self, member: str, group_id: str) -> None:
         """End a direct membership."""
         self.directory.leave(member, group_id)
+
+    def set_email(self, user: str, email: str) -> None:
+        """Change a person's address; an empty one leaves them without."""
+        self.directory.people[user].email = email
 
     def disable_person(self, user: str) -> None:
         """Close an account: no login, no access."""

@@ -92,7 +92,7 @@ def _order(call: Call) -> list[tuple[SortKey, bool]]:
         "name": lambda node: node.name.casefold(),
         "nodeType": lambda node: node.node_type,
         "mimeType": lambda node: node.content.mime_type if node.content else "",
-        "sizeInBytes": lambda node: len(node.content.data) if node.content else 0,
+        "sizeInBytes": lambda node: node.content.size if node.content else 0,
         "createdAt": lambda node: node.created_at,
         "modifiedAt": lambda node: node.modified_at,
         "createdByUser": lambda node: node.creator,
