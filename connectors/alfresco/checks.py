@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.records import Node, Repository
+from connectors.alfresco.rules import told
 from connectors.alfresco.scope import resolve_scope
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
@@ -61,7 +62,17 @@ async def _check_scope(client: AlfrescoClient, config: AlfrescoConfig) -> list[C
         message = "no site of the scope has a document library yet; nothing will be indexed"
         return [CheckResult("scope", passed=True, message=message)]
     found = CheckResult("scope", passed=True, message=f"{len(roots)} folder tree(s) to walk")
-    return [found, _check_permissions(roots)]
+    return [found, _check_permissions(roots), *_told_rules(config)]
+
+
+def _told_rules(config: AlfrescoConfig) -> list[CheckResult]:
+    """The rules with the names under which runs count what they leave out."""
+    lists = (("exclude", config.exclude), ("include", config.include))
+    return [
+        CheckResult(f"{key}.{position}", passed=True, message=told(rule))
+        for key, rules in lists
+        for position, rule in enumerate(rules)
+    ]
 
 
 def _check_permissions(roots: Sequence[Node]) -> CheckResult:

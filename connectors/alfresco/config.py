@@ -9,8 +9,11 @@ from __future__ import annotations
 from typing import Annotated, Literal, Self, TypeAlias
 
 import httpx
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
+from connectors.alfresco.rules import RuleList
+from connectors.alfresco.scope_settings import ScopeKeys, ScopeSettings
+from connectors.alfresco.setting_types import Name, SettingsTable
 from connectors.configured_path import ConfiguredPath
 from connectors.secret_reference import Secret
 
@@ -27,23 +30,10 @@ def _server_url(text: str) -> str:
     return text.rstrip("/").removesuffix("/alfresco")
 
 
-def _prefixed(name: str) -> str:
-    prefix, colon, local_name = name.partition(":")
-    if not (prefix and colon and local_name):
-        raise ValueError("expected a prefixed aspect name such as acme:indexed")
-    return name
-
-
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
-PrefixedName = Annotated[str, AfterValidator(_prefixed)]
-Name = Annotated[str, Field(min_length=1)]
 
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
-
-
-class BasicAuth(_Model):
+class BasicAuth(SettingsTable):
     """A user name and password, sent with every request.
 
     The account needs ReadPermissions on what it crawls: an administrator, or a member of the administrators' group.
@@ -57,21 +47,17 @@ class BasicAuth(_Model):
 Auth: TypeAlias = BasicAuth  # a further kind joins as a union told apart by `kind`
 
 
-class AlfrescoConfig(_Model):
-    """One Alfresco source. `sites`, `folders` and `aspects` are the scope; at least one of them is given.
-
-    `sites` and `folders` add up; `aspects` alone walks the whole repository, and beside the others keeps only files
-    that carry at least one of them.
-    """
+class AlfrescoConfig(ScopeKeys):
+    """One Alfresco source. Its own scope keys are one scope, `scopes` are further ones: they add up."""
 
     url: ServerUrl  # of the server, without /alfresco
     share_url: ServerUrl | None = None  # of the Share web application, for links; default: the server's
     ca_certificate: ConfiguredPath | None = None  # PEM file; default: the system's certificate authorities
     auth: Auth
 
-    sites: Literal["all"] | tuple[Name, ...] = ()  # site ids
-    folders: tuple[Name, ...] = ()  # "/Company Home/…", or a path below it, or a node id
-    aspects: tuple[PrefixedName, ...] = ()  # as spelled by the server; sub-aspects are not implied
+    scopes: tuple[ScopeSettings, ...] = ()
+    include: RuleList = ()  # what is brought of the scope; empty: everything
+    exclude: RuleList = ()  # and what is not, whatever `include` says
     include_comments: bool = True
     extra_read_permissions: frozenset[Name] = frozenset()  # roles of own permission models that grant Read
 
@@ -82,6 +68,11 @@ class AlfrescoConfig(_Model):
 
     @model_validator(mode="after")
     def _has_a_scope(self) -> Self:
-        if not (self.sites or self.folders or self.aspects):
-            raise ValueError("say what to crawl: at least one of sites, folders and aspects")
+        if not self.names_a_place and (self.narrows or not self.scopes):
+            raise ValueError("say what to crawl: at least one of sites, folders and aspects, or `scopes`")
         return self
+
+    @property
+    def all_scopes(self) -> tuple[ScopeKeys, ...]:
+        """The source's own keys, where they are a scope, and then `scopes`."""
+        return ((self,) if self.names_a_place else ()) + self.scopes

@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from connectors.alfresco.config import AlfrescoConfig
+from connectors.alfresco.scope_settings import ScopeKeys
 from vocabulary.documents import Checkpoint
 from vocabulary.errors import CheckpointInvalid
 
@@ -39,7 +40,7 @@ class _Position(BaseModel):
 
 def scope_fingerprint(config: AlfrescoConfig) -> str:
     """Changes with what is crawled, and not with how."""
-    scope = config.model_dump_json(include={"url", "sites", "folders", "aspects"})
+    scope = config.model_dump_json(include={"url", "scopes", "include", "exclude", *ScopeKeys.model_fields})
     return hashlib.blake2b(scope.encode(), digest_size=8).hexdigest()
 
 
@@ -59,5 +60,5 @@ def from_checkpoint(checkpoint: Checkpoint, *, scope: str) -> list[PendingFolder
     except ValidationError:
         raise CheckpointInvalid("the saved position is not one of an alfresco crawl") from None
     if position.scope != scope:
-        raise CheckpointInvalid("the saved position belongs to another scope: url, sites, folders or aspects changed")
+        raise CheckpointInvalid("the saved position belongs to another scope: its url or what it takes in changed")
     return list(position.pending)

@@ -68,9 +68,10 @@ class PathElement(_Record):
 
 
 class NodePath(_Record):
-    """Where a node lies, without the node itself."""
+    """Where a node lies, without the node itself; incomplete where the account may not read further up."""
 
     name: str = ""
+    is_complete: bool = True
     elements: tuple[PathElement, ...] = ()
 
 
@@ -96,9 +97,11 @@ class Node(_Record):
 
 
 class Site(_Record):
-    """A site; `id` is its short name."""
+    """A site; `id` is its short name, `guid` the node of its folder."""
 
     id: str
+    guid: str = ""
+    visibility: str = ""
 
 
 class Container(_Record):

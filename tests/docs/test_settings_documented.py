@@ -15,6 +15,8 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from connectors.alfresco.config import BasicAuth
+from connectors.alfresco.rules import Rule
+from connectors.alfresco.scope_settings import AspectTest
 from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
@@ -39,6 +41,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[embedder]": EmbedderConfig,
     "[extraction]": ExtractionSettings,
     'auth = { kind = "basic" }': BasicAuth,
+    "aspects = [{ … }]": AspectTest,
+    "include = [{ … }]": Rule,
 } | {f'connector = "{name}"': kind.config_type for name, kind in CONNECTORS.items()}
 
 
@@ -83,7 +87,8 @@ def test_every_setting_is_documented_with_its_default_and_no_other(heading: str)
     documented = {key: cells[0].strip("`") for key, cells in keyed(tables("configuration.md")[heading]).items()}
     fields = SETTINGS[heading].model_fields
     assert documented == {
-        name: "required" if field.is_required() else spelled(field.default) for name, field in fields.items()
+        field.alias or name: "required" if field.is_required() else spelled(field.default)
+        for name, field in fields.items()
     }
 
 

@@ -182,14 +182,21 @@ def test_each_mistake_is_one_line_that_opens_with_the_path_of_its_key(
     [
         'schedule = { content = "0 2 * * *" }',
         'fields = { "cm:author" = "author" }',
-        'include = ["*.pdf"]',
-        'exclude = ["*.tmp"]',
     ],
 )
 def test_keys_that_nothing_obeys_yet_are_refused(problems_of: Callable[..., tuple[str, ...]], key: str) -> None:
     name = key.partition(" ")[0]
     problems = problems_of(changed('sites = ["MySite"]', f'sites = ["MySite"]\n{key}'))
     assert problems == (f"sources.onprem-private.{name}: unknown key",)
+
+
+def test_a_wrong_rule_is_told_with_its_place(problems_of: Callable[..., tuple[str, ...]]) -> None:
+    rules = 'exclude = ["*.tmp", { property = "acme:state", matches = "(?=x)" }, { nmae = "*.bak" }, "a**"]'
+    assert problems_of(changed('sites = ["MySite"]', f'sites = ["MySite"]\n{rules}')) == (
+        "sources.onprem-private.exclude.1.matches: not a pattern of RE2: invalid perl operator",
+        "sources.onprem-private.exclude.2.nmae: unknown key (did you mean name?)",
+        "sources.onprem-private.exclude.3: ** stands for whole folders: write it between slashes",
+    )
 
 
 def test_a_wrong_entry_of_a_list_is_told_once(problems_of: Callable[..., tuple[str, ...]]) -> None:
