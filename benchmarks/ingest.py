@@ -33,12 +33,13 @@ from indexer.backends.embedded import EmbeddedBackend
 from indexer.extract import ExtractionSettings, KreuzbergExtractor
 from indexer.ledger import Ledger
 from indexer.passages import CutPassage, cut_passages
-from indexer.runs import RunState, RunStore
-from indexer.sync import SyncSettings, run_full_sync
+from indexer.run_history import RunState
+from indexer.runs import RunStore
+from indexer.sync import SyncSettings, run_sync
 from indexer.tables import create_tables
 from indexer.walk import SyncPorts
 from vocabulary.documents import Block, ExtractedText
-from vocabulary.ports import Enricher
+from vocabulary.ports import Enricher, SyncMode
 
 SCALE_PASSAGES = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "scale-passages"
 SEED = 20_261_123
@@ -106,7 +107,9 @@ async def sync_folder(folder: Path, work: Path, enricher: Enricher) -> int:
     backend = EmbeddedBackend(work / "index", dimensions=enricher.dimensions)
     async with connector, backend, KreuzbergExtractor(ExtractionSettings()) as extractor:
         ports = SyncPorts(connector, extractor, enricher, backend, AclStore(engine))
-        report = await run_full_sync(ports, SyncSettings("folder"), ledger=Ledger(engine), runs=RunStore(engine))
+        report = await run_sync(
+            SyncMode.FULL, ports, SyncSettings("folder"), ledger=Ledger(engine), runs=RunStore(engine)
+        )
     engine.dispose()
     assert report.state is RunState.SUCCEEDED, report
     return report.tally.passages_embedded

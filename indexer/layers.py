@@ -1,6 +1,6 @@
-"""Wrappers around a connector: the one place that retries.
+"""Wrappers around a connector's calls: the one place that retries.
 
-A wrapped connector keeps the port's contract. What still fails after the last attempt is raised as it is, and nobody
+A wrapped stream keeps the port's contract. What still fails after the last attempt is raised as it is, and nobody
 above tries it again within the run.
 """
 
@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 import tenacity
 
-from vocabulary.documents import Change, Checkpoint, DocumentId
+from vocabulary.documents import Change, Checkpoint
 from vocabulary.errors import RetryableError
-from vocabulary.ports import CheckResult, Connector
 
 T = TypeVar("T")
+
+ChangeStream: TypeAlias = Callable[[Checkpoint | None], AsyncIterator[Change]]  # a connector's, from a place on
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,38 +60,25 @@ class RetryPolicy:
         return await retrying(attempt)
 
 
-class RetryingConnector:
-    """A connector whose crawl goes on from its last checkpoint after a passing fault.
+async def resumed(stream: ChangeStream, start: Checkpoint | None, policy: RetryPolicy) -> AsyncIterator[Change]:
+    """A connector's stream that goes on from its last checkpoint after a passing fault.
 
     A replay yields changes a second time; attempts are counted anew after each checkpoint that was reached.
     """
-
-    def __init__(self, connector: Connector, policy: RetryPolicy) -> None:
-        self._connector = connector
-        self._policy = policy
-
-    async def check(self) -> Sequence[CheckResult]:
-        return await self._policy.call(self._connector.check)
-
-    async def crawl(self, checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
-        position, failed = checkpoint, 0
-        while True:
-            try:
-                async for change in self._connector.crawl(position):
-                    yield change
-                    if isinstance(change, Checkpoint):
-                        position, failed = change, 0
-            except RetryableError as error:
-                failed += 1
-                if failed >= self._policy.attempts:
-                    raise
-                await self._policy.sleep(self._policy.wait_s(failed, error))
-            else:
-                return
-
-    def open_content(self, document_id: DocumentId) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
-        """Open the content once: a broken transfer is repeated by whoever stores the bytes, from their beginning."""
-        return self._connector.open_content(document_id)
+    position, failed = start, 0
+    while True:
+        try:
+            async for change in stream(position):
+                yield change
+                if isinstance(change, Checkpoint):
+                    position, failed = change, 0
+        except RetryableError as error:
+            failed += 1
+            if failed >= policy.attempts:
+                raise
+            await policy.sleep(policy.wait_s(failed, error))
+        else:
+            return
 
 
 def _error(state: tenacity.RetryCallState) -> BaseException | None:

@@ -8,20 +8,19 @@ the two costs a second reading, never a document, and leaves nothing in the inde
 from __future__ import annotations
 
 import asyncio
-import hashlib
-import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from datetime import datetime
+from dataclasses import asdict, dataclass, fields
 from typing import Any
+from urllib.parse import quote
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
-from indexer.runs import RunTicket, require_lease
-from indexer.tables import ledger, run_documents, source_state
-from vocabulary.access import AclId
-from vocabulary.documents import Checkpoint, Document, DocumentState
+from indexer.leases import require_lease
+from indexer.runs import RunTicket
+from indexer.tables import ledger, positions, run_documents
+from vocabulary.access import HIDDEN_ACL
+from vocabulary.documents import Checkpoint, DocumentState
 
 _LOOKUP_SIZE = 500  # ids in one IN list; SQLite takes 32,766 parameters, PostgreSQL 65,535
 _NO_WALK = ""  # the walk of a row that none has met yet
@@ -32,14 +31,17 @@ _IN_DOUBT = {
     "comments_sha256": None,
     "description_sha256": None,
     "recipe": None,
+    "acl_id": None,
+    "owner": None,
 }
 
 
 @dataclass(frozen=True, slots=True)
 class LedgerRow:
-    """What is known of one document. None among the last five fields: unknown, so it is written again.
+    """What is known of one document. None among the fields from `content_version` on: unknown, so it is written again.
 
-    Without a recipe, everything is in doubt, even whether the index holds the document.
+    Without a recipe, everything is in doubt, even whether the index holds the document. `failures` counts how often in
+    a row the content of this version could not be read; `retry_at` (epoch seconds) is when to try again.
     """
 
     native_id: str
@@ -51,44 +53,36 @@ class LedgerRow:
     comments_sha256: str | None = None
     description_sha256: str | None = None
     recipe: str | None = None
+    acl_id: int | None = None
+    owner: str | None = None
+    lineage: str = ""
+    failures: int = 0
+    retry_at: float | None = None
+
+
+_ROW_FIELDS = tuple(field.name for field in fields(LedgerRow))
+
+
+@dataclass(frozen=True, slots=True)
+class FailedCounts:
+    """Failed documents of a source: those that are tried again, and those that are not until they change."""
+
+    waiting: int
+    given_up: int
 
 
 @dataclass(frozen=True, slots=True)
 class MetRow:
-    """A stored row and the walk that last met its document."""
+    """A stored row, the full walk that last met its document, and the last pass of any mode that did."""
 
     row: LedgerRow
     walk: str
+    met_in: str
 
 
-def description_sha256(document: Document, acl_id: AclId) -> str:
-    """Fingerprint all that the index stores of a document besides its passages."""
-    described = [
-        document.title,
-        document.uri,
-        document.path,
-        int(acl_id),
-        str(document.owner) if document.owner else None,
-        sorted(document.attributes.items()),
-    ]
-    return _sha256(described)
-
-
-def comments_sha256(document: Document) -> str:
-    """Fingerprint the comments as they are searched."""
-    return _sha256([[comment.native_id, comment.text] for comment in document.comments])
-
-
-def _sha256(value: object) -> str:
-    text = json.dumps(value, default=_plain, ensure_ascii=False)
-    # Half a letter beyond the first 65,536, as a text that was cut by its UTF-16 length ends with, has no UTF-8.
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _plain(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"no fingerprint for {type(value).__name__}")
+def spelled_lineage(lineage: Sequence[str]) -> str:
+    """The folders' ids as one text that sorts like the tree: `/outermost/…/innermost/`."""
+    return "".join(f"/{quote(folder_id, safe='')}" for folder_id in lineage) + "/" if lineage else ""
 
 
 class Ledger:
@@ -96,6 +90,11 @@ class Ledger:
 
     def __init__(self, engine: sa.Engine) -> None:
         self._engine = engine
+
+    @property
+    def engine(self) -> sa.Engine:
+        """The state store."""
+        return self._engine
 
     async def look_up(self, source: str, native_ids: Sequence[str]) -> Mapping[str, MetRow]:
         """The rows of the given documents; unknown ones are missing from the answer."""
@@ -123,9 +122,9 @@ class Ledger:
     def _doubt(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
         doubtful = asdict(LedgerRow("", DocumentState.FAILED, "interrupted", in_index=True))
         doubtful |= {"source": ticket.source, "walk": _NO_WALK}
-        rows = [doubtful | {"native_id": native_id} for native_id in native_ids]
+        rows = [doubtful | {"native_id": native_id} for native_id in native_ids]  # `met_in` is left as it is, or empty
         with self._engine.begin() as connection:
-            require_lease(connection, ticket)
+            require_lease(connection, source=ticket.source, runner=ticket.runner)
             statement = _insert(connection)(ledger).on_conflict_do_update(
                 index_elements=["source", "native_id"], set_=_IN_DOUBT
             )
@@ -150,9 +149,10 @@ class Ledger:
         self, ticket: RunTicket, rows: Sequence[LedgerRow], removed: Sequence[str], checkpoint: Checkpoint | None
     ) -> None:
         with self._engine.begin() as connection:
-            require_lease(connection, ticket)
+            require_lease(connection, source=ticket.source, runner=ticket.runner)
             if rows:
-                self._upsert(connection, ledger, [_stored(ticket, row) for row in rows])
+                kept = [] if ticket.full_walk is not None else ["walk"]
+                self._upsert(connection, ledger, [_stored(ticket, row) for row in rows], kept=kept)
             listed = [_listed(ticket, row) for row in rows if row.state is not DocumentState.UNCHANGED]
             gone = [_listed(ticket, LedgerRow(native_id, DocumentState.DELETED)) for native_id in removed]
             if listed or gone:
@@ -164,15 +164,46 @@ class Ledger:
             if checkpoint is not None:
                 self._save_checkpoint(connection, ticket, checkpoint)
 
-    def _upsert(self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]]) -> None:
+    def _upsert(
+        self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]], *, kept: Sequence[str] = ()
+    ) -> None:
         statement = _insert(connection)(table)
         keys = [column.name for column in table.primary_key.columns]
-        updated = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+        keys_and_kept = [*keys, *kept]
+        updated = {
+            column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys_and_kept
+        }
         connection.execute(statement.on_conflict_do_update(index_elements=keys, set_=updated), values)
 
     def _save_checkpoint(self, connection: sa.Connection, ticket: RunTicket, checkpoint: Checkpoint) -> None:
-        mine = (source_state.c.source == ticket.source) & (source_state.c.runner == ticket.runner)
-        connection.execute(sa.update(source_state).where(mine).values(checkpoint=checkpoint.position))
+        mine = (positions.c.source == ticket.source) & (positions.c.mode == ticket.mode)
+        connection.execute(sa.update(positions).where(mine).values(checkpoint=checkpoint.position))
+
+    async def due(self, source: str, now: float, *, limit: int) -> list[str]:
+        """Ids of failed documents whose time to be tried again has come, the longest waiting first."""
+        wanted = (
+            sa.select(ledger.c.native_id)
+            .where((ledger.c.source == source) & (ledger.c.retry_at <= now))
+            .order_by(ledger.c.retry_at, ledger.c.native_id)
+            .limit(limit)
+        )
+        return await asyncio.to_thread(self._scalars, wanted)
+
+    async def count_failed(self, source: str) -> FailedCounts:
+        """How many documents wait for another try, and how many were given up."""
+        failed = (ledger.c.source == source) & (ledger.c.state == DocumentState.FAILED)
+        counted = sa.select(sa.func.count(ledger.c.retry_at), sa.func.count()).where(failed)
+
+        def read() -> FailedCounts:
+            with self._engine.connect() as connection:
+                waiting, all_failed = connection.execute(counted).one()
+            return FailedCounts(waiting=int(waiting), given_up=int(all_failed) - int(waiting))
+
+        return await asyncio.to_thread(read)
+
+    def _scalars(self, statement: sa.Select[Any]) -> list[str]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(statement).scalars())
 
     async def count(self, source: str) -> int:
         """How many documents of the source the index holds."""
@@ -194,19 +225,23 @@ class Ledger:
             return int(connection.execute(statement).scalar_one())
 
     async def unmet(self, source: str, walk: str, *, after: str = "", limit: int = 500) -> list[str]:
-        """Ids of indexed documents, in order, that the walk did not meet: gone from the scope if it was complete."""
-        return await asyncio.to_thread(self._unmet, source, walk, after, limit)
+        """Ids of indexed documents, in order, that the full walk did not meet: out of scope if it was complete."""
+        return await asyncio.to_thread(self._held_but, source, ledger.c.walk != walk, after, limit)
 
-    def _unmet(self, source: str, walk: str, after: str, limit: int) -> list[str]:
+    async def shown_unmet(self, source: str, met_in: str, *, after: str = "", limit: int = 500) -> list[str]:
+        """Ids of indexed documents, in order, that a pass did not meet and that are not hidden from everybody."""
+        shown = ledger.c.acl_id.is_distinct_from(int(HIDDEN_ACL))
+        return await asyncio.to_thread(self._held_but, source, (ledger.c.met_in != met_in) & shown, after, limit)
+
+    def _held_but(self, source: str, unmet: sa.ColumnElement[bool], after: str, limit: int) -> list[str]:
         wanted = (
             sa.select(ledger.c.native_id)
-            .where((ledger.c.source == source) & (ledger.c.walk != walk) & ledger.c.in_index)
+            .where((ledger.c.source == source) & unmet & ledger.c.in_index)
             .where(ledger.c.native_id > after)
             .order_by(ledger.c.native_id)
             .limit(limit)
         )
-        with self._engine.connect() as connection:
-            return list(connection.execute(wanted).scalars())
+        return self._scalars(wanted)
 
     async def forget_unmet(self, source: str, walk: str) -> None:
         """Drop the rows of documents that were never in the index and that the walk did not meet."""
@@ -224,8 +259,8 @@ class Ledger:
     def _mark_hidden(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
         hidden = (ledger.c.source == ticket.source) & ledger.c.native_id.in_(native_ids)
         with self._engine.begin() as connection:
-            require_lease(connection, ticket)
-            connection.execute(sa.update(ledger).where(hidden).values(description_sha256=None))
+            require_lease(connection, source=ticket.source, runner=ticket.runner)
+            connection.execute(sa.update(ledger).where(hidden).values(description_sha256=None, acl_id=int(HIDDEN_ACL)))
 
     def _execute(self, statement: sa.Delete | sa.Update) -> None:
         with self._engine.begin() as connection:
@@ -239,14 +274,16 @@ def _insert(connection: sa.Connection) -> Callable[[sa.Table], Any]:
 
 def _met_row(row: sa.Row[Any]) -> MetRow:
     values = dict(row._mapping)
-    walk = values.pop("walk")
+    walk, met_in = values.pop("walk"), values.pop("met_in")
     values.pop("source")
     values["state"] = DocumentState(values["state"])
-    return MetRow(LedgerRow(**values), walk)
+    return MetRow(LedgerRow(**values), walk, met_in)
 
 
 def _stored(ticket: RunTicket, row: LedgerRow) -> dict[str, Any]:
-    return asdict(row) | {"source": ticket.source, "walk": ticket.walk}
+    # Not `asdict`, which copies every value: a hundred thousand rows a run.
+    values = {name: getattr(row, name) for name in _ROW_FIELDS}
+    return values | {"source": ticket.source, "walk": ticket.full_walk or _NO_WALK, "met_in": ticket.walk}
 
 
 def _listed(ticket: RunTicket, row: LedgerRow) -> dict[str, Any]:

@@ -14,18 +14,21 @@ from __future__ import annotations
 import asyncio
 
 from indexer.channel import Channel
+from indexer.layers import ChangeStream
 from indexer.stages.crawl import CrawlStage
 from indexer.stages.enrich import EnrichStage
 from indexer.stages.extract import ExtractStage
 from indexer.stages.index import IndexStage
 from indexer.walk import Walk
 from indexer.work import Prepared, Settlement, Task
+from vocabulary.documents import Checkpoint
 
 
-async def run_walk(walk: Walk) -> None:
-    """Walk the source to its end and settle everything that was met.
+async def run_walk(walk: Walk, stream: ChangeStream, *, start: Checkpoint | None) -> None:
+    """Read a connector's stream to its end and settle everything that was met.
 
     Raises:
+        RunStopped: somebody asked for an orderly end; what was crawled before that is settled.
         SightlineError: the crawl ended early; what was crawled before that is settled all the same.
         ExceptionGroup: a later stage failed; what was not acknowledged is crawled again by the next run.
     """
@@ -34,7 +37,7 @@ async def run_walk(walk: Walk) -> None:
     prepared: Channel[Prepared] = Channel(max_items=items, max_weight=weight)
     settlements: Channel[Settlement] = Channel(max_items=items, max_weight=weight)
     async with asyncio.TaskGroup() as stages:
-        crawl = stages.create_task(CrawlStage(walk, tasks, settlements).run())
+        crawl = stages.create_task(CrawlStage(walk, tasks, settlements).run(stream, start))
         stages.create_task(ExtractStage(walk, tasks, prepared).run())
         stages.create_task(EnrichStage(walk, prepared, settlements).run())
         stages.create_task(IndexStage(walk, settlements).run())

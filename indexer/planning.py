@@ -9,23 +9,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum, auto
 
-from indexer.extraction.blocks import Reason
-from indexer.ledger import LedgerRow, comments_sha256, description_sha256
-from vocabulary.access import HIDDEN_ACL, AclId
-from vocabulary.documents import Document, DocumentState
-from vocabulary.errors import ContentGone, TooLarge
+from indexer.fingerprints import comments_sha256, description_sha256
+from indexer.ledger import LedgerRow
+from indexer.retrying import is_due
+from vocabulary.access import HIDDEN_ACL, AclId, Principal
+from vocabulary.documents import Document
 
 NO_CONTENT = ""  # the ledger's version of a document that has no bytes; None there means "not known"
-
-# Reading the same bytes again would end the same way, so they are read again only when they change.
-LASTING_FAILURES = frozenset({Reason.ENCRYPTED, Reason.DAMAGED, TooLarge.reason, ContentGone.reason})
 
 
 class Need(Enum):
     """The least work that brings the index up to date with a document."""
 
     NOTHING = auto()
-    DESCRIPTION = auto()  # title, attributes, ACL or owner changed
+    ACCESS = auto()  # only ACL or owner changed
+    DESCRIPTION = auto()  # title or attributes changed, perhaps ACL and owner too
     COMMENTS = auto()  # comments changed, perhaps the description too
     CONTENT = auto()  # new, changed or not known: read it
     WITHDRAWAL = auto()  # no reader may be named
@@ -41,11 +39,11 @@ class Plan:
     description_sha256: str
 
 
-def plan(document: Document, acl_id: AclId, previous: LedgerRow | None, *, recipe: str) -> Plan:
+def plan(document: Document, acl_id: AclId, previous: LedgerRow | None, *, recipe: str, now: float) -> Plan:
     """Compare a met document with its ledger row; `HIDDEN_ACL` stands for unreadable permissions."""
     version = document.content_version if document.content_version is not None else NO_CONTENT
     comments = comments_sha256(document)
-    description = description_sha256(document, acl_id)
+    description = description_sha256(document)
 
     def needs(need: Need) -> Plan:
         return Plan(need, version, comments, description)
@@ -54,17 +52,17 @@ def plan(document: Document, acl_id: AclId, previous: LedgerRow | None, *, recip
         return needs(Need.WITHDRAWAL)
     if previous is None or not previous.in_index or previous.recipe != recipe:
         return needs(Need.CONTENT)
-    if previous.content_version != version:
+    if previous.content_version != version or is_due(previous, now):
         return needs(Need.CONTENT)
     if previous.comments_sha256 != comments:
         return needs(Need.COMMENTS)
     if previous.description_sha256 != description:
         return needs(Need.DESCRIPTION)
+    if not is_under(previous, acl_id, document.owner):
+        return needs(Need.ACCESS)
     return needs(Need.NOTHING)
 
 
-def lasting_failure(previous: LedgerRow | None) -> str:
-    """The reason of a failure that reading the same bytes again cannot mend; empty if there is none."""
-    if previous is None or previous.state is not DocumentState.FAILED:
-        return ""
-    return previous.reason if previous.reason in LASTING_FAILURES else ""
+def is_under(previous: LedgerRow, acl_id: AclId, owner: Principal | None) -> bool:
+    """Whether the index holds the document under this list and owner."""
+    return previous.acl_id == acl_id and previous.owner == (str(owner) if owner is not None else None)

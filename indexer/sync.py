@@ -1,25 +1,30 @@
-"""One run of a full sync: lease, stock, walk, tombstones, report.
+"""One run of a sync, in any mode: lease and heartbeat around it, a report behind it.
 
-A full sync walks everything in scope; what a COMPLETE walk did not meet is deleted. A walk that ended early deletes
-nothing, keeps its checkpoint, and is resumed by the next run.
+What a mode does is in `modes/`. A run that ended early keeps its checkpoint; the next of its mode goes on from there.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from indexer.layers import RetryPolicy
+from indexer.leases import HEARTBEAT_S
 from indexer.ledger import Ledger
-from indexer.pipeline import run_walk
-from indexer.runs import HEARTBEAT_S, RunReport, RunState, RunStore, RunTicket, Tally
-from indexer.stocktaking import take_stock
-from indexer.tombstones import Deletions, delete_unmet
-from indexer.walk import PipelineLimits, SyncPorts, Walk
-from vocabulary.documents import DocumentState
-from vocabulary.errors import CheckpointInvalid, SightlineError
+from indexer.modes.changes import sync_changes
+from indexer.modes.ending import Ending
+from indexer.modes.full import sync_everything
+from indexer.modes.permissions import sync_permissions
+from indexer.run_history import RunReport, RunState
+from indexer.runs import RunStore, RunTicket
+from indexer.tally import Tally
+from indexer.walk import PipelineLimits, RemovalBrake, SyncPorts, Walk
+from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError
+from vocabulary.ports import Connector, IncrementalConnector, SyncMode
 
 # What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
 DELETE_BRAKE = 0.15
@@ -35,13 +40,16 @@ class SyncSettings:
     confirm_deletes: bool = False  # a person has looked: delete whatever the share
     limits: PipelineLimits = field(default_factory=PipelineLimits)
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)  # set: end in order at the next page
+    clock: Callable[[], float] = time.time  # epoch seconds
 
 
 def _no_progress(tally: Tally) -> None:
     """Show nothing."""
 
 
-async def run_full_sync(
+async def run_sync(
+    mode: SyncMode,
     ports: SyncPorts,
     settings: SyncSettings,
     *,
@@ -49,66 +57,82 @@ async def run_full_sync(
     runs: RunStore,
     on_progress: Callable[[Tally], None] = _no_progress,
 ) -> RunReport:
-    """Bring the index up to date with the source and report how every document ended.
+    """Bring the index up to date with the source, as far as the mode goes, and report how every document ended.
 
-    Cancelled, the run ends as interrupted with what was acknowledged kept, and the cancellation goes on.
+    Changes of a source that was never walked to its end are all of it: such a run is a full one. Cancelled, the run
+    ends as interrupted with what was acknowledged kept, and the cancellation goes on.
 
     Raises:
+        SettingInvalid: the source's connector lacks the mode.
         RunInProgress: another run of the source is alive.
         NumberingMismatch: the index was filled under another state's ACL numbers.
         Exception: whatever is not of our error tree, after the run is recorded as failed.
     """
+    incremental = _incremental(mode, ports.connector, settings)
     await ports.backend.adopt(ports.acls.numbering)
-    ticket = await runs.begin(settings.source, "full", index_id=ports.backend.index_id)
+    index_id = ports.backend.index_id
+    if mode is SyncMode.CHANGES and not await runs.can_read_changes(settings.source, index_id=index_id):
+        mode = SyncMode.FULL
+    ticket = await runs.begin(settings.source, mode, index_id=index_id)
     walk = Walk(
         ports=ports,
         ledger=ledger,
+        runs=runs,
         ticket=ticket,
         public=settings.public,
         limits=settings.limits,
         policy=settings.policy,
         tally=Tally(),
         on_progress=on_progress,
+        removals=await _brake(settings, ledger),
+        stop=settings.stop,
+        clock=settings.clock,
     )
     try:
         async with _heartbeat(runs, ticket, walk.tally):
-            state, message = await _walk_and_delete(walk, settings)
+            ended = await _carry_out(walk, incremental, settings)
     except asyncio.CancelledError:
         await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, walk.tally, "interrupted"))
         raise
     except Exception as error:
         cause = _first_cause(error)
-        if isinstance(cause, CheckpointInvalid):
-            await runs.forget_walk(ticket)
-        report = await runs.finish(ticket, RunState.FAILED, walk.tally, str(cause) or type(cause).__name__)
+        report = await _end_early(walk, cause)
         if not isinstance(cause, SightlineError):
             raise
         return report
-    return await runs.finish(ticket, state, walk.tally, message)
+    return await runs.finish(ticket, ended.state, walk.tally, ended.message)
 
 
-async def _walk_and_delete(walk: Walk, settings: SyncSettings) -> tuple[RunState, str]:
-    if walk.ticket.checkpoint is None:
-        await take_stock(walk)
-    await run_walk(walk)
-    deletions = await delete_unmet(walk, brake=settings.delete_brake, confirmed=settings.confirm_deletes)
-    state, message = _verdict(walk.tally, deletions)
-    # Before a resumption, the walk may have met what left its folder since: such a walk cannot tell who may see it.
-    if state is not RunState.FAILED and walk.ticket.checkpoint is None:
-        await walk.ports.acls.grant(settings.source)
-    return state, message
+def _incremental(mode: SyncMode, connector: Connector, settings: SyncSettings) -> IncrementalConnector | None:
+    if isinstance(connector, IncrementalConnector):
+        return connector
+    if mode is SyncMode.FULL:
+        return None
+    raise SettingInvalid(f"source {settings.source!r}: its connector knows no {mode} sync, only full and identities")
 
 
-def _verdict(tally: Tally, deletions: Deletions) -> tuple[RunState, str]:
-    """How a complete walk ended."""
-    discrepancy = tally.check()
-    if discrepancy:
-        return RunState.FAILED, discrepancy
-    if deletions.braked:
-        return RunState.BRAKED, deletions.message
-    if tally.states[DocumentState.FAILED]:
-        return RunState.INCOMPLETE, f"{tally.states[DocumentState.FAILED]} documents failed"
-    return RunState.SUCCEEDED, ""
+async def _brake(settings: SyncSettings, ledger: Ledger) -> RemovalBrake:
+    if settings.confirm_deletes:
+        return RemovalBrake(left=None)
+    return RemovalBrake(left=math.floor(settings.delete_brake * await ledger.count(settings.source)))
+
+
+async def _carry_out(walk: Walk, incremental: IncrementalConnector | None, settings: SyncSettings) -> Ending:
+    match walk.ticket.mode:
+        case SyncMode.CHANGES if incremental is not None:
+            return await sync_changes(walk, incremental)
+        case SyncMode.PERMISSIONS if incremental is not None:
+            return await sync_permissions(walk, incremental)
+        case _:
+            return await sync_everything(walk, brake=settings.delete_brake, confirmed=settings.confirm_deletes)
+
+
+async def _end_early(walk: Walk, cause: BaseException) -> RunReport:
+    """Record a run that did not come to its end."""
+    if isinstance(cause, CheckpointInvalid):
+        await walk.runs.forget_position(walk.ticket)
+    state = RunState.INTERRUPTED if isinstance(cause, RunStopped) else RunState.FAILED
+    return await walk.runs.finish(walk.ticket, state, walk.tally, str(cause) or type(cause).__name__)
 
 
 @asynccontextmanager

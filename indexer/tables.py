@@ -6,17 +6,22 @@ Portable between SQLite and PostgreSQL. Times are stored as UTC epoch seconds, s
 from __future__ import annotations
 
 import sqlalchemy as sa
+from sqlalchemy.schema import CreateColumn
 
 metadata = sa.MetaData()
 
-# One row per document that a crawl ever met. The columns from `in_index` to `recipe` say what the index holds; a None
-# among them means "unknown, write it again".
+# Ranges of lineages are read by prefix, which only byte order gives in every database.
+_Ordered = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+
+# One row per document that a crawl ever met. The columns from `in_index` to `owner` say what the index holds; a None
+# among them means "unknown, write it again" (an owner may also be nobody).
 ledger = sa.Table(
     "ledger",
     metadata,
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("native_id", sa.Text, primary_key=True),
-    sa.Column("walk", sa.Text, nullable=False),  # the last walk that met it
+    sa.Column("walk", sa.Text, nullable=False),  # the last full walk that met it, or a changes sync during that walk
+    sa.Column("met_in", sa.Text, nullable=False, server_default=""),  # the last pass of any mode that met it
     sa.Column("state", sa.Text, nullable=False),
     sa.Column("reason", sa.Text, nullable=False, server_default=""),
     sa.Column("in_index", sa.Boolean, nullable=False),
@@ -25,19 +30,36 @@ ledger = sa.Table(
     sa.Column("comments_sha256", sa.Text),
     sa.Column("description_sha256", sa.Text),
     sa.Column("recipe", sa.Text),
+    sa.Column("acl_id", sa.Integer),
+    sa.Column("owner", sa.Text),
+    sa.Column("lineage", _Ordered, nullable=False, server_default=""),  # folder ids, `/outermost/…/innermost/`
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row, of one version of the content
+    sa.Column("retry_at", sa.Float),  # when to try again what failed; None: nothing to try, or given up
 )
 sa.Index("ledger_unmet", ledger.c.source, ledger.c.walk)
+sa.Index("ledger_by_lineage", ledger.c.source, ledger.c.lineage)
+sa.Index("ledger_retries", ledger.c.source, ledger.c.retry_at)
 
-# Where the sync of each source stands: its index, the walk under way with its checkpoint, and who holds the lease.
+# Which index each source's ledger rows speak of, and who holds the lease.
 source_state = sa.Table(
     "source_state",
     metadata,
     sa.Column("source", sa.Text, primary_key=True),
     sa.Column("index_id", sa.Text),
-    sa.Column("walk", sa.Text),  # None: no walk is under way
-    sa.Column("checkpoint", sa.Text),
     sa.Column("runner", sa.Text),
     sa.Column("lease_until", sa.Float),
+)
+
+# Where each mode of a source stands. Of `full` and `permissions` there is a row while a pass is unfinished; the row of
+# `changes` stays, its checkpoint is where the next changes are read from.
+positions = sa.Table(
+    "positions",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("mode", sa.Text, primary_key=True),
+    sa.Column("walk", sa.Text, nullable=False),  # the pass under way
+    sa.Column("checkpoint", sa.Text),
+    sa.Column("mark", sa.Text),  # of a full walk: where changes are to be read from once it is complete
 )
 
 runs = sa.Table(
@@ -67,5 +89,20 @@ run_documents = sa.Table(
 
 
 def create_tables(engine: sa.Engine) -> None:
-    """Create what is missing; what exists is left as it is."""
+    """Create the tables, and the columns of a later version in tables of an earlier one; all else is left as it is."""
+    present = set(sa.inspect(engine).get_table_names())
+    with engine.begin() as connection:
+        for table in metadata.sorted_tables:
+            if table.name in present:
+                _add_missing_columns(connection, table)
     metadata.create_all(engine)
+
+
+def _add_missing_columns(connection: sa.Connection, table: sa.Table) -> None:
+    present = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in present:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
+    for index in table.indexes:
+        index.create(connection, checkfirst=True)

@@ -47,6 +47,17 @@ async def delete_unmet(walk: Walk, *, brake: float, confirmed: bool) -> Deletion
     )
 
 
+async def hide_unmet(walk: Walk) -> int:
+    """Hide what a permissions sweep, known to be complete, did not meet and anybody could still find; count it."""
+    count, last = 0, ""
+    while page := await walk.ledger.shown_unmet(walk.ticket.source, walk.ticket.walk, after=last):
+        await _hide(walk, page)
+        count, last = count + len(page), page[-1]
+        walk.tally.withheld += len(page)
+        walk.on_progress(walk.tally)
+    return count
+
+
 async def _for_each_page(walk: Walk, *, delete: bool) -> int:
     count, last = 0, ""
     while page := await walk.ledger.unmet(walk.ticket.source, walk.ticket.walk, after=last):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -9,7 +11,8 @@ from indexer.acknowledgement import Acknowledgements
 from indexer.layers import RetryPolicy
 from indexer.ledger import Ledger
 from indexer.passages import PASSAGES_VERSION
-from indexer.runs import RunTicket, Tally
+from indexer.runs import RunStore, RunTicket
+from indexer.tally import Tally
 from vocabulary.documents import DocumentId
 from vocabulary.ports import AclNumbering, Connector, Enricher, Extractor, SearchBackend
 
@@ -40,17 +43,39 @@ class PipelineLimits:
 
 
 @dataclass(slots=True)
+class RemovalBrake:
+    """How many documents a run may still remove at the source's word; None: a person has confirmed any number."""
+
+    left: int | None
+
+    def allows_one(self) -> bool:
+        """Take one removal from what is left."""
+        if self.left is None:
+            return True
+        self.left -= 1
+        return self.left >= 0
+
+    @property
+    def engaged(self) -> bool:
+        return self.left is not None and self.left < 0
+
+
+@dataclass(slots=True)
 class Walk:
     """What the stages of one walk share."""
 
     ports: SyncPorts
     ledger: Ledger
+    runs: RunStore
     ticket: RunTicket
     public: bool  # the index is read without a token and holds only what everyone may read
     limits: PipelineLimits
     policy: RetryPolicy
     tally: Tally
     on_progress: Callable[[Tally], None]
+    removals: RemovalBrake
+    stop: asyncio.Event = field(default_factory=asyncio.Event)  # set: end at the next page, settle what was crawled
+    clock: Callable[[], float] = time.time  # epoch seconds
     acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
     under_way: set[DocumentId] = field(default_factory=set)  # met in this walk and not yet in the ledger
 

@@ -26,6 +26,7 @@ from service.probes import probes
 from service.settings import Settings, load_settings
 from service.syncing import SyncOptions
 from service.wiring import Search, State, Workshop, make_readers, open_state, open_workshop
+from vocabulary.ports import SyncMode
 
 ONPREM_PORT = 8081
 CLOUD_PORT = 8082
@@ -71,7 +72,8 @@ def _serve_world(stack: ExitStack, world: World, port: int) -> str:
 async def _sync_all(settings: Settings, state: State, workshop: Workshop) -> ExitCode:
     options = SyncOptions()
     outcomes = [
-        await sync_with_progress(settings, state, workshop, source, options=options) for source in settings.sources
+        await sync_with_progress(settings, state, workshop, source, mode=SyncMode.FULL, options=options)
+        for source in settings.sources
     ]
     print_outcomes(outcomes)
     return worst(outcomes)

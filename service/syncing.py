@@ -6,25 +6,19 @@ be read ends the source's sync before its documents: they would be indexed for r
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from enum import StrEnum
 
 from acl import IdentityCounts, refresh_identities
 from indexer.layers import RetryPolicy
-from indexer.runs import RunReport, Tally
-from indexer.sync import SyncSettings, run_full_sync
+from indexer.run_history import RunReport
+from indexer.sync import SyncSettings, run_sync
+from indexer.tally import Tally
 from indexer.walk import SyncPorts
 from service.settings import Settings
 from service.wiring import State, Workshop, open_source
-from vocabulary.ports import IdentitySource
-
-
-class SyncMode(StrEnum):
-    """What a sync brings up to date."""
-
-    FULL = "full"  # people and groups, then every document; what is gone is deleted
-    IDENTITIES = "identities"  # people and groups only
+from vocabulary.ports import IdentitySource, SyncMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +27,7 @@ class SyncOptions:
 
     confirm_deletes: bool = False
     policy: RetryPolicy = field(default_factory=RetryPolicy)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)  # set: end the run in order at its next page
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +56,11 @@ async def sync_source(
     workshop: Workshop,
     source: str,
     *,
+    mode: SyncMode,
     options: SyncOptions,
     on_progress: Callable[[Tally], None],
 ) -> SyncOutcome:
-    """Bring a source's people and groups, then its documents, up to date.
+    """Bring a source's people and groups, then its documents as far as the mode goes, up to date.
 
     Raises:
         SightlineError: the directory cannot be read, or the run could not begin. A run that began is reported instead.
@@ -85,8 +81,9 @@ async def sync_source(
             delete_brake=configured.delete_brake,
             confirm_deletes=options.confirm_deletes,
             policy=options.policy,
+            stop=options.stop,
         )
-        run = await run_full_sync(ports, run_settings, ledger=state.ledger, runs=state.runs, on_progress=on_progress)
+        run = await run_sync(mode, ports, run_settings, ledger=state.ledger, runs=state.runs, on_progress=on_progress)
     return SyncOutcome(source, identities=identities, run=run)
 
 

@@ -57,7 +57,8 @@ class Document:
 
     `content_version` changes whenever the bytes may have changed; None means that the source holds no
     content for it. `acl` is None when the source did not let the crawler read the permissions: such a document is
-    hidden from everyone. `owner` reads the document unless the ACL denies it to them.
+    hidden from everyone. `owner` reads the document unless the ACL denies it to them. `lineage` names the folders it
+    lies in by the source's own ids, the outermost first; empty where the source keeps none.
     """
 
     id: DocumentId
@@ -72,6 +73,7 @@ class Document:
     owner: Principal | None = None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     comments: tuple[Comment, ...] = ()
+    lineage: tuple[str, ...] = ()
 
 
 class DocumentState(StrEnum):
@@ -112,13 +114,29 @@ class Removed:
 
 
 @dataclass(frozen=True, slots=True)
+class AclRead:
+    """A list was read at the place that anchors it, apart from the documents that are under it."""
+
+    acl: Acl
+
+
+@dataclass(frozen=True, slots=True)
+class AccessRead:
+    """Who may read a document that exists and is in scope, without anything else of it. None: not readable."""
+
+    document_id: DocumentId
+    acl: Acl | None
+    owner: Principal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Checkpoint:
     """A place to resume from: every change yielded before it precedes it. Opaque to all but its connector."""
 
     position: str
 
 
-Change: TypeAlias = Upsert | Skipped | Removed | Checkpoint
+Change: TypeAlias = Upsert | Skipped | Removed | AclRead | AccessRead | Checkpoint
 
 
 class BlockKind(StrEnum):

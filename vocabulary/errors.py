@@ -95,6 +95,10 @@ class ScopeMissing(RunAborted):
     """A configured site or folder does not exist or cannot be seen."""
 
 
+class RunStopped(RunAborted):
+    """Somebody asked for an orderly end; what was met is settled, and the next run goes on from there."""
+
+
 class CheckpointInvalid(RunAborted):
     """The saved position cannot be resumed; the next run starts over."""
 

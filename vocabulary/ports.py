@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from vocabulary.access import AccessFilter, Acl, AclId, Identity
 from vocabulary.documents import (
@@ -32,6 +33,31 @@ class CheckResult:
     message: str
 
 
+class SyncMode(StrEnum):
+    """What a sync brings up to date."""
+
+    FULL = "full"  # people and groups, then every document; what is gone is deleted
+    CHANGES = "changes"  # what is new, modified or gone since the last full or changes sync
+    PERMISSIONS = "permissions"  # who may read each document; no content
+    IDENTITIES = "identities"  # people and groups only
+
+
+class KnownDocuments(Protocol):
+    """What a sync knows of a source already, for a connector that compares a folder with what was there before."""
+
+    async def directly_in(self, lineage: Sequence[str]) -> Sequence[str]:
+        """Ids of the documents that lie directly in the folder at the end of the lineage."""
+        ...
+
+    async def folders_in(self, lineage: Sequence[str]) -> Sequence[str]:
+        """Ids of the subfolders of that folder with a document anywhere below them."""
+        ...
+
+    async def below(self, folder_id: str) -> Sequence[str]:
+        """Ids of the documents that lie anywhere below the folder, wherever it was when they were met."""
+        ...
+
+
 class Connector(Protocol):
     """A source system as a stream of changes.
 
@@ -45,6 +71,11 @@ class Connector(Protocol):
 
     Raises (from every method): `RetryableError`, `RunAborted`, `ConfigurationError`.
     """
+
+    @property
+    def absence_is_proof(self) -> bool:
+        """Whether what a complete crawl did not yield is gone for certain; else each such document is revisited."""
+        ...
 
     async def check(self) -> Sequence[CheckResult]:
         """Look at credentials, scope and rights without reading content. A failure is a result, not an error."""
@@ -66,6 +97,40 @@ class Connector(Protocol):
             ContentUnavailable: the bytes are there and cannot be had now (refused, archived).
             SourceUnavailable: the transfer broke off; never a silently shortened stream.
         """
+        ...
+
+
+@runtime_checkable
+class IncrementalConnector(Connector, Protocol):
+    """A source that can tell what changed, and who may read what, without being walked as a whole.
+
+    Raises (from every method): what `Connector` raises.
+    """
+
+    async def mark(self) -> Checkpoint:
+        """The present, as a place to read changes from: all that happens from now on lies behind it."""
+        ...
+
+    def changes(self, checkpoint: Checkpoint, known: KnownDocuments) -> AsyncIterator[Change]:
+        """Yield what is new, modified, moved or gone behind the checkpoint, as `Upsert`, `Skipped` or `Removed`.
+
+        Each `Checkpoint` in the stream is a place to go on from, the last one the place for the next time. What did not
+        change may be among it. What it yields is true; that it yields everything is for `crawl` to make sure.
+
+        Raises:
+            CheckpointInvalid: the position is not one of this scope.
+        """
+        ...
+
+    def permissions(self, checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
+        """Yield who may read each document in scope, as `AccessRead`, and lists as `AclRead` as early as possible.
+
+        No content is read. Ended without an error, it was complete, as a crawl is. Checkpoints are as in `crawl`.
+        """
+        ...
+
+    def revisit(self, document_ids: Sequence[DocumentId]) -> AsyncIterator[Change]:
+        """Look at single documents again and yield an `Upsert`, `Skipped` or `Removed` for each."""
         ...
 
 
@@ -144,7 +209,7 @@ class SearchBackend(Protocol):
     async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
         """Carry out the operations in order, all or none, and return once they survive a crash and can be searched.
 
-        Returns the ids whose `Describe` met no stored document. A replay changes nothing.
+        Returns the ids whose `Describe` or `Readmit` met no stored document. A replay changes nothing.
         """
         ...
 

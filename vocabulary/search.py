@@ -209,8 +209,17 @@ class Describe:
 
 
 @dataclass(frozen=True, slots=True)
+class Readmit:
+    """Put a stored document under another ACL and owner, and keep everything else of it."""
+
+    document_id: DocumentId
+    acl_id: AclId
+    owner: Principal | None
+
+
+@dataclass(frozen=True, slots=True)
 class Hide:
-    """Put a stored document under the ACL that admits nobody and keep it; the next Put or Describe shows it again.
+    """Put a stored document under the ACL that admits nobody and keep it; the next Put, Describe or Readmit shows it.
 
     Hiding an unknown document is no error.
     """
@@ -225,7 +234,7 @@ class Delete:
     document_id: DocumentId
 
 
-IndexOperation: TypeAlias = Put | Describe | Hide | Delete
+IndexOperation: TypeAlias = Put | Describe | Readmit | Hide | Delete
 
 
 @dataclass(frozen=True, slots=True)

@@ -68,6 +68,10 @@ class AlfrescoConnector:
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
 
+    @property
+    def absence_is_proof(self) -> bool:
+        return True
+
     async def check(self) -> Sequence[CheckResult]:
         return await check_source(self._client, self._config)
 

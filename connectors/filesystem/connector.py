@@ -52,6 +52,10 @@ class FilesystemConnector:
     ) -> None:
         return None
 
+    @property
+    def absence_is_proof(self) -> bool:
+        return True
+
     async def check(self) -> Sequence[CheckResult]:
         return [await self._check_root(), await self._check_people()]
 

@@ -38,6 +38,7 @@ from vocabulary.search import (
     Page,
     Put,
     Query,
+    Readmit,
     SearchMode,
     Total,
     TotalRelation,
@@ -143,7 +144,7 @@ class MemoryBackend:
             yield document_id
 
     def _carry_out(self, operation: IndexOperation, documents: dict[DocumentId, _Stored]) -> DocumentId | None:
-        """Change `documents`; return the id of a `Describe` that met none."""
+        """Change `documents`; return the id of a `Describe` or `Readmit` that met none."""
         match operation:
             case Put(description, passages):
                 documents[description.document_id] = self._stored(description, passages, documents)
@@ -152,6 +153,11 @@ class MemoryBackend:
                 if stored is None:
                     return description.document_id
                 documents[description.document_id] = replace(stored, description=description)
+            case Readmit(document_id, acl_id, owner):
+                if document_id not in documents:
+                    return document_id
+                described = replace(documents[document_id].description, acl_id=acl_id, owner=owner)
+                documents[document_id] = replace(documents[document_id], description=described)
             case Hide(document_id):
                 if document_id in documents:
                     hidden = documents[document_id]

@@ -1,24 +1,41 @@
 """Crawl: meets documents page by page and sends each one the shortest way.
 
-Of each document the stage knows, after one look into the ledger, whether it is unchanged, filtered or hidden (settled
-at once) or needs work (on to extract). A document met twice in a walk, by a replay or a page that shifted, counts once.
+Of each document the stage knows, after one look into the ledger, whether it is unchanged, filtered, hidden or only
+under other permissions (settled at once) or needs work (on to extract). A document met twice in a pass, by a replay or
+a page that shifted, counts once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from indexer.channel import Channel
-from indexer.layers import RetryingConnector
-from indexer.ledger import LedgerRow, MetRow
-from indexer.planning import Need, lasting_failure, plan
+from indexer.layers import ChangeStream, resumed
+from indexer.ledger import LedgerRow, MetRow, spelled_lineage
+from indexer.planning import Need, is_under, plan
+from indexer.retrying import standing_failure
 from indexer.walk import Walk
 from indexer.work import Settlement, Task
-from vocabulary.access import HIDDEN_ACL, AclId
-from vocabulary.documents import Change, Checkpoint, Document, DocumentId, DocumentState, Removed, Skipped, Upsert
-from vocabulary.errors import SightlineError
-from vocabulary.search import Delete, Hide, IndexOperation
+from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
+from vocabulary.documents import (
+    AccessRead,
+    AclRead,
+    Change,
+    Checkpoint,
+    Document,
+    DocumentId,
+    DocumentState,
+    Removed,
+    Skipped,
+    Upsert,
+)
+from vocabulary.errors import RunStopped, SightlineError
+from vocabulary.search import Delete, Hide, IndexOperation, Readmit
+
+_MetDocument: TypeAlias = Upsert | Skipped | Removed | AccessRead
+_Met: TypeAlias = _MetDocument | AclRead
 
 
 class CrawlStage:
@@ -29,20 +46,19 @@ class CrawlStage:
         self._tasks = tasks
         self._settlements = settlements
 
-    async def run(self) -> SightlineError | None:
+    async def run(self, stream: ChangeStream, start: Checkpoint | None) -> SightlineError | None:
         """Crawl to the end; what ended the crawl early is returned, so that the later stages finish what is theirs."""
         try:
-            await self._crawl()
+            await self._crawl(resumed(stream, start, self._walk.policy))
         except SightlineError as error:
             return error
         finally:
             await self._tasks.close()
         return None
 
-    async def _crawl(self) -> None:
-        connector = RetryingConnector(self._walk.ports.connector, self._walk.policy)
-        page: list[Change] = []
-        async for change in connector.crawl(self._walk.ticket.checkpoint):
+    async def _crawl(self, changes: AsyncIterator[Change]) -> None:
+        page: list[_Met] = []
+        async for change in changes:
             if not isinstance(change, Checkpoint):
                 page.append(change)
             if isinstance(change, Checkpoint) or len(page) >= self._walk.limits.page_documents:
@@ -50,47 +66,53 @@ class CrawlStage:
                 page = []
             if isinstance(change, Checkpoint):
                 self._walk.acknowledgements.mark(change)
+                if self._walk.stop.is_set():
+                    raise RunStopped("stopped in order; the next run goes on from here")
         await self._dispatch(page)
 
-    async def _dispatch(self, page: Sequence[Change]) -> None:
-        """Number the ACLs of a page, look its documents up, and send each one on."""
+    async def _dispatch(self, page: Sequence[_Met]) -> None:
+        """Number the lists of a page, look its documents up, and send each one on."""
         if not page:
             return
+        documents = [change for change in page if not isinstance(change, AclRead)]
+        ids = [_id(change) for change in documents]
         # Taken before the look-up: what is settled meanwhile leaves this set, and its row may have been read too early.
-        repeated = {_id(change) for change in page} & self._walk.under_way
-        met = await self._walk.ledger.look_up(self._walk.ticket.source, [_id(change).native_id for change in page])
+        repeated = set(ids) & self._walk.under_way
+        met = await self._walk.ledger.look_up(self._walk.ticket.source, [each.native_id for each in ids])
         acl_ids = await self._number_acls(page)
         not_public = await self._not_public(acl_ids.values())
         settled: list[Settlement] = []
-        for change in page:
-            known = met.get(_id(change).native_id)
+        for document_id, change in zip(ids, documents, strict=True):
+            known = met.get(document_id.native_id)
             if isinstance(change, Removed):
-                settled += [self._removal(change.document_id)] if known is not None else []
-            elif _id(change) in repeated or not self._is_first(_id(change), known):
+                settled += self._removal(document_id, known)
+            elif document_id in repeated or not self._is_first(document_id, known):
                 continue
             elif isinstance(change, Skipped):
                 settled.append(self._skip(change, known))
-            elif isinstance(change, Upsert):
-                acl_id = acl_ids[change.document.acl.key] if change.document.acl is not None else HIDDEN_ACL
+            else:
+                acl_id = acl_ids[acl.key] if (acl := _acl(change)) is not None else HIDDEN_ACL
                 reason = "not-public" if acl_id in not_public else ""
-                await self._receive(change.document, known, acl_id, hidden_reason=reason, settled=settled)
+                if isinstance(change, AccessRead):
+                    settled.append(self._readmit(change, known, acl_id, hidden_reason=reason))
+                else:
+                    await self._receive(change.document, known, acl_id, hidden_reason=reason, settled=settled)
         await self._settle(settled)
         self._walk.on_progress(self._walk.tally)
 
     def _is_first(self, document_id: DocumentId, known: MetRow | None) -> bool:
-        """Count a document, unless this walk has met it before."""
-        if document_id in self._walk.under_way or (known is not None and known.walk == self._walk.ticket.walk):
+        """Count a document, unless this pass has met it before."""
+        ticket = self._walk.ticket
+        if known is not None and ticket.has_met(walk=known.walk, met_in=known.met_in):
+            return False
+        if document_id in self._walk.under_way:
             return False
         self._walk.under_way.add(document_id)
         self._walk.tally.scanned += 1
         return True
 
-    async def _number_acls(self, page: Sequence[Change]) -> Mapping[str, AclId]:
-        acls = {
-            change.document.acl.key: change.document.acl
-            for change in page
-            if isinstance(change, Upsert) and change.document.acl is not None
-        }
+    async def _number_acls(self, page: Sequence[_Met]) -> Mapping[str, AclId]:
+        acls = {acl.key: acl for change in page if (acl := _acl(change)) is not None}
         if not acls:
             return {}
         return await self._walk.ports.acls.number(self._walk.ticket.source, acls.values())
@@ -113,27 +135,71 @@ class CrawlStage:
     ) -> None:
         """Settle a document that needs no reading, and pass on one that does."""
         previous = known.row if known is not None else None
-        needed = plan(document, acl_id, previous, recipe=self._walk.recipe)
+        needed = plan(document, acl_id, previous, recipe=self._walk.recipe, now=self._walk.clock())
         if hidden_reason or needed.need is Need.WITHDRAWAL:
             reason = hidden_reason or "permissions-unreadable"
             settled.append(self._withdrawal(document.id, DocumentState.HIDDEN, reason, previous))
         elif needed.need is Need.NOTHING and previous is not None:
-            settled.append(self._unchanged(previous))
+            settled.append(self._unchanged(replace(previous, lineage=spelled_lineage(document.lineage))))
+        elif needed.need is Need.ACCESS and previous is not None:
+            moved = replace(previous, lineage=spelled_lineage(document.lineage))
+            settled.append(self._under(document.id, moved, acl_id, document.owner))
         else:
             number = self._walk.acknowledgements.open()
             await self._tasks.put(Task(number, document, acl_id, previous, needed))
 
     def _unchanged(self, previous: LedgerRow) -> Settlement:
-        """Keep the row; a failure that only other bytes can mend stays a failure and is reported as one."""
-        reason = lasting_failure(previous)
+        """Keep the row; a failure that is not to be tried now stays a failure and is reported as one."""
+        reason = standing_failure(previous)
         state = DocumentState.FAILED if reason else DocumentState.UNCHANGED
         return self._settlement(rows=(replace(previous, state=state, reason=reason),))
+
+    def _under(
+        self, document_id: DocumentId, previous: LedgerRow, acl_id: AclId, owner: Principal | None
+    ) -> Settlement:
+        """Put a stored document under another list or owner; a failure that is not to be tried now stays one."""
+        failure = standing_failure(previous)
+        row = replace(
+            previous,
+            state=DocumentState.FAILED if failure else DocumentState.METADATA_ONLY,
+            reason=failure or "access",
+            acl_id=int(acl_id),
+            owner=str(owner) if owner is not None else None,
+        )
+        return self._settlement(rows=(row,), operations=(Readmit(document_id, acl_id, owner),))
+
+    def _readmit(self, read: AccessRead, known: MetRow | None, acl_id: AclId, *, hidden_reason: str) -> Settlement:
+        """Settle a document of which only the access was read; one that the index lacks waits for a full sync."""
+        previous = known.row if known is not None else None
+        if previous is None:
+            row = LedgerRow(read.document_id.native_id, DocumentState.FILTERED, "not-in-index")
+            return self._settlement(rows=(row,))
+        if not previous.in_index:
+            return self._settlement(rows=(previous,))
+        if hidden_reason or acl_id == HIDDEN_ACL:
+            return self._hidden(read.document_id, previous, hidden_reason or "permissions-unreadable")
+        if is_under(previous, acl_id, read.owner):
+            return self._unchanged(previous)
+        return self._under(read.document_id, previous, acl_id, read.owner)
+
+    def _hidden(self, document_id: DocumentId, previous: LedgerRow, reason: str) -> Settlement:
+        """Hide a stored document from everybody, and keep its passages for the day when it may be shown again."""
+        state = DocumentState.HIDDEN
+        row = replace(previous, state=state, reason=reason, description_sha256=None, acl_id=int(HIDDEN_ACL))
+        return self._settlement(rows=(row,), operations=(Hide(document_id),))
 
     def _skip(self, skipped: Skipped, known: MetRow | None) -> Settlement:
         previous = known.row if known is not None else None
         if skipped.state is DocumentState.FAILED and previous is not None and previous.in_index:
             # Its permissions could not be read again: nobody sees it until they are, and its passages are kept.
-            kept = replace(previous, state=DocumentState.FAILED, reason=skipped.reason, description_sha256=None)
+            kept = replace(
+                previous,
+                state=DocumentState.FAILED,
+                reason=skipped.reason,
+                description_sha256=None,
+                acl_id=int(HIDDEN_ACL),
+                retry_at=self._walk.clock(),
+            )
             return self._settlement(rows=(kept,), operations=(Hide(skipped.document_id),))
         return self._withdrawal(skipped.document_id, skipped.state, skipped.reason, previous)
 
@@ -144,8 +210,19 @@ class CrawlStage:
         in_index = previous is not None and previous.in_index
         return self._settlement(rows=(row,), operations=(Delete(document_id),) if in_index else ())
 
-    def _removal(self, document_id: DocumentId) -> Settlement:
-        return self._settlement(removed=(document_id.native_id,), operations=(Delete(document_id),))
+    def _removal(self, document_id: DocumentId, known: MetRow | None) -> list[Settlement]:
+        """Delete at the source's word, or hide where a run would delete more than the brake allows."""
+        if known is None:
+            return []
+        if known.row.in_index and not self._walk.removals.allows_one():
+            return [self._braked(document_id, known)]
+        operations = (Delete(document_id),) if known.row.in_index else ()
+        return [self._settlement(removed=(document_id.native_id,), operations=operations)]
+
+    def _braked(self, document_id: DocumentId, known: MetRow) -> Settlement:
+        if self._is_first(document_id, known):
+            return self._hidden(document_id, known.row, "delete-brake")
+        return self._settlement(operations=(Hide(document_id),))
 
     def _settlement(
         self,
@@ -169,9 +246,16 @@ class CrawlStage:
         await self._settlements.put(together)
 
 
-def _id(change: Change) -> DocumentId:
-    if isinstance(change, Upsert):
-        return change.document.id
-    if isinstance(change, Checkpoint):
-        raise TypeError("a checkpoint names no document")
-    return change.document_id
+def _id(change: _MetDocument) -> DocumentId:
+    return change.document.id if isinstance(change, Upsert) else change.document_id
+
+
+def _acl(change: _Met) -> Acl | None:
+    """The list that a change brings, if any."""
+    match change:
+        case Upsert(document):
+            return document.acl
+        case AclRead(acl) | AccessRead(_, acl):
+            return acl
+        case _:
+            return None

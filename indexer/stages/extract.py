@@ -13,9 +13,10 @@ from dataclasses import replace
 from indexer.channel import Channel, ChannelClosed
 from indexer.content import SpooledContent, spooled_content
 from indexer.extraction.blocks import Reason
-from indexer.ledger import LedgerRow
+from indexer.ledger import LedgerRow, spelled_lineage
 from indexer.passages import CutPassage, cut_passages
-from indexer.planning import NO_CONTENT, Need, lasting_failure
+from indexer.planning import NO_CONTENT, Need
+from indexer.retrying import standing_failure, with_failure
 from indexer.walk import Walk
 from indexer.work import Prepared, Task
 from vocabulary.documents import DocumentState, ExtractedText, PassageKind
@@ -89,9 +90,12 @@ class ExtractStage:
 
     def _described(self, task: Task) -> Prepared:
         """Write the description and keep every passage."""
-        failure = lasting_failure(task.previous)
+        failure = standing_failure(task.previous)
         state = DocumentState.FAILED if failure else DocumentState.METADATA_ONLY
-        return Prepared(task, self._row(task, state, failure, sha256=_known_sha256(task)), keeps_passages=True)
+        row = self._row(task, state, failure, sha256=_known_sha256(task))
+        if failure and task.previous is not None:
+            row = replace(row, failures=task.previous.failures, retry_at=task.previous.retry_at)
+        return Prepared(task, row, keeps_passages=True)
 
     async def _keep_body(self, task: Task, *, reason: str) -> Prepared:
         """Keep the passages of the content; cut the comments anew if they changed."""
@@ -112,19 +116,22 @@ class ExtractStage:
         return Prepared(task, self._row(task, state, reason, sha256=sha256), cut)
 
     async def _unavailable(self, task: Task, reason: str) -> Prepared:
-        """The source did not give the bytes now: keep the old passages, if any, and try again with the next run."""
-        row = replace(self._row(task, DocumentState.FAILED, reason, sha256=None), content_version=None)
+        """The source did not give the bytes now: keep the old passages, if any, and try again later."""
+        row = self._failed(task, reason)
         if task.previous is not None and task.previous.in_index:
-            kept = replace(row, recipe=task.previous.recipe, comments_sha256=None)
+            kept = replace(
+                row, recipe=task.previous.recipe, content_sha256=task.previous.content_sha256, comments_sha256=None
+            )
             return Prepared(task, kept, keeps_passages=True)
         return Prepared(task, row, await self._cut_passages(task, _NO_TEXT))
 
     async def _unreadable(self, task: Task, reason: str) -> Prepared:
         """The bytes give no text: the document is found by title and comments; passages of older bytes go."""
+        return Prepared(task, self._failed(task, reason), await self._cut_passages(task, _NO_TEXT))
+
+    def _failed(self, task: Task, reason: str) -> LedgerRow:
         row = self._row(task, DocumentState.FAILED, reason, sha256=None)
-        if not lasting_failure(row):
-            row = replace(row, content_version=None)
-        return Prepared(task, row, await self._cut_passages(task, _NO_TEXT))
+        return with_failure(row, task.previous, self._walk.clock())
 
     async def _cut_passages(self, task: Task, text: ExtractedText, *, first_ordinal: int = 0) -> tuple[CutPassage, ...]:
         enricher = self._walk.ports.enricher
@@ -148,6 +155,9 @@ class ExtractStage:
             comments_sha256=task.plan.comments_sha256,
             description_sha256=task.plan.description_sha256,
             recipe=self._walk.recipe,
+            acl_id=int(task.acl_id),
+            owner=str(task.document.owner) if task.document.owner is not None else None,
+            lineage=spelled_lineage(task.document.lineage),
         )
 
 

@@ -73,4 +73,4 @@ def _as_found(row: LedgerRow, missing: frozenset[DocumentId], source: str) -> Le
     """A description that met no stored document: the index lost it, so the next run reads it again."""
     if DocumentId(source, row.native_id) not in missing:
         return row
-    return LedgerRow(row.native_id, DocumentState.FAILED, "missing-in-index")
+    return LedgerRow(row.native_id, DocumentState.FAILED, "missing-in-index", retry_at=0.0)

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from indexer.runs import RunDocument, RunReport
+from indexer.run_history import RunDocument, RunReport
 from service.commands.terminal import (
     ConfigOption,
     ExitCode,
@@ -28,9 +28,9 @@ from service.commands.terminal import (
     printable,
 )
 from service.settings import load_settings, settings_file
-from service.syncing import SyncMode
 from service.wiring import open_state
 from vocabulary.documents import DocumentState
+from vocabulary.ports import SyncMode
 
 _ALL = "all"
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from indexer.runs import RunState, Tally
+from indexer.run_history import RunState
+from indexer.tally import Tally
 from service.commands.runs import print_reports, report_json
 from service.commands.terminal import (
     ConfigOption,
@@ -25,9 +26,10 @@ from service.commands.terminal import (
 )
 from service.http_server import cancelled_by_signals
 from service.settings import Settings, load_settings, settings_file
-from service.syncing import SyncMode, SyncOptions, SyncOutcome, sync_identities, sync_source
+from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
 from service.wiring import State, Workshop, open_state, open_workshop
 from vocabulary.errors import SightlineError
+from vocabulary.ports import SyncMode
 
 _EXIT_CODES = {
     RunState.SUCCEEDED: ExitCode.DONE,
@@ -39,9 +41,9 @@ _GRAVITY = (ExitCode.FAILED, ExitCode.BRAKED, ExitCode.SOME_DOCUMENTS_FAILED, Ex
 
 def sync(
     sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Default: all of them.")] = None,
-    mode: Annotated[SyncMode, typer.Option(help="full: people, groups and documents; identities: no documents.")] = (
-        SyncMode.FULL
-    ),
+    mode: Annotated[
+        SyncMode, typer.Option(help="How far: everything, what changed, only who may read, only people and groups.")
+    ] = (SyncMode.FULL),
     confirm_deletes: Annotated[
         bool,
         typer.Option(
@@ -86,15 +88,18 @@ async def _sync_all(
                 ]
             indexes = {settings.sources[name].index for name in sources}
             async with open_workshop(settings, indexes=sorted(indexes)) as workshop:
-                return [await sync_with_progress(settings, state, workshop, name, options=options) for name in sources]
+                return [
+                    await sync_with_progress(settings, state, workshop, name, mode=mode, options=options)
+                    for name in sources
+                ]
 
 
 async def sync_with_progress(
-    settings: Settings, state: State, workshop: Workshop, source: str, *, options: SyncOptions
+    settings: Settings, state: State, workshop: Workshop, source: str, *, mode: SyncMode, options: SyncOptions
 ) -> SyncOutcome:
     """Sync one source while its counts show; a failure is an outcome, too, so that the next source has its turn."""
     with progress_of(source) as show:
-        work = sync_source(settings, state, workshop, source, options=options, on_progress=show)
+        work = sync_source(settings, state, workshop, source, mode=mode, options=options, on_progress=show)
         return await settled(source, work)
 
 

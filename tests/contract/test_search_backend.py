@@ -22,7 +22,7 @@ from tests.fakes.documents import (
     passage,
     reader,
 )
-from vocabulary.access import HIDDEN_ACL, Principal
+from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import DocumentId, PassageKind
 from vocabulary.errors import NumberingMismatch
 from vocabulary.ports import SearchBackend
@@ -35,6 +35,7 @@ from vocabulary.search import (
     Hide,
     IndexStatistics,
     Put,
+    Readmit,
     SearchMode,
     Total,
     TotalRelation,
@@ -121,6 +122,24 @@ async def test_a_describe_of_an_unknown_document_is_reported_and_writes_nothing(
     )
     assert unknown == {DocumentId("wiki", "b")}
     assert await ask_to_the_end(index, "budget") == ["a"]
+
+
+async def test_a_readmitted_document_is_under_its_new_list_and_owner_and_keeps_all_else(index: SearchBackend) -> None:
+    me = Principal.user("wiki", "me")
+    await index.apply([document("a", "budget", acl=1)])
+    stored = await index.stored_passages(DocumentId("wiki", "a"))
+    assert await index.apply([Readmit(DocumentId("wiki", "a"), AclId(2), me)]) == frozenset()
+    assert names(await ask(index, "budget", access=reader(1))) == []
+    assert names(await ask(index, "budget", access=reader(2))) == ["a"]
+    assert names(await ask(index, "budget", access=reader(if_owner=[2], owners=[me]))) == ["a"]
+    kept = await index.stored_passages(DocumentId("wiki", "a"))
+    assert [each.passage for each in kept] == [each.passage for each in stored]
+
+
+async def test_readmitting_an_unknown_document_is_reported_and_adds_nothing(index: SearchBackend) -> None:
+    unknown = DocumentId("wiki", "b")
+    assert await index.apply([Readmit(unknown, AclId(1), None)]) == {unknown}
+    assert names(await ask(index, "")) == []
 
 
 async def test_a_hidden_document_is_kept_and_found_by_nobody_until_it_is_described_again(index: SearchBackend) -> None:

@@ -58,6 +58,10 @@ class ScriptedSource:
             comments=self.comments.get(native_id, ()),
         )
 
+    @property
+    def absence_is_proof(self) -> bool:
+        return True
+
     async def check(self) -> Sequence[CheckResult]:
         return [CheckResult("scripted source", passed=True, message="it is there")]
 

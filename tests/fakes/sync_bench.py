@@ -11,14 +11,15 @@ from pyroaring import FrozenBitMap
 from indexer.backends.memory import MemoryBackend
 from indexer.layers import RetryPolicy
 from indexer.ledger import Ledger
-from indexer.runs import RunReport, RunStore
-from indexer.sync import SyncSettings, run_full_sync
+from indexer.run_history import RunReport
+from indexer.runs import RunStore
+from indexer.sync import SyncSettings, run_sync
 from indexer.walk import PipelineLimits, SyncPorts
 from tests.fakes.plain_rooms import HashingEnricher, MemoryNumbering, PlainTextExtractor
 from tests.fakes.scripted_source import SOURCE, ScriptedSource
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentState
-from vocabulary.ports import AclNumbering
+from vocabulary.ports import AclNumbering, SyncMode
 from vocabulary.search import Query, SearchMode
 
 _MORE_THAN_ANY_ACL_ID = 1_000
@@ -37,9 +38,18 @@ class Bench:
     source: ScriptedSource = field(default_factory=ScriptedSource)
     enricher: HashingEnricher = field(default_factory=HashingEnricher)
     numbering: AclNumbering = field(default_factory=MemoryNumbering)
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    now: float = 1_800_000_000.0  # epoch seconds, as the runs see them
     limits: PipelineLimits = field(default_factory=lambda: PipelineLimits(page_documents=7, queued_items=4))
 
-    async def sync(self, *, public: bool = False, confirm_deletes: bool = False, brake: float = 0.5) -> RunReport:
+    async def sync(
+        self,
+        mode: SyncMode = SyncMode.FULL,
+        *,
+        public: bool = False,
+        confirm_deletes: bool = False,
+        brake: float = 0.5,
+    ) -> RunReport:
         ports = SyncPorts(self.source, PlainTextExtractor(), self.enricher, self.backend, self.numbering)
         settings = SyncSettings(
             SOURCE,
@@ -48,8 +58,10 @@ class Bench:
             confirm_deletes=confirm_deletes,
             limits=self.limits,
             policy=RetryPolicy(attempts=3, sleep=no_wait),
+            stop=self.stop,
+            clock=lambda: self.now,
         )
-        return await run_full_sync(ports, settings, ledger=Ledger(self.engine), runs=RunStore(self.engine))
+        return await run_sync(mode, ports, settings, ledger=Ledger(self.engine), runs=RunStore(self.engine))
 
     async def find(self, text: str) -> set[str]:
         """Ids of what a reader who may see every numbered list finds by keyword."""

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from connectors.alfresco.simulator import World, sample, served_world
-from indexer.runs import RunReport
+from indexer.run_history import RunReport
 from service.app import create_app
 from service.demo_files import DemoFolder, DemoPerson
 from service.http_server import listen, port_of, serving
@@ -19,6 +19,7 @@ from service.probes import probes
 from service.settings import Settings, load_settings
 from service.syncing import SyncOptions, sync_source
 from service.wiring import State, Workshop, make_readers, open_state, open_workshop
+from vocabulary.ports import SyncMode
 
 DEV_1 = "my.dev.user1@example.com"
 DEV_2 = "my.dev.user2@example.com"
@@ -40,12 +41,18 @@ class WholeSystem:
     client: httpx.AsyncClient
     reports: dict[str, RunReport] = field(default_factory=dict)
 
-    async def sync_all(self, *, confirm_deletes: bool = False) -> dict[str, RunReport]:
+    async def sync_all(self, mode: SyncMode = SyncMode.FULL, *, confirm_deletes: bool = False) -> dict[str, RunReport]:
         """Sync every source, as `sightline sync` does, and return what each run reports."""
         options = SyncOptions(confirm_deletes=confirm_deletes)
         for source in self.settings.sources:
             outcome = await sync_source(
-                self.settings, self.state, self.workshop, source, options=options, on_progress=lambda tally: None
+                self.settings,
+                self.state,
+                self.workshop,
+                source,
+                mode=mode,
+                options=options,
+                on_progress=lambda tally: None,
             )
             assert outcome.run is not None
             self.reports[source] = outcome.run

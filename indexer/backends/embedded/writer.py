@@ -8,10 +8,10 @@ from typing import Any
 from indexer.backends.analysis import stems, storable
 from indexer.backends.embedded import codec, schema
 from indexer.backends.matching import SOURCE_FIELD, fields_of
-from vocabulary.access import HIDDEN_ACL
+from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
 from vocabulary.errors import NumberingMismatch
-from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put
+from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put, Readmit
 
 # A follower further behind than this reads everything anew, which is then the faster way anyhow.
 _CHANGES_KEPT = 1_000_000
@@ -21,7 +21,7 @@ _TITLE_ONLY = (-1, PassageKind.BODY.value, "", 0, 0, 0, None, None, None)
 
 
 def apply(connection: Any, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
-    """Carry out the operations in order; return the ids whose `Describe` met no document."""
+    """Carry out the operations in order; return the ids whose `Describe` or `Readmit` met no document."""
     unknown: set[DocumentId] = set()
     for operation in operations:
         match operation:
@@ -30,6 +30,9 @@ def apply(connection: Any, operations: Sequence[IndexOperation]) -> frozenset[Do
             case Describe(description):
                 if not _describe(connection, description):
                     unknown.add(description.document_id)
+            case Readmit(document_id, acl_id, owner):
+                if not _readmit(connection, document_id, acl_id, owner=None if owner is None else str(owner)):
+                    unknown.add(document_id)
             case Hide(document_id):
                 _hide(connection, document_id)
             case Delete(document_id):
@@ -75,6 +78,15 @@ def _describe(connection: Any, description: Description) -> bool:
     title = storable(description.title)
     if title != former_title:
         _retitle(connection, document_id, title)
+    return True
+
+
+def _readmit(connection: Any, readmitted: DocumentId, acl_id: AclId, *, owner: str | None) -> bool:
+    known = _find(connection, readmitted)
+    if known is None:
+        return False
+    connection.execute("UPDATE document SET acl_id = ?, owner = ? WHERE id = ?", (int(acl_id), owner, known[0]))
+    _note_change(connection, known[0])
     return True
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from indexer.layers import RetryingConnector, RetryPolicy
+from indexer.layers import RetryPolicy, resumed
 from tests.fakes.scripted_source import numbered
 from vocabulary.documents import Checkpoint, Upsert
 from vocabulary.errors import CredentialsRejected, RateLimited, RetryableError, SourceUnavailable
@@ -64,8 +64,8 @@ async def test_waits_grow_and_stay_below_the_longest() -> None:
 async def test_a_crawl_goes_on_from_its_last_checkpoint() -> None:
     source = numbered(40)
     source.faults = {2: [SourceUnavailable("503")]}
-    connector = RetryingConnector(source, RetryPolicy(sleep=Sleeper()))
-    changes = [change async for change in connector.crawl(None)]
+    policy = RetryPolicy(sleep=Sleeper())
+    changes = [change async for change in resumed(source.crawl, None, policy)]
     assert source.crawled_from == [None, '{"page": 2}']
     assert len({change.document.id for change in changes if isinstance(change, Upsert)}) == 40
 
@@ -73,23 +73,22 @@ async def test_a_crawl_goes_on_from_its_last_checkpoint() -> None:
 async def test_attempts_are_counted_anew_after_each_checkpoint() -> None:
     source = numbered(40)
     source.faults = {page: [SourceUnavailable("503")] * 2 for page in range(4)}
-    connector = RetryingConnector(source, RetryPolicy(attempts=3, sleep=Sleeper()))
-    assert sum(isinstance(change, Checkpoint) for change in [c async for c in connector.crawl(None)]) == 4
+    policy = RetryPolicy(attempts=3, sleep=Sleeper())
+    assert sum(isinstance(change, Checkpoint) for change in [c async for c in resumed(source.crawl, None, policy)]) == 4
 
 
 async def test_a_crawl_that_makes_no_progress_gives_up() -> None:
     source = numbered(40)
     faults: list = [SourceUnavailable(f"fault {number}") for number in range(5)]
     source.faults = {1: faults}
-    connector = RetryingConnector(source, RetryPolicy(attempts=3, sleep=Sleeper()))
     with pytest.raises(RetryableError, match="fault 2"):
-        async for _ in connector.crawl(None):
+        async for _ in resumed(source.crawl, None, RetryPolicy(attempts=3, sleep=Sleeper())):
             pass
 
 
 async def test_a_consumer_may_stop_in_the_middle() -> None:
     source, sleeper = numbered(40), Sleeper()
-    crawl = RetryingConnector(source, RetryPolicy(sleep=sleeper)).crawl(None)
+    crawl = resumed(source.crawl, None, RetryPolicy(sleep=sleeper))
     assert isinstance(await anext(crawl), Upsert)
     await crawl.aclose()
     assert source.crawled_from == [None]  # taken for no fault: nothing was begun again

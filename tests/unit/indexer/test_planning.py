@@ -3,12 +3,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from indexer.ledger import LedgerRow, comments_sha256, description_sha256
+from indexer.fingerprints import comments_sha256, description_sha256
+from indexer.ledger import LedgerRow
 from indexer.planning import Need, plan
 from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
 from vocabulary.documents import Comment, Document, DocumentId, DocumentState
 
 ACL_ID = AclId(7)
+NOW = 1_800_000_000.0
 COMMENT = Comment("c1", "Ann", "well said", datetime(2026, 5, 1, tzinfo=UTC))
 DOCUMENT = Document(
     id=DocumentId("files", "a"),
@@ -30,13 +32,14 @@ ROW = LedgerRow(
     content_version="1",
     content_sha256="bytes",
     comments_sha256=comments_sha256(DOCUMENT),
-    description_sha256=description_sha256(DOCUMENT, ACL_ID),
+    description_sha256=description_sha256(DOCUMENT),
     recipe="model/1",
+    acl_id=int(ACL_ID),
 )
 
 
 def need(document: Document = DOCUMENT, row: LedgerRow | None = ROW, acl_id: AclId = ACL_ID) -> Need:
-    return plan(document, acl_id, row, recipe="model/1").need
+    return plan(document, acl_id, row, recipe="model/1", now=NOW).need
 
 
 def test_nothing_when_nothing_changed() -> None:
@@ -49,7 +52,6 @@ def test_nothing_when_nothing_changed() -> None:
         {"title": "Other"},
         {"uri": "https://files.example.com/b"},
         {"path": "/elsewhere"},
-        {"owner": Principal.user("files", "ann")},
         {"attributes": {"author": "Bob"}},
     ],
     ids=lambda change: next(iter(change)),
@@ -58,8 +60,16 @@ def test_the_description_when_only_it_changed(change: dict[str, object]) -> None
     assert need(replace(DOCUMENT, **change)) is Need.DESCRIPTION  # type: ignore[arg-type] # one field at a time
 
 
-def test_the_description_when_the_document_moved_under_another_acl() -> None:
-    assert need(acl_id=AclId(8)) is Need.DESCRIPTION
+def test_only_the_access_when_the_document_moved_under_another_acl_or_owner() -> None:
+    assert need(acl_id=AclId(8)) is Need.ACCESS
+    assert need(replace(DOCUMENT, owner=Principal.user("files", "ann"))) is Need.ACCESS
+
+
+def test_the_content_again_only_when_a_failed_document_is_due() -> None:
+    failed = replace(ROW, state=DocumentState.FAILED, reason="timeout", failures=2)
+    assert need(row=replace(failed, retry_at=NOW)) is Need.CONTENT
+    assert need(row=replace(failed, retry_at=NOW + 1)) is Need.NOTHING
+    assert need(row=replace(failed, retry_at=None)) is Need.NOTHING
 
 
 def test_the_comments_when_one_was_edited_whatever_else_changed() -> None:

@@ -8,10 +8,14 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
+from indexer.leases import LEASE_S, RunInProgress
 from indexer.ledger import Ledger, LedgerRow
-from indexer.runs import LEASE_S, RunInProgress, RunReport, RunState, RunStore, Tally
+from indexer.run_history import RunReport, RunState
+from indexer.runs import RunStore
 from indexer.tables import create_tables, source_state
+from indexer.tally import Tally
 from vocabulary.documents import Checkpoint, DocumentState
+from vocabulary.ports import SyncMode
 
 
 class Clock:
@@ -32,37 +36,37 @@ def engine(tmp_path: Path) -> Iterator[sa.Engine]:
 
 async def test_a_second_run_of_a_source_is_refused_while_the_first_is_alive(engine: sa.Engine) -> None:
     runs = RunStore(engine)
-    await runs.begin("files", "full", index_id="i")
+    await runs.begin("files", SyncMode.FULL, index_id="i")
     with pytest.raises(RunInProgress, match="'files'"):
-        await runs.begin("files", "full", index_id="i")
-    await runs.begin("other", "full", index_id="i")
+        await runs.begin("files", SyncMode.FULL, index_id="i")
+    await runs.begin("other", SyncMode.FULL, index_id="i")
 
 
 async def test_a_run_of_another_machine_is_taken_over_when_its_lease_has_expired(engine: sa.Engine) -> None:
     clock = Clock()
     runs = RunStore(engine, clock=clock)
-    ticket = await runs.begin("files", "full", index_id="i")
+    ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
     _hold(engine, "elsewhere:1:ab", clock.now_s + LEASE_S)
     with pytest.raises(RunInProgress):
-        await runs.begin("files", "full", index_id="i")
+        await runs.begin("files", SyncMode.FULL, index_id="i")
     clock.now_s += LEASE_S + 1
-    resumed = await runs.begin("files", "full", index_id="i")
+    resumed = await runs.begin("files", SyncMode.FULL, index_id="i")
     assert resumed.walk == ticket.walk
     assert (await runs.show(ticket.run_id)).state is RunState.INTERRUPTED
 
 
 async def test_a_dead_process_of_this_machine_holds_no_lease(engine: sa.Engine) -> None:
     runs = RunStore(engine)
-    await runs.begin("files", "full", index_id="i")
+    await runs.begin("files", SyncMode.FULL, index_id="i")
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     _hold(engine, f"{socket.gethostname()}:{ended.pid}:ab", 9e12)
-    await runs.begin("files", "full", index_id="i")
+    await runs.begin("files", SyncMode.FULL, index_id="i")
 
 
 async def test_a_runner_that_lost_its_lease_is_told_by_its_heartbeat(engine: sa.Engine) -> None:
     runs = RunStore(engine)
-    ticket = await runs.begin("files", "full", index_id="i")
+    ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
     await runs.heartbeat(ticket, Tally())
     _hold(engine, "elsewhere:1:ab", 9e12)
     with pytest.raises(RunInProgress, match="lost"):
@@ -71,24 +75,24 @@ async def test_a_runner_that_lost_its_lease_is_told_by_its_heartbeat(engine: sa.
 
 async def test_an_unfinished_walk_is_resumed_and_a_complete_one_is_not(engine: sa.Engine) -> None:
     runs, ledger = RunStore(engine), Ledger(engine)
-    first = await runs.begin("files", "full", index_id="i")
+    first = await runs.begin("files", SyncMode.FULL, index_id="i")
     await ledger.settle(first, [], removed=[], checkpoint=Checkpoint("page 3"))
     await runs.finish(first, RunState.FAILED, Tally(), "the source went away")
-    second = await runs.begin("files", "full", index_id="i")
+    second = await runs.begin("files", SyncMode.FULL, index_id="i")
     assert (second.walk, second.checkpoint) == (first.walk, Checkpoint("page 3"))
     await runs.finish(second, RunState.SUCCEEDED, Tally(), "")
-    third = await runs.begin("files", "full", index_id="i")
+    third = await runs.begin("files", SyncMode.FULL, index_id="i")
     assert third.walk != first.walk
     assert third.checkpoint is None
 
 
 async def test_another_index_forgets_what_the_old_one_held(engine: sa.Engine) -> None:
     runs, ledger = RunStore(engine), Ledger(engine)
-    ticket = await runs.begin("files", "full", index_id="old")
+    ticket = await runs.begin("files", SyncMode.FULL, index_id="old")
     row = LedgerRow("a", DocumentState.INDEXED, in_index=True)
     await ledger.settle(ticket, [row], removed=[], checkpoint=Checkpoint("page 1"))
     await runs.finish(ticket, RunState.FAILED, Tally(), "")
-    anew = await runs.begin("files", "full", index_id="new")
+    anew = await runs.begin("files", SyncMode.FULL, index_id="new")
     assert anew.checkpoint is None
     assert not await ledger.look_up("files", ["a"])
 
@@ -96,7 +100,7 @@ async def test_another_index_forgets_what_the_old_one_held(engine: sa.Engine) ->
 async def test_history_keeps_tallies_and_lists_newest_first(engine: sa.Engine) -> None:
     runs = RunStore(engine)
     for _ in range(2):
-        ticket = await runs.begin("files", "full", index_id="i")
+        ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
         tally = Tally(scanned=2)
         tally.settle(DocumentState.INDEXED, "")
         tally.settle(DocumentState.FAILED, "encrypted")
@@ -113,9 +117,9 @@ async def test_what_has_ended_never_changes_again(engine: sa.Engine) -> None:
     """A runner that slept while its run was closed as dead wakes up, and reports what it believes."""
     clock = Clock()
     runs = RunStore(engine, clock=clock)
-    sleeper = await runs.begin("files", "full", index_id="i")
+    sleeper = await runs.begin("files", SyncMode.FULL, index_id="i")
     _hold(engine, "elsewhere:1:ab", clock.now_s - 1)
-    await runs.begin("files", "full", index_id="i")
+    await runs.begin("files", SyncMode.FULL, index_id="i")
     closed = await runs.show(sleeper.run_id)
     clock.now_s += 60
     assert await runs.finish(sleeper, RunState.SUCCEEDED, Tally(scanned=7), "all is well") == closed
@@ -130,7 +134,7 @@ async def test_pruning_forgets_documents_of_old_runs_and_no_run(engine: sa.Engin
     old, new = [await _run_of_two(runs, ledger, clock) for _ in range(2)]
     boundary = old.ended_at + timedelta(seconds=1) if old.ended_at else None
     assert boundary is not None
-    under_way = await runs.begin("files", "full", index_id="i")
+    under_way = await runs.begin("files", SyncMode.FULL, index_id="i")
     await ledger.settle(under_way, [LedgerRow("c", DocumentState.INDEXED)], removed=[], checkpoint=None)
     assert await runs.prune_documents(ended_before=boundary) == 2
     assert [await runs.documents(run.id) for run in (old, new)] == [[], await runs.documents(new.id)]
@@ -142,7 +146,7 @@ async def test_pruning_forgets_documents_of_old_runs_and_no_run(engine: sa.Engin
 
 async def test_the_documents_of_a_run_are_listed_page_by_page(engine: sa.Engine) -> None:
     runs, ledger = RunStore(engine), Ledger(engine)
-    ticket = await runs.begin("files", "full", index_id="i")
+    ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
     states = {
         "a": DocumentState.FAILED,
         "b": DocumentState.INDEXED,
@@ -164,15 +168,15 @@ async def test_the_documents_of_a_run_are_listed_page_by_page(engine: sa.Engine)
 
 async def test_the_last_run_of_each_mode_is_found(engine: sa.Engine) -> None:
     runs = RunStore(engine)
-    for source, mode in [("files", "full"), ("files", "full"), ("files", "identities"), ("wiki", "full")]:
+    for source, mode in [("files", SyncMode.FULL), ("files", "full"), ("files", "identities"), ("wiki", "full")]:
         await runs.finish(await runs.begin(source, mode, index_id="i"), RunState.SUCCEEDED, Tally(), "")
     latest = await runs.latest()
     assert {key: report.id for key, report in latest.items()} == {
-        ("files", "full"): 2,
+        ("files", SyncMode.FULL): 2,
         ("files", "identities"): 3,
-        ("wiki", "full"): 4,
+        ("wiki", SyncMode.FULL): 4,
     }
-    assert [report.id for report in await runs.recent(mode="full")] == [4, 2, 1]
+    assert [report.id for report in await runs.recent(mode=SyncMode.FULL)] == [4, 2, 1]
 
 
 def test_a_tally_that_lost_a_document_says_so() -> None:
@@ -186,7 +190,7 @@ def test_a_tally_that_lost_a_document_says_so() -> None:
 
 async def _run_of_two(runs: RunStore, ledger: Ledger, clock: Clock) -> RunReport:
     clock.now_s += 3600
-    ticket = await runs.begin("files", "full", index_id="i")
+    ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
     rows = [LedgerRow("a", DocumentState.INDEXED), LedgerRow("b", DocumentState.FAILED, "encrypted")]
     await ledger.settle(ticket, rows, removed=[], checkpoint=None)
     return await runs.finish(ticket, RunState.INCOMPLETE, Tally(scanned=2), "")

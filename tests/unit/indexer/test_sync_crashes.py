@@ -10,7 +10,8 @@ import pytest
 
 from indexer.backends.memory import MemoryBackend
 from indexer.ledger import Ledger, LedgerRow
-from indexer.runs import RunState, RunTicket
+from indexer.run_history import RunState
+from indexer.runs import RunTicket
 from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench

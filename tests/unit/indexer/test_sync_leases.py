@@ -9,12 +9,16 @@ import pytest
 import sqlalchemy as sa
 
 from indexer import sync
+from indexer.leases import RunInProgress
 from indexer.ledger import Ledger
-from indexer.runs import RunInProgress, RunState, RunStore, RunTicket, Tally
+from indexer.run_history import RunState
+from indexer.runs import RunStore, RunTicket
 from indexer.tables import source_state
+from indexer.tally import Tally
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.documents import DocumentId
+from vocabulary.ports import SyncMode
 from vocabulary.search import IndexOperation
 
 
@@ -77,7 +81,7 @@ async def test_a_lease_that_cannot_be_renewed_ends_the_run(bench: Bench, monkeyp
 
 
 async def test_the_ledger_of_a_lost_lease_is_refused(bench: Bench) -> None:
-    ticket = await RunStore(bench.engine).begin(SOURCE, "full", index_id="i")
+    ticket = await RunStore(bench.engine).begin(SOURCE, SyncMode.FULL, index_id="i")
     take_over(bench)
     with pytest.raises(RunInProgress, match="lost"):
         await Ledger(bench.engine).settle(ticket, [], removed=["d001"], checkpoint=None)

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from indexer.runs import RunState
+from indexer.run_history import RunState
 from tests.unit.service.cli_folder import TEXTS, CliFolder
 
 

@@ -1,0 +1,32 @@
+"""Fingerprints of what an index stores of a document: equal ones mean that nothing is to be written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import datetime
+
+from vocabulary.documents import Document
+
+
+def description_sha256(document: Document) -> str:
+    """Fingerprint all that the index stores of a document besides its passages and who may read it."""
+    described = [document.title, document.uri, document.path, sorted(document.attributes.items())]
+    return _sha256(described)
+
+
+def comments_sha256(document: Document) -> str:
+    """Fingerprint the comments as they are searched."""
+    return _sha256([[comment.native_id, comment.text] for comment in document.comments])
+
+
+def _sha256(value: object) -> str:
+    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    # Half a letter beyond the first 65,536, as a text that was cut by its UTF-16 length ends with, has no UTF-8.
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"no fingerprint for {type(value).__name__}")

@@ -1,0 +1,30 @@
+"""How a run that came to its end has ended."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from indexer.run_history import RunState
+from indexer.tally import Tally
+from vocabulary.documents import DocumentState
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """The state of a complete run, and what to tell whoever reads its report."""
+
+    state: RunState
+    message: str = ""
+
+
+def ending(tally: Tally, *, braked: str = "", message: str = "") -> Ending:
+    """Judge a complete run by its counts; `braked` says what the deletion brake holds back."""
+    discrepancy = tally.check()
+    if discrepancy:
+        return Ending(RunState.FAILED, discrepancy)
+    if braked:
+        return Ending(RunState.BRAKED, braked)
+    if tally.states[DocumentState.FAILED]:
+        failed = f"{tally.states[DocumentState.FAILED]} documents failed"
+        return Ending(RunState.INCOMPLETE, f"{failed}; {message}" if message else failed)
+    return Ending(RunState.SUCCEEDED, message)

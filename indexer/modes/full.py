@@ -1,0 +1,56 @@
+"""Full: walk everything in scope; what a COMPLETE walk did not meet is deleted.
+
+A walk that ended early deletes nothing, keeps its checkpoint, and is resumed by the next run.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from indexer.modes.ending import Ending, ending
+from indexer.pipeline import run_walk
+from indexer.run_history import RunState
+from indexer.stocktaking import take_stock
+from indexer.tombstones import delete_unmet
+from indexer.walk import Walk
+from vocabulary.documents import Change, Checkpoint, DocumentId
+from vocabulary.ports import IncrementalConnector
+
+
+async def sync_everything(walk: Walk, *, brake: float, confirmed: bool) -> Ending:
+    """Bring the index up to date with the whole scope of the source."""
+    is_new = walk.ticket.checkpoint is None
+    if is_new:
+        await take_stock(walk)
+        await _note_mark(walk)
+    await run_walk(walk, walk.ports.connector.crawl, start=walk.ticket.checkpoint)
+    await _revisit_unmet(walk)
+    deletions = await delete_unmet(walk, brake=brake, confirmed=confirmed)
+    ended = ending(walk.tally, braked=deletions.message)
+    # Before a resumption, the walk may have met what left its folder since: such a walk cannot tell who may see it.
+    if ended.state is not RunState.FAILED and is_new:
+        await walk.ports.acls.grant(walk.ticket.source)
+    return ended
+
+
+async def _note_mark(walk: Walk) -> None:
+    """Remember, before anything is read, from where changes are to be read once the walk is complete."""
+    connector = walk.ports.connector
+    if isinstance(connector, IncrementalConnector):
+        await walk.runs.note_mark(walk.ticket, await walk.policy.call(connector.mark))
+
+
+async def _revisit_unmet(walk: Walk) -> None:
+    """Where a crawl can miss what is there, look at each document that it did not meet before it is deleted."""
+    connector = walk.ports.connector
+    if connector.absence_is_proof or not isinstance(connector, IncrementalConnector):
+        return
+
+    async def unmet(_: Checkpoint | None) -> AsyncIterator[Change]:
+        last = ""
+        while page := await walk.ledger.unmet(walk.ticket.source, walk.ticket.walk, after=last):
+            async for change in connector.revisit([DocumentId(walk.ticket.source, each) for each in page]):
+                yield change
+            last = page[-1]
+
+    await run_walk(walk, unmet, start=None)

@@ -1,0 +1,57 @@
+"""What a run counts, and the check that nothing was lost silently."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from vocabulary.documents import DocumentState
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a run counted. `check()` is the promise that nothing is lost silently."""
+
+    scanned: int = 0  # documents met for the first time in this walk
+    states: Counter[DocumentState] = field(default_factory=Counter)  # each scanned document once
+    reasons: Counter[str] = field(default_factory=Counter)  # "state: reason"
+    deleted: int = 0  # not met by a complete walk, or removed by the source's own word
+    withheld: int = 0  # indexed and not met by a permissions sweep: hidden until a full sync decides
+    bytes_read: int = 0
+    passages_embedded: int = 0
+    passages_reused: int = 0
+
+    def settle(self, state: DocumentState, reason: str) -> None:
+        if state is DocumentState.DELETED:
+            self.deleted += 1
+        else:
+            self.states[state] += 1
+        if reason:
+            self.reasons[f"{state}: {reason}"] += 1
+
+    def check(self) -> str:
+        """Say what does not add up; empty when every scanned document ended in exactly one state."""
+        settled = sum(self.states.values())
+        if settled == self.scanned:
+            return ""
+        return f"counts do not add up: {self.scanned} documents scanned, {settled} settled"
+
+    def as_json(self) -> dict[str, Any]:
+        return {
+            "scanned": self.scanned,
+            "states": {str(state): count for state, count in self.states.items()},
+            "reasons": dict(self.reasons),
+            "deleted": self.deleted,
+            "withheld": self.withheld,
+            "bytes_read": self.bytes_read,
+            "passages_embedded": self.passages_embedded,
+            "passages_reused": self.passages_reused,
+        }
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, Any]) -> Tally:
+        counts = {key: value for key, value in stored.items() if key not in ("states", "reasons")}
+        states = Counter({DocumentState(state): count for state, count in stored.get("states", {}).items()})
+        return cls(states=states, reasons=Counter(stored.get("reasons", {})), **counts)
