@@ -63,4 +63,4 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.extraction
 
 clean:
-	rm -rf $(VENV) .venv-reference sightline-demo
+	rm -rf $(VENV) .venv-reference sightline-demo tests/fidelity/js/node_modules

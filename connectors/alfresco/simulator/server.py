@@ -39,10 +39,17 @@ async def serve(worlds: Mapping[int, World], *, host: str = LOOPBACK) -> None:
 @contextmanager
 def served_world(world: World, *, port: int = 0) -> Iterator[str]:
     """Serve a world from a thread of its own; gives the base URL, on a free port unless one is named."""
+    with served_app(create_app(world), name=f"simulated-{world.name}", port=port) as base_url:
+        yield base_url
+
+
+@contextmanager
+def served_app(app: ASGIApp, *, name: str, port: int = 0) -> Iterator[str]:
+    """Serve an application, such as one that changes worlds while it runs, from a thread of this name."""
     with closing(_listen(LOOPBACK, port)) as listening:
         chosen = int(listening.getsockname()[1])
-        server = _server({chosen: create_app(world)})
-        thread = threading.Thread(target=server.run, args=([listening],), name=f"simulated-{world.name}", daemon=True)
+        server = _server({chosen: app})
+        thread = threading.Thread(target=server.run, args=([listening],), name=name, daemon=True)
         thread.start()
         try:
             _wait_until_started(server, thread)
