@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from vocabulary.access import Acl, Principal
 
-AttributeValue: TypeAlias = str | int | float | bool | datetime | tuple[str, ...]
+AttributeValue: TypeAlias = str | int | float | bool | datetime | tuple[str | int | float | bool | datetime, ...]
 Vector: TypeAlias = npt.NDArray[np.float32]
 TokenIds: TypeAlias = npt.NDArray[np.int32]
 

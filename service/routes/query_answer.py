@@ -104,8 +104,9 @@ def _attributes(attributes: Mapping[str, AttributeValue]) -> dict[str, JsonValue
 
 
 def _json(value: AttributeValue) -> JsonValue:
+    if isinstance(value, tuple):
+        several: list[JsonValue] = [_json(each) for each in value]
+        return several
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    if isinstance(value, tuple):
-        return list(value)
     return value

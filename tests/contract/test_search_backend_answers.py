@@ -89,6 +89,16 @@ async def test_a_filter_holds_for_the_documents_it_names(
         assert page.total.value == len(expected)
 
 
+async def test_of_several_values_one_that_satisfies_is_enough_whatever_their_kind(index: SearchBackend) -> None:
+    days = (NOON, NOON + timedelta(days=2))
+    await index.apply([document("a", attributes={"n": (1, 30), "at": days, "flag": (True, False)}), document("b")])
+    satisfied = (Equals("n", 30), Range("n", gt=20), Range("at", gt=NOON), Equals("at", NOON), Equals("flag", False))
+    for clause in satisfied:
+        assert names(await ask(index, filter=clause)) == ["a"]
+    for clause in (Equals("n", "30"), Range("n", gt=1, lt=30), Range("at", gt=days[1]), Equals("flag", 0)):
+        assert names(await ask(index, filter=clause)) == []
+
+
 async def test_a_documents_own_source_attribute_does_not_stand_in_for_its_source(index: SearchBackend) -> None:
     await index.apply([document("a", attributes={"source": "forged"})])
     assert names(await ask(index, filter=Equals("source", "forged"))) == []
@@ -196,6 +206,7 @@ async def test_negative_sizes_are_the_callers_mistake(index: SearchBackend) -> N
 
 async def test_a_hit_shows_what_was_stored(index: SearchBackend) -> None:
     attributes = {"s": "ü", "i": 2**70, "f": 0.5, "b": True, "at": NOON, "t": ("x", "y"), "none": ()}
+    attributes |= {"several": (NOON, 2.5, True, "x"), "moments": (NOON, NOON + timedelta(days=1))}
     stored = replace(description("a", title="Título", attributes=attributes), uri="https://x/ä", path="/p")
     await index.apply([Put(stored, (passage("red", toxicity=0.25), passage("blue", ordinal=1, toxicity=0.75)))])
     (hit,) = (await ask(index, "red")).hits

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from indexer.backends.analysis import storable
 from vocabulary.documents import AttributeValue, Passage, PassageKind, Vector
+from vocabulary.search import Scalar
 
 _MOMENT = "moment"  # {"moment": ISO 8601}: JSON has no word for a point in time
 
@@ -74,10 +75,14 @@ def _moment_to_json(value: object) -> Any:
 
 
 def _value_from_json(value: Any) -> AttributeValue:
+    if isinstance(value, list):
+        return tuple(map(_scalar_from_json, value))
+    return _scalar_from_json(value)
+
+
+def _scalar_from_json(value: Any) -> Scalar:
     if isinstance(value, dict):
         return datetime.fromisoformat(value[_MOMENT])
-    if isinstance(value, list):
-        return tuple(value)
     return value  # type: ignore[no-any-return]  # str, int, float or bool: what else JSON holds here
 
 
