@@ -9,9 +9,10 @@ from typing import TypeAlias
 from pydantic import BaseModel, Field
 
 from vocabulary.documents import AttributeValue
-from vocabulary.search import Excerpt, FacetCount, Hit, Page, TotalRelation
+from vocabulary.search import Excerpt, FacetCount, Hit, Page, Scalar, TotalRelation
 
-JsonValue: TypeAlias = bool | int | float | str | list[str]
+JsonScalar: TypeAlias = bool | int | float | str
+JsonValue: TypeAlias = JsonScalar | list[JsonScalar]
 
 
 class TotalAnswer(BaseModel):
@@ -105,8 +106,11 @@ def _attributes(attributes: Mapping[str, AttributeValue]) -> dict[str, JsonValue
 
 def _json(value: AttributeValue) -> JsonValue:
     if isinstance(value, tuple):
-        several: list[JsonValue] = [_json(each) for each in value]
-        return several
+        return [_scalar(each) for each in value]
+    return _scalar(value)
+
+
+def _scalar(value: Scalar) -> JsonScalar:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
     return value

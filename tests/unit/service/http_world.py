@@ -145,7 +145,12 @@ def _person(source: str, name: str) -> Person:
 
 
 def _document(name: str, text: str, *, source: str, acl: int, site: str) -> Put:
-    attributes = {"site": site, "modified_at": datetime(2025, 3, 1, 12, 30, tzinfo=UTC), "tags": ("a", "b")}
+    attributes = {
+        "site": site,
+        "modified_at": datetime(2025, 3, 1, 12, 30, tzinfo=UTC),
+        "tags": ("a", "b"),
+        "n": (1, 2.5),
+    }
     return document(name, text, source=source, acl=acl, attributes=attributes)
 
 

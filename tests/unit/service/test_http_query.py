@@ -117,7 +117,12 @@ async def test_an_answer_has_every_part_of_the_contract(world: HttpWorld) -> Non
         "source": "hr",
         "title": "plan",
         "uri": "https://hr.example/plan",
-        "attributes": {"modified_at": "2025-03-01T12:30:00Z", "site": "board", "tags": ["a", "b"]},
+        "attributes": {
+            "modified_at": "2025-03-01T12:30:00Z",
+            "n": [1, 2.5],
+            "site": "board",
+            "tags": ["a", "b"],
+        },
         "toxicity": 0.0,
     }
     assert excerpt["text"] in PLAN_TEXT
