@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from connectors.alfresco.simulator.directory import Directory
 from connectors.alfresco.simulator.model import AccessEntry, Node, PlacedEntry
-from connectors.alfresco.simulator.node_store import NodeStore
+from connectors.alfresco.simulator.node_view import NodeView
 from connectors.alfresco.simulator.permissions import (
     READ,
     READ_PERMISSIONS,
@@ -21,9 +21,9 @@ from connectors.alfresco.simulator.permissions import (
 
 
 class AccessControl:
-    """Judges nodes of one repository for people of its directory."""
+    """Judges the nodes of one view for the people of one directory."""
 
-    def __init__(self, store: NodeStore, directory: Directory, *, any_deny_denies: bool = True) -> None:
+    def __init__(self, store: NodeView, directory: Directory, *, any_deny_denies: bool = True) -> None:
         self._store = store
         self._directory = directory
         self.any_deny_denies = any_deny_denies  # the repository property security.anyDenyDenies
@@ -41,9 +41,21 @@ class AccessControl:
         person = self._directory.people.get(user)
         if person is None or not person.enabled:
             return False
-        if self._directory.is_admin(user) or self._store.owner(node) == user:
-            return True
         if person.is_service_account and wanted <= SERVICE_ACCOUNT_RIGHTS:
+            return True
+        return self._may_by_own_right(user, node, wanted)
+
+    def may_select(self, user: str, node: Node) -> bool:
+        """Return whether a database query as this person returns the node: the role of service accounts is not known.
+
+        Source: NodePermissionAssessor.
+        """
+        person = self._directory.people.get(user)
+        return person is not None and person.enabled and self._may_by_own_right(user, node, READ)
+
+    def _may_by_own_right(self, user: str, node: Node, wanted: frozenset[Right]) -> bool:
+        """Return whether an open account holds the rights as administrator, as owner or by the node's entries."""
+        if self._directory.is_admin(user) or self._store.owner(node) == user:
             return True
         authorities = self._directory.authorities(user)
         return self._verdicts(node, wanted).admit(authorities, any_deny_denies=self.any_deny_denies)

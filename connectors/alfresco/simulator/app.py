@@ -22,6 +22,7 @@ from connectors.alfresco.simulator.routes import (
     groups,
     nodes,
     people,
+    search,
     sites,
     tickets,
 )
@@ -30,6 +31,7 @@ from connectors.alfresco.simulator.world import World
 
 _CORE = "/alfresco/api/{network}/public/alfresco/versions/1"
 _AUTHENTICATION = "/alfresco/api/{network}/public/authentication/versions/1"
+_SEARCH = "/alfresco/api/{network}/public/search/versions/1"
 _DEFAULT_NETWORK = "-default-"
 
 _WITH_LOGIN: Mapping[str, Mapping[str, Handler]] = {
@@ -53,6 +55,7 @@ _WITH_LOGIN: Mapping[str, Mapping[str, Handler]] = {
     f"{_CORE}/groups": {"GET": groups.list_groups},
     f"{_CORE}/groups/{{group_id}}": {"GET": groups.get_group},
     f"{_CORE}/groups/{{group_id}}/members": {"GET": groups.list_members},
+    f"{_SEARCH}/search": {"POST": search.search},
 }
 _WITHOUT_LOGIN: Mapping[str, Mapping[str, Handler]] = {
     f"{_CORE}/probes/{{probe_id}}": {"GET": discovery.get_probe},

@@ -6,7 +6,7 @@ comma-separated in that one value.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, TypeVar
@@ -107,12 +107,15 @@ class Call:
         return JsonAnswer({"list": listing})
 
     def _narrow(self, bean: Bean) -> Bean:
-        """Keep the fields that `fields` names and those that were included."""
-        fields = set(_words(self.parameters.get("fields")))
-        if not fields:
-            return bean
-        wanted = fields | {name.partition("/")[0] for name in self.include}
-        return Bean(**{name: value for name, value in bean.items() if name in wanted})
+        return narrowed(bean, _words(self.parameters.get("fields")), self.include)
+
+
+def narrowed(bean: Bean, fields: Collection[str], include: Collection[str]) -> Bean:
+    """Keep the fields that `fields` names and those that were included."""
+    if not fields:
+        return bean
+    wanted = {*fields, *(name.partition("/")[0] for name in include)}
+    return Bean(**{name: value for name, value in bean.items() if name in wanted})
 
 
 def _words(text: str | None) -> list[str]:

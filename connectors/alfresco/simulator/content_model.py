@@ -1,4 +1,4 @@
-"""The content model's types and the repository's words for MIME types, as far as answers depend on them."""
+"""The content model's types and aspects and the repository's words for MIME types, as far as answers depend on them."""
 
 from __future__ import annotations
 
@@ -23,6 +23,22 @@ TYPE_PARENTS: Mapping[str, str | None] = {
     "fm:forum": "cm:folder",
     "fm:topic": "cm:folder",
     "fm:post": "cm:content",
+}
+
+# Aspect -> its parent aspect, where it has one (contentModel.xml); a search for the parent finds it, too.
+ASPECT_PARENTS: Mapping[str, str | None] = {
+    "cm:dublincore": "cm:titled",
+    "cm:generalclassifiable": "cm:classifiable",
+    "cm:taggable": "cm:classifiable",
+}
+
+# Prefix -> namespace, of the models above; names may be written `{namespace}local`, and index tracking does.
+NAMESPACES: Mapping[str, str] = {
+    "app": "http://www.alfresco.org/model/application/1.0",
+    "cm": "http://www.alfresco.org/model/content/1.0",
+    "fm": "http://www.alfresco.org/model/forum/1.0",
+    "st": "http://www.alfresco.org/model/site/1.0",
+    "sys": "http://www.alfresco.org/model/system/1.0",
 }
 
 # The bean `nodes.ignoreTypes` of public-rest-context.xml: never listed as children.
@@ -56,10 +72,12 @@ MIME_TYPE_NAMES: Mapping[str, str] = {
 
 
 class ContentModel:
-    """The type hierarchy of one repository: the standard types and those that its custom models add."""
+    """The types and aspects of one repository: the standard ones and those that its custom models add."""
 
     def __init__(self) -> None:
         self._parents = dict(TYPE_PARENTS)
+        self._aspect_parents = dict(ASPECT_PARENTS)
+        self.generation = 0  # grows with every definition
 
     def define_type(self, name: str, parent: str) -> None:
         """Add a custom type below a known one."""
@@ -68,18 +86,25 @@ class ContentModel:
         if parent not in self._parents:
             raise ValueError(f"unknown parent type {parent!r}")
         self._parents[name] = parent
+        self.generation += 1
+
+    def define_aspect(self, name: str, parent: str | None = None) -> None:
+        """Add a custom aspect; one without parent needs no definition before nodes bear it."""
+        if name in self._aspect_parents:
+            raise ValueError(f"aspect {name!r} exists already")
+        self._aspect_parents[name] = parent
+        self.generation += 1
 
     def knows(self, node_type: str) -> bool:
         return node_type in self._parents
 
     def is_a(self, node_type: str, ancestor: str) -> bool:
         """Return whether `node_type` is `ancestor` or below it."""
-        current: str | None = node_type
-        while current is not None:
-            if current == ancestor:
-                return True
-            current = self._parents.get(current)
-        return False
+        return _is_below(node_type, ancestor, self._parents)
+
+    def implies_aspect(self, aspect: str, ancestor: str) -> bool:
+        """Return whether `aspect` is `ancestor` or below it."""
+        return _is_below(aspect, ancestor, self._aspect_parents)
 
     def is_container(self, node_type: str) -> bool:
         """Return whether nodes of this type can have children; a folder link cannot."""
@@ -96,3 +121,12 @@ class ContentModel:
     def looks_like_file(self, node_type: str) -> bool:
         """Return the `isFile` of the wire: links count as what they point to."""
         return node_type == "app:filelink" or self.holds_content(node_type)
+
+
+def _is_below(name: str, ancestor: str, parents: Mapping[str, str | None]) -> bool:
+    current: str | None = name
+    while current is not None:
+        if current == ancestor:
+            return True
+        current = parents.get(current)
+    return False

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from connectors.alfresco.simulator.content_model import MIME_TYPE_NAMES
 from connectors.alfresco.simulator.model import AccessEntry, Node, PropertyValue
+from connectors.alfresco.simulator.node_view import aspects
 from connectors.alfresco.simulator.permissions import SETTABLE, Right
 from connectors.alfresco.simulator.wire import Bean, filled, timestamp
 from connectors.alfresco.simulator.world import World
@@ -169,10 +170,8 @@ class NodeRenderer:
 
 
 def _aspect_names(node: Node) -> list[str]:
-    """Return the aspects a client can see; every node is auditable, `sys:` aspects stay hidden."""
-    titled = ["cm:titled"] if {"cm:title", "cm:description"} & node.properties.keys() else []
-    names = ["cm:auditable", *titled, *node.aspects]
-    return [name for name in dict.fromkeys(names) if not name.startswith("sys:")]
+    """Return the aspects a client can see; `sys:` ones stay hidden."""
+    return [name for name in aspects(node) if not name.startswith("sys:")]
 
 
 def _content_info(node: Node) -> Bean | None:

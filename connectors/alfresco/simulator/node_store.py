@@ -10,10 +10,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
+from connectors.alfresco.simulator.change_log import ChangeKind
 from connectors.alfresco.simulator.content_model import LINK_TYPES
 from connectors.alfresco.simulator.model import AccessEntry, AccessStatus, Comment, Content, Node, PropertyValue
-from connectors.alfresco.simulator.permissions import STANDARD_ROLES, Right
-from connectors.alfresco.simulator.tree import ADMIN, Clock, NodeOrId, NodeTree
+from connectors.alfresco.simulator.permissions import Right
+from connectors.alfresco.simulator.tree import ADMIN, NodeOrId, NodeTree
 
 __all__ = ["ADMIN", "Entry", "NodeStore"]
 
@@ -22,10 +23,6 @@ Entry: TypeAlias = tuple[str, str] | tuple[str, str, AccessStatus]
 
 class NodeStore(NodeTree):
     """A tree whose nodes hold content, properties, permission entries and comments."""
-
-    def __init__(self, name: str, clock: Clock) -> None:
-        super().__init__(name, clock)
-        self.roles: dict[str, frozenset[Right]] = dict(STANDARD_ROLES)
 
     # -- creating ------------------------------------------------------------------------------------------------
 
@@ -43,6 +40,7 @@ class NodeStore(NodeTree):
         """Create a folder that inherits its parent's permissions."""
         node = self._create(self.node(parent), name, node_type=node_type, creator=creator)
         self._describe(node, owner, aspects, properties)
+        self._commit_created(node)
         return node
 
     def add_file(
@@ -63,6 +61,7 @@ class NodeStore(NodeTree):
         node = self._create(self.node(parent), name, node_type=node_type, creator=creator)
         node.content = Content(content, mime_type, encoding) if isinstance(content, bytes) else content
         self._describe(node, owner, aspects, properties)
+        self._commit_created(node)
         return node
 
     def add_link(self, parent: NodeOrId, name: str, target: NodeOrId, *, creator: str = ADMIN) -> Node:
@@ -72,7 +71,11 @@ class NodeStore(NodeTree):
         node_type = "app:folderlink" if is_folder else "app:filelink"
         node = self._create(self.node(parent), name, node_type=node_type, creator=creator)
         node.properties["cm:destination"] = f"workspace://SpacesStore/{destination.id}"
+        self._commit_created(node)
         return node
+
+    def _commit_created(self, node: Node) -> None:
+        self._commit(ChangeKind.CREATED, node, node.creator, touched=[self._parent(node)])
 
     def _describe(
         self, node: Node, owner: str | None, aspects: Iterable[str], properties: Mapping[str, PropertyValue] | None
@@ -98,31 +101,31 @@ class NodeStore(NodeTree):
         old = found.content
         kept_type = old.mime_type if old else "application/octet-stream"
         found.content = Content(data, mime_type or kept_type) if isinstance(data, bytes) else data
-        self._touch(found, by)
+        self._update(found, by)
 
     def set_properties(self, node: NodeOrId, properties: Mapping[str, PropertyValue], *, by: str = ADMIN) -> None:
         """Add or replace properties."""
         found = self.node(node)
         found.properties.update(properties)
-        self._touch(found, by)
+        self._update(found, by)
 
     def add_aspect(self, node: NodeOrId, aspect: str, *, by: str = ADMIN) -> None:
         found = self.node(node)
         if aspect not in found.aspects:
             found.aspects.append(aspect)
-            self._touch(found, by)
+            self._update(found, by)
 
     def remove_aspect(self, node: NodeOrId, aspect: str, *, by: str = ADMIN) -> None:
         found = self.node(node)
         if aspect in found.aspects:
             found.aspects.remove(aspect)
-            self._touch(found, by)
+            self._update(found, by)
 
     def set_owner(self, node: NodeOrId, owner: str, *, by: str = ADMIN) -> None:
         """Give the node an owner of its own; an empty one leaves it without."""
         found = self.node(node)
         self._own(found, owner)
-        self._touch(found, by)
+        self._update(found, by)
 
     def set_permissions(
         self, node: NodeOrId, *, entries: Iterable[Entry], inherit: bool = True, by: str = ADMIN
@@ -138,6 +141,7 @@ class NodeStore(NodeTree):
         if not found.has_own_acl:  # only the first change gives the node another ACL id, and that touches it
             found.has_own_acl = True
             self._touch(found, by)
+        self._commit(ChangeKind.SECURITY, found, by)
 
     def define_role(self, name: str, rights: Iterable[Right]) -> None:
         """Add a permission name, as a custom permission model does."""
@@ -147,6 +151,14 @@ class NodeStore(NodeTree):
     def define_type(self, name: str, *, parent: str) -> None:
         """Add a node type, as a custom content model does."""
         self.content_model.define_type(name, parent)
+
+    def define_aspect(self, name: str, *, parent: str | None = None) -> None:
+        """Add an aspect, as a custom content model does; nodes may bear undefined ones, which have no parent."""
+        self.content_model.define_aspect(name, parent)
+
+    def _update(self, node: Node, by: str) -> None:
+        self._touch(node, by)
+        self._commit(ChangeKind.UPDATED, node, by)
 
     # -- comments ------------------------------------------------------------------------------------------------
 
@@ -165,7 +177,7 @@ class NodeStore(NodeTree):
         for aspect in ("fm:discussable", "fm:commentsRollup"):
             if aspect not in found.aspects:
                 found.aspects.append(aspect)
-        self._touch(found, author)
+        self._update(found, author)
         return comment
 
     def edit_comment(self, comment: Comment, html: str, *, by: str | None = None) -> None:
@@ -177,15 +189,9 @@ class NodeStore(NodeTree):
     def remove_comment(self, node: NodeOrId, comment: Comment, *, by: str = ADMIN) -> None:
         found = self.node(node)
         found.comments.remove(comment)
-        self._touch(found, by)
+        self._update(found, by)
 
     # -- looking -------------------------------------------------------------------------------------------------
-
-    def owner(self, node: Node) -> str | None:
-        """Return who owns the node: `cm:owner` where it is ownable (possibly nobody), else its creator."""
-        if "cm:ownable" not in node.aspects:
-            return node.creator
-        return str(node.properties.get("cm:owner") or "") or None
 
     def is_link(self, node: Node) -> bool:
         return node.node_type in LINK_TYPES

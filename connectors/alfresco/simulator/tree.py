@@ -7,14 +7,17 @@ repositories built alike are alike.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import TypeAlias
 from uuid import NAMESPACE_URL, uuid5
 
+from connectors.alfresco.simulator.change_log import ChangeKind, ChangeLog
 from connectors.alfresco.simulator.content_model import ContentModel
 from connectors.alfresco.simulator.model import DeletedTree, Node
+from connectors.alfresco.simulator.node_view import NodeView
+from connectors.alfresco.simulator.permissions import STANDARD_ROLES
 
 Clock: TypeAlias = Callable[[], datetime]
 NodeOrId: TypeAlias = Node | str
@@ -24,23 +27,29 @@ ADMIN = "admin"
 _FORBIDDEN_IN_NAMES = frozenset('"*\\><?/:|')
 
 
-class NodeTree:
-    """A tree of nodes under one root folder, with its trashcan."""
+class NodeTree(NodeView):
+    """A tree of nodes under one root folder, with its trashcan and the log of its changes."""
 
     def __init__(self, name: str, clock: Clock) -> None:
         self.name = name
         self.content_model = ContentModel()
-        self.nodes: dict[str, Node] = {}
+        self.nodes = {}
+        self.roles = dict(STANDARD_ROLES)
+        self.acl_generation = 0
         self.trashcan: dict[str, DeletedTree] = {}
-        self.acl_generation = 0  # grows with every change that can alter what someone may do
-        self._clock = clock
+        self.changes = ChangeLog()
+        self._clock = self._real_clock = clock
         self._creations: dict[str, int] = {}  # place -> how many nodes were created there so far
         self.root = self._create(None, "Company Home", node_type="cm:folder", creator="System")
+        self._commit(ChangeKind.CREATED, self.root, "System")
 
     def now(self) -> datetime:
         """Return the repository's time, which it keeps in milliseconds."""
-        moment = self._clock().astimezone(UTC)
-        return moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+        return _in_milliseconds(self._clock())
+
+    def real_now(self) -> datetime:
+        """Return the time that `at` does not stop: when changes are committed."""
+        return _in_milliseconds(self._real_clock())
 
     @contextmanager
     def at(self, moment: datetime) -> Iterator[None]:
@@ -65,6 +74,7 @@ class NodeTree:
         self._attach(folder, node)
         node.secondary_parents[folder.id] = None
         self._touch(folder, by)
+        self._commit(ChangeKind.UPDATED, node, by, touched=[folder])
 
     def rename(self, node: NodeOrId, name: str, *, by: str = ADMIN) -> None:
         found = self.node(node)
@@ -79,6 +89,7 @@ class NodeTree:
             self._attach(parent, found)
         self._touch(found, by)
         self._touch(parents[0], by)
+        self._commit(ChangeKind.UPDATED, found, by, touched=parents)
 
     def move(self, node: NodeOrId, target: NodeOrId, *, by: str = ADMIN) -> None:
         """Give the node, with all below it, another primary parent, whose permissions it then inherits."""
@@ -94,14 +105,14 @@ class NodeTree:
         self.acl_generation += 1
         self._touch(old, by)
         self._touch(folder, by)
+        self._commit(ChangeKind.MOVED, found, by, touched=[old, folder])
 
     def delete(self, node: NodeOrId, *, by: str = ADMIN, permanent: bool = False) -> None:
         """Put the node and all below it into the trashcan, where only the node itself shows; or destroy them."""
         top = self.node(node)
         parent = self._parent(top)
         tree = {one.id: one for one in self.subtree(top)}
-        for one in tree.values():
-            self._cut_secondary_links(one)
+        relinked = [folder for one in tree.values() for folder in self._cut_secondary_links(one)]
         self._detach(parent, top)
         for node_id in tree:
             del self.nodes[node_id]
@@ -109,6 +120,8 @@ class NodeTree:
         self._touch(parent, by)
         if not permanent:
             self.trashcan[top.id] = DeletedTree(top, tree, archived_at=self.now(), archived_by=by)
+        outside = [one for one in relinked if one.id not in tree]
+        self._commit(ChangeKind.DELETED, top, by, touched=[parent, *outside], deleted=tree)
 
     def restore(self, node_id: str, *, by: str = ADMIN) -> Node:
         """Bring a tree back from the trashcan to where it was."""
@@ -119,31 +132,12 @@ class NodeTree:
         self.nodes.update(tree.nodes)
         self.acl_generation += 1
         self._touch(parent, by)
+        self._commit(ChangeKind.RESTORED, tree.top, by, touched=[*tree.nodes.values(), parent])
         return tree.top
 
     def purge(self, node_id: str) -> None:
         """Remove a tree from the trashcan for good."""
         del self.trashcan[node_id]
-
-    def ancestors(self, node: Node) -> Iterator[Node]:
-        """Yield the primary parents, nearest first, up to and including the root."""
-        parent_id = node.parent_id
-        while parent_id is not None:
-            parent = self.nodes[parent_id]
-            yield parent
-            parent_id = parent.parent_id
-
-    def subtree(self, top: Node) -> Iterator[Node]:
-        """Yield the node and all primary descendants, parents first."""
-        waiting = [top]
-        while waiting:
-            node = waiting.pop()
-            yield node
-            waiting.extend(child for child in self.children(node) if child.parent_id == node.id)
-
-    def children(self, folder: Node) -> list[Node]:
-        """Return the children, primary and secondary, in no order."""
-        return [self.nodes[child_id] for child_id in list(folder.children.values()) if child_id in self.nodes]
 
     def child_named(self, parent: NodeOrId, name: str) -> Node | None:
         """Return the child of this name, primary or secondary; names are compared without case."""
@@ -184,6 +178,13 @@ class NodeTree:
         node.modified_at = self.now()
         node.modifier = by
 
+    def _commit(
+        self, kind: ChangeKind, node: Node, by: str, *, touched: Iterable[Node] = (), deleted: Iterable[str] = ()
+    ) -> None:
+        """Log what one call did, when all of it is done; `touched` are further nodes that are not as they were."""
+        changed = [*([] if kind is ChangeKind.DELETED else [node.id]), *(one.id for one in touched)]
+        self.changes.append(kind, node.id, by=by, committed_at=self.real_now(), updated=changed, deleted=deleted)
+
     def _attach(self, folder: Node, child: Node) -> None:
         """List the child in the folder, by a name that no other child of it has."""
         if not self.content_model.is_container(folder.node_type):
@@ -198,15 +199,22 @@ class NodeTree:
         if folder.children.get(name.casefold(), besides.id) != besides.id:
             raise ValueError(f"{folder.name!r} has a child {name!r} already")
 
-    def _cut_secondary_links(self, node: Node) -> None:
-        """Take a node that is being deleted out of the folders that list it, and its guests out of it."""
-        for folder_id in node.secondary_parents:
-            self._detach(self.nodes[folder_id], node)
+    def _cut_secondary_links(self, node: Node) -> list[Node]:
+        """Take a node that is being deleted out of the folders that list it and its guests out of it; return those."""
+        folders = [self.nodes[folder_id] for folder_id in node.secondary_parents]
+        for folder in folders:
+            self._detach(folder, node)
         node.secondary_parents.clear()
-        for child in self.children(node):
-            if child.parent_id != node.id:
-                self._detach(node, child)
-                del child.secondary_parents[node.id]
+        guests = [child for child in self.children(node) if child.parent_id != node.id]
+        for child in guests:
+            self._detach(node, child)
+            del child.secondary_parents[node.id]
+        return [*folders, *guests]
+
+
+def _in_milliseconds(moment: datetime) -> datetime:
+    utc = moment.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
 
 
 def _reject_bad_name(name: str) -> None:

@@ -7,7 +7,7 @@ Tests and the sample worlds build it with the `add_…` methods and change it wh
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from connectors.alfresco.simulator import sites
 from connectors.alfresco.simulator.access import AccessControl
@@ -26,6 +26,7 @@ from connectors.alfresco.simulator.model import (
 )
 from connectors.alfresco.simulator.node_store import NodeStore
 from connectors.alfresco.simulator.request_log import RequestLog
+from connectors.alfresco.simulator.search import SearchEngine
 from connectors.alfresco.simulator.tree import ADMIN, Clock
 
 
@@ -57,6 +58,7 @@ class World(NodeStore):
         self.tickets = Tickets(self.now)
         self.login = Login(self.directory, self.tickets)
         self.sites: dict[str, Site] = {}
+        self.search = SearchEngine(self, self.directory, self.sites, self.access)
         self.request_log = RequestLog()
         self._furnish()
 
@@ -185,6 +187,17 @@ class World(NodeStore):
     def document_library(self, site_id: str) -> Node:
         """Return the folder of the site's documents."""
         return self.nodes[self.sites[site_id].containers[sites.DOCUMENT_LIBRARY]]
+
+    # -- search --------------------------------------------------------------------------------------------------
+
+    @property
+    def search_lag(self) -> timedelta:
+        """How late the search index is; `FROZEN` keeps all further changes out until it is set to less."""
+        return self.search.lag
+
+    @search_lag.setter
+    def search_lag(self, lag: timedelta) -> None:
+        self.search.lag = lag
 
     # -- the oracle ----------------------------------------------------------------------------------------------
 

@@ -10,6 +10,7 @@ import httpx
 from connectors.alfresco.simulator import World, create_app
 
 CORE = "/alfresco/api/-default-/public/alfresco/versions/1"
+SEARCH = "http://alfresco/alfresco/api/-default-/public/search/versions/1/search"  # absolute: clients start from CORE
 AUTHENTICATION = "/alfresco/api/-default-/public/authentication/versions/1"
 
 START = datetime(2024, 5, 1, 9, 30, 0, 123456, tzinfo=UTC)
