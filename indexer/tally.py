@@ -9,6 +9,8 @@ from typing import Any
 
 from vocabulary.documents import DocumentState
 
+_COUNTERS = ("states", "reasons", "warnings")
+
 
 @dataclass(slots=True)
 class Tally:
@@ -17,6 +19,7 @@ class Tally:
     scanned: int = 0  # documents met for the first time in this walk
     states: Counter[DocumentState] = field(default_factory=Counter)  # each scanned document once
     reasons: Counter[str] = field(default_factory=Counter)  # "state: reason"
+    warnings: Counter[str] = field(default_factory=Counter)  # what connectors could not bring of documents they brought
     deleted: int = 0  # not met by a complete walk, or removed by the source's own word
     withheld: int = 0  # indexed and not met by a permissions sweep: hidden until a full sync decides
     bytes_read: int = 0
@@ -43,6 +46,7 @@ class Tally:
             "scanned": self.scanned,
             "states": {str(state): count for state, count in self.states.items()},
             "reasons": dict(self.reasons),
+            "warnings": dict(self.warnings),
             "deleted": self.deleted,
             "withheld": self.withheld,
             "bytes_read": self.bytes_read,
@@ -52,6 +56,7 @@ class Tally:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> Tally:
-        counts = {key: value for key, value in stored.items() if key not in ("states", "reasons")}
+        counts = {key: value for key, value in stored.items() if key not in _COUNTERS}
         states = Counter({DocumentState(state): count for state, count in stored.get("states", {}).items()})
-        return cls(states=states, reasons=Counter(stored.get("reasons", {})), **counts)
+        reasons, warnings = (Counter[str](stored.get(key, {})) for key in ("reasons", "warnings"))
+        return cls(states=states, reasons=reasons, warnings=warnings, **counts)

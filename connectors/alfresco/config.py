@@ -11,6 +11,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 import httpx
 from pydantic import AfterValidator, Field, model_validator
 
+from connectors.alfresco.fields import FieldMappings
 from connectors.alfresco.rules import RuleList
 from connectors.alfresco.scope_settings import ScopeKeys, ScopeSettings
 from connectors.alfresco.setting_types import Name, SettingsTable
@@ -58,6 +59,7 @@ class AlfrescoConfig(ScopeKeys):
     scopes: tuple[ScopeSettings, ...] = ()
     include: RuleList = ()  # what is brought of the scope; empty: everything
     exclude: RuleList = ()  # and what is not, whatever `include` says
+    fields: FieldMappings = Field(default={})  # properties that feed attributes of chosen names and types
     include_comments: bool = True
     extra_read_permissions: frozenset[Name] = frozenset()  # roles of own permission models that grant Read
 

@@ -24,6 +24,7 @@ from connectors.alfresco.client import AlfrescoClient, RecordPage
 from connectors.alfresco.concurrency import all_of
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.faults import AccessRefused, NodeMissing
+from connectors.alfresco.fields import mapped_fields
 from connectors.alfresco.mapping import document
 from connectors.alfresco.permissions import Access, PermissionReader
 from connectors.alfresco.position import PendingFolder, from_checkpoint, scope_fingerprint, to_checkpoint
@@ -57,6 +58,7 @@ class AlfrescoConnector:
         self._config = config
         self._client = AlfrescoClient(config)
         self._reader = PermissionReader(source, config.extra_read_permissions)
+        self._fields = mapped_fields(config.fields)
         self._scope = scope_fingerprint(config)
 
     async def __aenter__(self) -> Self:
@@ -168,7 +170,10 @@ class AlfrescoConnector:
             return Skipped(DocumentId(self._source, node.id), DocumentState.FILTERED, reason)
         access = self._reader.access(node, above)
         share_url = self._config.share_url or self._config.url
-        return Upsert(document(node, source=self._source, access=access, comments=comments, share_url=share_url))
+        mapped = document(
+            node, source=self._source, access=access, comments=comments, share_url=share_url, fields=self._fields
+        )
+        return Upsert(mapped)
 
     async def _comments(self, nodes: Sequence[Node]) -> Mapping[str, Sequence[CommentRecord]]:
         """The comments of those nodes that have any, by node."""

@@ -6,25 +6,31 @@ prefixed names. Who may read it comes from `permissions.py`.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from connectors.alfresco.fields import MappedField, as_sent, mapped_attributes
 from connectors.alfresco.html_text import html_to_text
 from connectors.alfresco.permissions import Access, owner
+from connectors.alfresco.property_values import text_of, values_of
 from connectors.alfresco.records import CommentRecord, Node, NodePath, PersonRecord, UserName
 from connectors.media_types import UNKNOWN, short_type
 from vocabulary.access import Person, Principal
 from vocabulary.documents import AttributeValue, Comment, Document, DocumentId
 
-_DATE = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?([+-]\d\d:?\d\d|Z)")
-
 
 def document(
-    node: Node, *, source: str, access: Access | None, comments: Iterable[CommentRecord], share_url: str
+    node: Node,
+    *,
+    source: str,
+    access: Access | None,
+    comments: Iterable[CommentRecord],
+    share_url: str,
+    fields: tuple[MappedField, ...] = (),
 ) -> Document:
     """Map a file, its access as decided at its place in the tree, and its comments in their order."""
+    mapped, lost = mapped_attributes(fields, node.properties)
     return Document(
         id=DocumentId(source, node.id),
         title=node.name,
@@ -36,8 +42,10 @@ def document(
         modified_at=node.modified_at,
         acl=access.acl if access else None,
         owner=owner(source, node),
-        attributes=attributes(node),
+        attributes=attributes(node) | mapped,
         comments=tuple(comment(record) for record in comments),
+        lineage=tuple(element.id for element in node.path.elements) if node.path else (),
+        warnings=tuple(f"field-type: {name}" for name in lost),
     )
 
 
@@ -53,15 +61,22 @@ def content_version(node: Node) -> str | None:
     return f"{modified}/{node.content.size_in_bytes}"
 
 
-def attributes(node: Node) -> Mapping[str, AttributeValue]:
-    """The attributes that every connector fills, and the node's own properties beside them."""
+def attributes(node: Node) -> dict[str, AttributeValue]:
+    """The attributes of `COMMON_FIELDS`, and the node's own properties beside them."""
     mime_type = node.content.mime_type if node.content else ""
+    owner_id, owner_name = _owner(node)
     known: dict[str, AttributeValue | None] = {
         "type": short_type(mime_type) if mime_type else None,
         "mime_type": mime_type or None,
+        "node_type": node.node_type or None,
         "site": site_of(node.path),
         "author": _display_name(node.created_by_user),
+        "author_id": node.created_by_user.id if node.created_by_user else None,
         "modified_by": _display_name(node.modified_by_user),
+        "modified_by_id": node.modified_by_user.id if node.modified_by_user else None,
+        "owner": owner_name,
+        "owner_id": owner_id,
+        "version": _first_text(node.properties.get("cm:versionLabel")),
         "created_at": node.created_at,
         "modified_at": node.modified_at,
         "size_bytes": node.content.size_in_bytes if node.content else None,
@@ -107,30 +122,24 @@ def _display_name(user: UserName | None) -> str | None:
     return (user.display_name or user.id) if user else None
 
 
+def _owner(node: Node) -> tuple[str | None, str | None]:
+    """The id and the name of whoever owns a node; a name is known where the node's record has one."""
+    principal = owner("", node)
+    if principal is None:
+        return None, None
+    named = node.properties.get("cm:owner")
+    if isinstance(named, dict):
+        return principal.id, text_of(named)
+    return principal.id, _display_name(node.created_by_user) if named is None else principal.id
+
+
 def _attribute_value(value: Any) -> AttributeValue | None:
-    """A property's value as an attribute; None for what has no flat form."""
-    match value:
-        case bool() | int() | float():
-            return value
-        case str():
-            return _date(value) or value
-        case [*items]:
-            return tuple(text for item in items if (text := _text(item)))
-        case _:
-            return _text(value) or None
+    """A property's value as an attribute; None for what has no value."""
+    values = tuple(sent for each in values_of(value) if (sent := as_sent(each)) != "")
+    if isinstance(value, list):
+        return values
+    return values[0] if values else None
 
 
-def _date(text: str) -> datetime | None:
-    if not _DATE.fullmatch(text):
-        return None
-    try:
-        return datetime.fromisoformat(text).astimezone(UTC)
-    except ValueError:  # the 30th of February
-        return None
-
-
-def _text(value: Any) -> str:
-    """One item of a list, or a person as properties hold them: `{"id": …, "displayName": …}`."""
-    if isinstance(value, dict):
-        return str(value.get("displayName") or value.get("id") or "")
-    return "" if value is None else str(value)
+def _first_text(value: Any) -> str | None:
+    return next(map(text_of, values_of(value)), None)

@@ -134,6 +134,7 @@ class CrawlStage:
         settled: list[Settlement],
     ) -> None:
         """Settle a document that needs no reading, and pass on one that does."""
+        self._walk.tally.warnings.update(document.warnings)
         previous = known.row if known is not None else None
         needed = plan(document, acl_id, previous, recipe=self._walk.recipe, now=self._walk.clock())
         if hidden_reason or needed.need is Need.WITHDRAWAL:

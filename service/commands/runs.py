@@ -142,6 +142,8 @@ def _print_run(report: RunReport) -> None:
     print_reports([report])
     if report.tally.reasons:
         print_table(["reason", "documents"], report.tally.reasons.most_common())
+    if report.tally.warnings:
+        print_table(["warning", "documents"], report.tally.warnings.most_common())
     documents_per_s, passages_per_s = (
         _per_s(n, report) for n in (report.tally.scanned, report.tally.passages_embedded)
     )

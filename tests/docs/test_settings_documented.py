@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from pydantic import BaseModel
 
 from connectors.alfresco.config import BasicAuth
+from connectors.alfresco.fields import FieldMapping
 from connectors.alfresco.rules import Rule
 from connectors.alfresco.scope_settings import AspectTest
 from connectors.registry import CONNECTORS
@@ -43,6 +44,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     'auth = { kind = "basic" }': BasicAuth,
     "aspects = [{ … }]": AspectTest,
     "include = [{ … }]": Rule,
+    'fields = { "…" = { … } }': FieldMapping,
 } | {f'connector = "{name}"': kind.config_type for name, kind in CONNECTORS.items()}
 
 

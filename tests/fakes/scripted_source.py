@@ -25,6 +25,7 @@ class ScriptedSource:
     versions: dict[str, int] = field(default_factory=dict)
     titles: dict[str, str] = field(default_factory=dict)
     comments: dict[str, tuple[Comment, ...]] = field(default_factory=dict)
+    warnings: dict[str, tuple[str, ...]] = field(default_factory=dict)
     skipped: dict[str, Skipped] = field(default_factory=dict)
     page_size: int = 10
     faults: dict[int, list[SightlineError]] = field(default_factory=dict)
@@ -56,6 +57,7 @@ class ScriptedSource:
             modified_at=None,
             acl=self.acls[native_id],
             comments=self.comments.get(native_id, ()),
+            warnings=self.warnings.get(native_id, ()),
         )
 
     @property

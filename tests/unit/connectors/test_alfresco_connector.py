@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -183,6 +184,15 @@ async def test_comments_can_be_left_out(world: World, url: str) -> None:
     [document] = documents(await crawl(url, folders=["Shared"], include_comments=False))
     assert document.comments == ()
     assert not world.request_log.with_path("/comments")
+
+
+async def test_properties_feed_the_attributes_that_the_settings_name(world: World, url: str) -> None:
+    due = datetime(2024, 6, 1, 12, tzinfo=UTC)
+    world.add_file(world.shared, "a.txt", b"a", properties={"acme:due": due, "acme:cases": ["7", "eight"]})
+    fields = {"acme:due": "due", "acme:cases": {"to": "cases", "type": "integer"}}
+    [document] = documents(await crawl(url, folders=["Shared"], fields=fields))
+    assert (document.attributes["due"], document.attributes["cases"]) == (due, (7,))
+    assert document.warnings == ("field-type: cases",)
 
 
 async def test_a_crawl_reads_no_content(world: World, url: str) -> None:

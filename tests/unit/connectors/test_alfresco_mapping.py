@@ -6,7 +6,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
+from connectors.alfresco.fields import COMMON_FIELDS, FieldMappings, FieldType, mapped_fields
 from connectors.alfresco.html_text import html_to_text
 from connectors.alfresco.mapping import attributes, comment, content_version, document, person, site_of
 from connectors.alfresco.records import CommentRecord, Node, PersonRecord
@@ -27,6 +29,7 @@ PLAN: dict[str, Any] = {
     "aspectNames": ["cm:auditable", "cm:titled"],
     "properties": {
         "cm:title": "Plan",
+        "cm:versionLabel": "1.2",
         "cm:owner": {"id": "carol", "displayName": "Carol C"},
         "cm:taggable": ["one", "two", None, {"displayName": "three"}],
         "acme:due": "2024-06-01T00:00:00.000+0000",
@@ -62,15 +65,22 @@ def test_attributes_have_common_names_and_properties_their_own() -> None:
     assert attributes(plan()) == {
         "type": "pdf",
         "mime_type": "application/pdf",
+        "node_type": "cm:content",
         "site": "hr",
         "author": "Alice A",
+        "author_id": "alice",
         "modified_by": "bob",
+        "modified_by_id": "bob",
+        "owner": "Carol C",
+        "owner_id": "carol",
+        "version": "1.2",
         "created_at": datetime(2024, 5, 1, 9, 30, 0, 123000, tzinfo=UTC),
         "modified_at": datetime(2024, 5, 2, 10, tzinfo=UTC),
         "size_bytes": 4711,
         "path": "/Company Home/Sites/hr/documentLibrary",
         "aspects": ("cm:auditable", "cm:titled"),
         "cm:title": "Plan",
+        "cm:versionLabel": "1.2",
         "cm:owner": "Carol C",
         "cm:taggable": ("one", "two", "three"),
         "acme:due": datetime(2024, 6, 1, tzinfo=UTC),
@@ -78,6 +88,51 @@ def test_attributes_have_common_names_and_properties_their_own() -> None:
         "acme:amount": 12.5,
         "acme:open": True,
     }
+
+
+def test_attributes_have_the_types_that_every_document_gives_them() -> None:
+    def kind(value: Any) -> FieldType:
+        return {int: FieldType.INTEGER, datetime: FieldType.DATE}.get(type(value), FieldType.KEYWORD)
+
+    common = {name: value for name, value in attributes(plan()).items() if ":" not in name}
+    assert {name: kind(value) for name, value in common.items()} == COMMON_FIELDS
+
+
+def test_the_owner_is_named_as_ownership_is_decided() -> None:
+    ownable = {"aspectNames": ["cm:ownable"]}
+    cases = [
+        ({"properties": {}}, ("alice", "Alice A")),
+        ({"properties": {"cm:owner": "dave"}}, ("dave", "dave")),
+        ({"properties": {}} | ownable, (None, None)),
+        ({"properties": {}, "createdByUser": None}, (None, None)),
+    ]
+    for changes, expected in cases:
+        found = attributes(plan(**changes))
+        assert (found.get("owner_id"), found.get("owner")) == expected
+
+
+def test_several_values_keep_their_kinds() -> None:
+    values = {"acme:n": [1, 2.5], "acme:when": ["2024-06-01T00:00:00.000+0000"], "acme:none": [None, ""]}
+    found = attributes(plan(properties=values))
+    assert (found["acme:n"], found["acme:when"]) == ((1, 2.5), (datetime(2024, 6, 1, tzinfo=UTC),))
+    assert found["acme:none"] == ()
+
+
+def test_fields_feed_attributes_and_a_lost_value_is_told() -> None:
+    mappings = TypeAdapter(FieldMappings).validate_python(
+        {
+            "cm:title": "author",
+            "acme:text": {"to": "due", "type": "date"},
+            "acme:open": {"to": "level", "type": "float"},
+        }
+    )
+    found = document(
+        plan(), source="s", access=None, comments=(), share_url="https://a", fields=mapped_fields(mappings)
+    )
+    assert (found.attributes["author"], found.attributes["due"]) == ("Plan", datetime(2024, 6, 1, tzinfo=UTC))
+    assert "level" not in found.attributes
+    assert found.attributes["cm:title"] == "Plan"
+    assert found.warnings == ("field-type: level",)
 
 
 def test_a_node_with_almost_nothing_is_still_a_document() -> None:

@@ -83,6 +83,15 @@ async def test_a_renamed_document_is_found_by_its_new_title_without_being_read(b
     assert await bench.find("subject 1") >= {"d001"}
 
 
+async def test_what_a_document_lacks_is_counted_by_every_run_and_costs_no_document(bench: Bench) -> None:
+    bench.source = numbered(3)
+    bench.source.warnings = {"d000": ("field-type: due",), "d002": ("field-type: due", "field-type: case_no")}
+    for state in (DocumentState.INDEXED, DocumentState.UNCHANGED):
+        report = await bench.sync()
+        assert (report.state, report.tally.states) == (RunState.SUCCEEDED, {state: 3})
+        assert report.tally.warnings == {"field-type: due": 2, "field-type: case_no": 1}
+
+
 async def test_half_a_letter_in_a_title_or_comment_stops_no_run(bench: Bench) -> None:
     bench.source = numbered(3)
     bench.source.titles["d001"] = "Giraffes \ud83e"

@@ -181,7 +181,6 @@ def test_each_mistake_is_one_line_that_opens_with_the_path_of_its_key(
     "key",
     [
         'schedule = { content = "0 2 * * *" }',
-        'fields = { "cm:author" = "author" }',
     ],
 )
 def test_keys_that_nothing_obeys_yet_are_refused(problems_of: Callable[..., tuple[str, ...]], key: str) -> None:
