@@ -123,11 +123,12 @@ class NodeTree(NodeView):
         outside = [one for one in relinked if one.id not in tree]
         self._commit(ChangeKind.DELETED, top, by, touched=[parent, *outside], deleted=tree)
 
-    def restore(self, node_id: str, *, by: str = ADMIN) -> Node:
-        """Bring a tree back from the trashcan to where it was."""
+    def restore(self, node_id: str, *, by: str = ADMIN, into: NodeOrId | None = None) -> Node:
+        """Bring a tree back from the trashcan to where it was, or into another folder."""
         tree = self.trashcan[node_id]
-        parent = self._parent(tree.top)
+        parent = self._parent(tree.top) if into is None else self.node(into)
         self._attach(parent, tree.top)
+        tree.top.parent_id = parent.id
         del self.trashcan[node_id]
         self.nodes.update(tree.nodes)
         self.acl_generation += 1
