@@ -11,6 +11,8 @@ import ssl
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Generic, Self, TypeVar
@@ -39,6 +41,7 @@ from vocabulary.errors import CredentialsRejected, RunAborted, SettingInvalid, S
 
 _CORE = "/alfresco/api/-default-/public/alfresco/versions/1"
 _DISCOVERY = "/alfresco/api/discovery"
+_SEARCH = "/alfresco/api/-default-/public/search/versions/1/search"
 
 # A page of 100 nodes with all that we include is about 0.3 MB; 1,000 nodes with long lists and texts stay below this.
 _MAX_JSON_BYTES = 64 * 2**20
@@ -126,11 +129,42 @@ class AlfrescoClient:
         parameters = {"include": _NODE_INCLUDE} | ({"relativePath": relative_path} if relative_path else {})
         return await self._one(_NODE, f"{_CORE}/nodes/{_quoted(node_id)}", parameters)
 
-    async def children(self, folder_id: str, *, skip_count: int, overlap: bool) -> RecordPage[Node]:
+    async def children(
+        self, folder_id: str, *, skip_count: int, overlap: bool, folders_only: bool = False
+    ) -> RecordPage[Node]:
         """One page of a folder's primary children, folders first, then by name; `overlap` begins one entry earlier."""
         path = f"{_CORE}/nodes/{_quoted(folder_id)}/children"
-        parameters = {"include": _NODE_INCLUDE, "where": "(isPrimary=true)"}
+        where = "(isFolder=true and isPrimary=true)" if folders_only else "(isPrimary=true)"
+        parameters = {"include": _NODE_INCLUDE, "where": where}
         return await self._page(_NODES, path, parameters, skip_count=skip_count - overlap, more_by=int(overlap))
+
+    async def search(self, query: str, *, sort_by: str, skip_count: int) -> RecordPage[Node]:
+        """One page of the nodes that an AFTS query finds, ascending by a property, as they are now.
+
+        A page may be short while there are more. No `limits`: they would override the paging (SearchMapper.fromLimits).
+        """
+        body = {
+            "query": {"language": "afts", "query": query},
+            "paging": {"maxItems": self._config.page_size, "skipCount": skip_count},
+            "include": _NODE_INCLUDE.split(","),
+            "sort": [{"type": "FIELD", "field": sort_by, "ascending": True}],
+        }
+        answer = (await self._post(_NODES, _SEARCH, body)).list
+        records = tuple(entry.entry for entry in answer.entries)
+        return RecordPage(records, answer.pagination.has_more_items, answer.pagination.total_items)
+
+    async def now(self) -> datetime:
+        """The server's own time, to the second, which the dates of its nodes follow."""
+        response = await self._send(self._http.build_request("GET", f"{_CORE}/people/-me-"))
+        await response.aclose()
+        try:
+            return parsedate_to_datetime(response.headers["date"]).astimezone(UTC)
+        except (KeyError, ValueError) as cause:
+            raise SourceUnavailable("the server's answers carry no date; changes cannot be told from it") from cause
+
+    @property
+    def page_size(self) -> int:
+        return self._config.page_size
 
     async def site(self, site_id: str) -> Site:
         return await self._one(_SITE, f"{_CORE}/sites/{_quoted(site_id)}")
@@ -209,7 +243,12 @@ class AlfrescoClient:
             skip_count += self._config.page_size
 
     async def _get(self, shape: TypeAdapter[BodyT], path: str, parameters: Mapping[str, str]) -> BodyT:
-        request = self._http.build_request("GET", path, params=parameters)
+        return await self._read(shape, self._http.build_request("GET", path, params=parameters))
+
+    async def _post(self, shape: TypeAdapter[BodyT], path: str, body: Mapping[str, object]) -> BodyT:
+        return await self._read(shape, self._http.build_request("POST", path, json=body))
+
+    async def _read(self, shape: TypeAdapter[BodyT], request: httpx.Request) -> BodyT:
         response = await self._send(request)
         try:
             body = await _limited_body(response)

@@ -57,6 +57,9 @@ class AlfrescoConfig(ScopeKeys):
     auth: Auth
 
     scopes: tuple[ScopeSettings, ...] = ()
+    find_by: Literal["walk", "search"] = "walk"  # how files with one of `aspects` are found; search needs the index
+    index_lag_s: float = Field(default=300.0, ge=0)  # how far the search index may be behind; every reading overlaps
+
     include: RuleList = ()  # what is brought of the scope; empty: everything
     exclude: RuleList = ()  # and what is not, whatever `include` says
     fields: FieldMappings = Field(default={})  # properties that feed attributes of chosen names and types
@@ -72,6 +75,12 @@ class AlfrescoConfig(ScopeKeys):
     def _has_a_scope(self) -> Self:
         if not self.names_a_place and (self.narrows or not self.scopes):
             raise ValueError("say what to crawl: at least one of sites, folders and aspects, or `scopes`")
+        return self
+
+    @model_validator(mode="after")
+    def _searches_for_aspects(self) -> Self:
+        if self.find_by == "search" and not all(scope.aspects for scope in self.all_scopes):
+            raise ValueError('find_by = "search" finds files by their aspects: every scope needs `aspects`')
         return self
 
     @property

@@ -1,4 +1,4 @@
-"""Where a crawl stands: the folders still to be listed, as the text that a checkpoint carries.
+"""Where a crawl stands, as the text that a checkpoint carries: the folders still to be listed, or a moment.
 
 The last folder of the list is the next one. It stays short: besides the unfinished folders above it, only the
 subfolders of their pages read last. What an ancestor permits is not saved: it is read again on resumption.
@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Annotated, Literal
+from datetime import datetime
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.scope_settings import ScopeKeys
@@ -35,30 +36,66 @@ class _Position(BaseModel):
 
     version: Literal[1] = 1
     scope: str
+
+
+class _InTree(_Position):
+    """Of a walk through folders."""
+
     pending: tuple[PendingFolder, ...]
+
+
+class _InTime(_Position):
+    """Of a reading in the order of a date; None is the beginning of time."""
+
+    since: AwareDatetime | None
+
+
+_PositionT = TypeVar("_PositionT", bound=_Position)
 
 
 def scope_fingerprint(config: AlfrescoConfig) -> str:
     """Changes with what is crawled, and not with how."""
-    scope = config.model_dump_json(include={"url", "scopes", "include", "exclude", *ScopeKeys.model_fields})
+    scope = config.model_dump_json(include={"url", "find_by", "scopes", "include", "exclude", *ScopeKeys.model_fields})
     return hashlib.blake2b(scope.encode(), digest_size=8).hexdigest()
 
 
-def to_checkpoint(pending: Sequence[PendingFolder], *, scope: str) -> Checkpoint:
-    position = _Position(scope=scope, pending=tuple(pending))
+def in_tree(pending: Sequence[PendingFolder], *, scope: str) -> Checkpoint:
+    """The place of a walk with these folders still to list."""
+    return _spelled(_InTree(scope=scope, pending=tuple(pending)))
+
+
+def in_time(since: datetime | None, *, scope: str) -> Checkpoint:
+    """The place of a reading that goes on from a moment of the server's time."""
+    return _spelled(_InTime(scope=scope, since=since))
+
+
+def pending_at(checkpoint: Checkpoint, *, scope: str) -> list[PendingFolder]:
+    """Read the place of a walk through the same scope.
+
+    Raises:
+        CheckpointInvalid: it is damaged, of another scope, or no place of a walk.
+    """
+    return list(_read(checkpoint, _InTree, scope=scope).pending)
+
+
+def moment_at(checkpoint: Checkpoint, *, scope: str) -> datetime | None:
+    """Read the place of a reading in time of the same scope.
+
+    Raises:
+        CheckpointInvalid: it is damaged, of another scope, or no place in time.
+    """
+    return _read(checkpoint, _InTime, scope=scope).since
+
+
+def _spelled(position: _Position) -> Checkpoint:
     return Checkpoint(position.model_dump_json(exclude_defaults=True))
 
 
-def from_checkpoint(checkpoint: Checkpoint, *, scope: str) -> list[PendingFolder]:
-    """Read a position of the same scope.
-
-    Raises:
-        CheckpointInvalid: it is damaged, or of another scope.
-    """
+def _read(checkpoint: Checkpoint, form: type[_PositionT], *, scope: str) -> _PositionT:
     try:
-        position = _Position.model_validate_json(checkpoint.position)
+        position = form.model_validate_json(checkpoint.position)
     except ValidationError:
-        raise CheckpointInvalid("the saved position is not one of an alfresco crawl") from None
+        raise CheckpointInvalid("the saved position is not one of an alfresco crawl of this kind") from None
     if position.scope != scope:
         raise CheckpointInvalid("the saved position belongs to another scope: its url or what it takes in changed")
-    return list(position.pending)
+    return position

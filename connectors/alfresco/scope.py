@@ -67,6 +67,10 @@ class ResolvedScope:
     scopes: tuple[RootedScope, ...]
     rules: Rules
 
+    def encloses(self, folder: Node) -> bool:
+        """Whether a folder is one of the trees, or lies in one."""
+        return not {root.id for root in self.roots}.isdisjoint(_ancestor_ids(folder) | {folder.id})
+
     def covers(self, node: Node) -> str:
         """The reason why a file is not taken in, by its record with `path`; empty when it is."""
         return self._reason_to_refuse(node) or self.rules.reason(node)

@@ -1,0 +1,78 @@
+"""Listing requests sent before their answers are needed, so that a slow server is asked for several pages at once.
+
+What was asked for and is not needed after all (a folder whose pages shifted is listed anew) is dropped. An answer that
+is an error shows when its page is taken, in its place in the order.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Collection, Iterable
+from itertools import islice
+from typing import TypeAlias
+
+from connectors.alfresco.client import RecordPage
+from connectors.alfresco.position import PendingFolder
+from connectors.alfresco.records import Node
+
+_Key: TypeAlias = tuple[str, int, bool]
+
+
+_KEPT_FOR_EACH_UNDER_WAY = 4  # answers that wait for their turn, such as those of folders beside a long one
+
+
+class PagesAhead:
+    """Pages asked for and not taken yet, of which at most `at_once` are under way. Close it: it cancels those."""
+
+    def __init__(self, read: Callable[[PendingFolder], Awaitable[RecordPage[Node]]], *, at_once: int) -> None:
+        self._read = read
+        self._at_once = at_once
+        self._asked: dict[_Key, asyncio.Task[RecordPage[Node]]] = {}
+
+    def ask_for(self, folders: Iterable[PendingFolder]) -> None:
+        """Send requests for pages that are likely to be taken soon, the likeliest first, as far as there is room."""
+        wanted: dict[_Key, PendingFolder] = {}
+        for folder in islice(folders, self._at_once):
+            wanted.setdefault(_key(folder), folder)
+        self._make_room(wanted.keys())
+        under_way = sum(not task.done() for task in self._asked.values())
+        for key, folder in wanted.items():
+            if under_way >= self._at_once:
+                return
+            if key not in self._asked:
+                self._asked[key] = asyncio.create_task(self._ask(folder))
+                self._asked[key].add_done_callback(_look_at)
+                under_way += 1
+
+    def _make_room(self, wanted: Collection[_Key]) -> None:
+        """Drop answers that nobody is about to take, the oldest first, where too many wait."""
+        excess = len(self._asked) - _KEPT_FOR_EACH_UNDER_WAY * self._at_once
+        for key in [key for key in self._asked if key not in wanted][: max(0, excess)]:
+            self._asked.pop(key).cancel()
+
+    async def take(self, folder: PendingFolder) -> RecordPage[Node]:
+        """The page, asked for ahead or now."""
+        task = self._asked.pop(_key(folder), None)
+        return await (task if task is not None else self._read(folder))
+
+    async def aclose(self) -> None:
+        """Cancel what is under way and wait for its end."""
+        tasks = list(self._asked.values())
+        self._asked.clear()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _ask(self, folder: PendingFolder) -> RecordPage[Node]:
+        return await self._read(folder)
+
+
+def _look_at(task: asyncio.Task[RecordPage[Node]]) -> None:
+    """Retrieve the error of a page that is dropped: asyncio would report it as lost."""
+    if not task.cancelled():
+        task.exception()
+
+
+def _key(folder: PendingFolder) -> _Key:
+    """What a request depends on: not on which entry should stand first in its answer."""
+    return folder.id, folder.skip_count, folder.last_id is not None
