@@ -6,7 +6,18 @@ nothing of the connector that is tested against it; its permission decisions are
 
 from connectors.alfresco.simulator.app import Simulator, create_app
 from connectors.alfresco.simulator.search_index import FROZEN
-from connectors.alfresco.simulator.server import running_simulator, serve, served_world
+from connectors.alfresco.simulator.server import Tls, running_app, running_simulator, serve, served_app, served_world
 from connectors.alfresco.simulator.world import World
 
-__all__ = ["FROZEN", "Simulator", "World", "create_app", "running_simulator", "serve", "served_world"]
+__all__ = [
+    "FROZEN",
+    "Simulator",
+    "Tls",
+    "World",
+    "create_app",
+    "running_app",
+    "running_simulator",
+    "serve",
+    "served_app",
+    "served_world",
+]

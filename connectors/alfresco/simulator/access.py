@@ -83,13 +83,22 @@ class AccessControl:
         for distance, ancestor in enumerate(self._store.ancestors(node), start=1):
             if not inherits:
                 break
-            placed.extend(PlacedEntry(distance, entry) for entry in ancestor.entries)
-            inherits = ancestor.inherits_permissions
+            entries, inherits = self._passed_on(ancestor)
+            placed.extend(PlacedEntry(distance, entry) for entry in entries)
         return placed
+
+    def _only_inherits(self, node: Node) -> bool:
+        """Return whether exactly the entries of its parent count for the node."""
+        return not node.entries and node.inherits_permissions and node.parent_id not in self._store.unsettled_acls
+
+    def _passed_on(self, folder: Node) -> tuple[tuple[AccessEntry, ...], bool]:
+        """Return what a folder hands down of its own, and whether its ancestors' entries come through it."""
+        unsettled = self._store.unsettled_acls.get(folder.id)
+        return unsettled or (folder.entries, folder.inherits_permissions)
 
     def _verdicts(self, node: Node, wanted: frozenset[Right]) -> Verdicts:
         """Judge a node's entries once per generation; a node that only inherits is judged as its parent."""
-        while not node.entries and node.inherits_permissions and node.parent_id is not None:
+        while self._only_inherits(node) and node.parent_id is not None:
             node = self._store.nodes[node.parent_id]
         if self._generation != self._store.acl_generation:
             self._generation, self._cached = self._store.acl_generation, {}

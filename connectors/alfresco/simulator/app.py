@@ -1,6 +1,6 @@
 """The ASGI application: which path leads to which resource, who may enter, and how errors leave.
 
-Every answer is written to the world's request log. Resources are plain functions from a `Call` to an answer.
+Resources are plain functions from a `Call` to an answer.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.alfresco.simulator.call import Call, Handler
-from connectors.alfresco.simulator.request_log import LoggedRequest
+from connectors.alfresco.simulator.front import Front
 from connectors.alfresco.simulator.routes import (
     children,
     comments,
@@ -27,7 +27,7 @@ from connectors.alfresco.simulator.routes import (
     sites,
     tickets,
 )
-from connectors.alfresco.simulator.wire import ApiError, ErrorWriter, login_page, unauthorized, unsupported_operation
+from connectors.alfresco.simulator.wire import ApiError, ErrorWriter, login_form, unauthorized, unsupported_operation
 from connectors.alfresco.simulator.world import World
 
 _CORE = "/alfresco/api/{network}/public/alfresco/versions/1"
@@ -77,28 +77,7 @@ class Simulator:
         self._router = Router(routes=list(self._routes()), redirect_slashes=False, default=self._no_such_resource)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            raise RuntimeError(f"the simulator speaks HTTP, not {scope['type']}")
-        scope["state"] = {}
-        status, sent_bytes = 0, 0
-
-        async def counting_send(message: Message) -> None:
-            nonlocal status, sent_bytes
-            status = message.get("status", status)
-            sent_bytes += len(message.get("body", b""))
-            await send(message)
-
-        await self._router(scope, receive, counting_send)
-        self.world.request_log.add(
-            LoggedRequest(
-                method=scope["method"],
-                path=scope["path"],
-                query=scope["query_string"].decode("latin-1"),
-                user=scope["state"].get("user"),
-                status=status,
-                sent_bytes=sent_bytes,
-            )
-        )
+        await self._router(scope, receive, send)
 
     def _routes(self) -> Sequence[BaseRoute]:
         with_login = [self._route(*resource, needs_login=True) for resource in _WITH_LOGIN.items()]
@@ -132,12 +111,19 @@ class Simulator:
             caller = self.world.login.authenticate(ticket, authorization)
             request.state.user = caller.user
         return Call(
-            self.world, caller, request.method, dict(request.path_params), request.query_params, request.headers, body
+            self.world,
+            caller,
+            request.method,
+            dict(request.path_params),
+            request.query_params,
+            request.headers,
+            body,
+            page_shift=getattr(request.state, "page_shift", 0),
         )
 
     def _refuse(self, error: ApiError) -> Response:
         if error.status == 401 and self.world.login_page_is_html:
-            return login_page(error)
+            return login_form(error.status, error.headers)
         return self._errors.write(error, now=self.world.now())
 
     async def _no_such_resource(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -145,6 +131,6 @@ class Simulator:
         await self._refuse(error)(scope, receive, send)
 
 
-def create_app(world: World) -> Simulator:
-    """Return the application that serves this world."""
-    return Simulator(world)
+def create_app(world: World) -> ASGIApp:
+    """Return the application that serves this world, behind its faults, and keeps its request log."""
+    return Front(Simulator(world), log=world.request_log, faults=world.faults)

@@ -35,6 +35,7 @@ class Call:
     query: QueryParams
     headers: Headers
     body: bytes = b""
+    page_shift: int = 0  # a fault: all pages but the first begin so many entries later
 
     @property
     def user(self) -> str:
@@ -95,7 +96,8 @@ class Call:
     def page(self, items: Sequence[T], render: Callable[[T], Bean], *, source: Bean | None = None) -> JsonAnswer:
         """Answer with the asked part of a list; only that part is rendered."""
         paging = read_paging(self.parameters)
-        part = items[paging.skip_count : paging.skip_count + paging.max_items]
+        start = paging.skip_count and max(paging.skip_count + self.page_shift, 0)
+        part = items[start : start + paging.max_items]
         entries = [{"entry": self._narrow(render(item))} for item in part]
         show_total = not self.world.hides_total_items
         listing: dict[str, object] = {

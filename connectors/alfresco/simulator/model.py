@@ -67,6 +67,13 @@ class PlacedEntry(NamedTuple):
     entry: AccessEntry
 
 
+class UnsettledAcl(NamedTuple):
+    """What a folder's descendants still inherit through it, although something else was set there since."""
+
+    entries: tuple[AccessEntry, ...]
+    inherits: bool
+
+
 @dataclass(frozen=True, slots=True)
 class Content:
     """A node's bytes and how the repository describes them."""

@@ -12,9 +12,17 @@ from typing import TypeAlias
 
 from connectors.alfresco.simulator.change_log import ChangeKind
 from connectors.alfresco.simulator.content_model import LINK_TYPES
-from connectors.alfresco.simulator.model import AccessEntry, AccessStatus, Comment, Content, Node, PropertyValue
+from connectors.alfresco.simulator.model import (
+    AccessEntry,
+    AccessStatus,
+    Comment,
+    Content,
+    Node,
+    PropertyValue,
+    UnsettledAcl,
+)
 from connectors.alfresco.simulator.permissions import Right
-from connectors.alfresco.simulator.tree import ADMIN, NodeOrId, NodeTree
+from connectors.alfresco.simulator.tree import ADMIN, Clock, NodeOrId, NodeTree
 
 __all__ = ["ADMIN", "Entry", "NodeStore"]
 
@@ -23,6 +31,10 @@ Entry: TypeAlias = tuple[str, str] | tuple[str, str, AccessStatus]
 
 class NodeStore(NodeTree):
     """A tree whose nodes hold content, properties, permission entries and comments."""
+
+    def __init__(self, name: str, clock: Clock) -> None:
+        super().__init__(name, clock)
+        self.delays_acls = False  # True: what is set on a folder reaches its descendants with settle_acls() only
 
     # -- creating ------------------------------------------------------------------------------------------------
 
@@ -135,6 +147,8 @@ class NodeStore(NodeTree):
         own = tuple(dict.fromkeys(AccessEntry(*entry) for entry in entries))
         if unknown := {entry.role for entry in own} - self.roles.keys():
             raise ValueError(f"unknown roles {sorted(unknown)}: define_role() first")
+        if self.delays_acls and found.children:
+            self.unsettled_acls.setdefault(found.id, UnsettledAcl(found.entries, found.inherits_permissions))
         found.entries = own
         found.inherits_permissions = inherit
         self.acl_generation += 1
@@ -142,6 +156,11 @@ class NodeStore(NodeTree):
             found.has_own_acl = True
             self._touch(found, by)
         self._commit(ChangeKind.SECURITY, found, by)
+
+    def settle_acls(self) -> None:
+        """Let descendants go by what was set above them, as when the repository's background job has come round."""
+        self.unsettled_acls.clear()
+        self.acl_generation += 1
 
     def define_role(self, name: str, rights: Iterable[Right]) -> None:
         """Add a permission name, as a custom permission model does."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from connectors.alfresco.simulator.model import Node
+from connectors.alfresco.simulator.model import Node, UnsettledAcl
 from connectors.alfresco.simulator.permissions import Right
 
 
@@ -18,6 +18,7 @@ class NodeView:
     nodes: dict[str, Node]
     roles: dict[str, frozenset[Right]]
     acl_generation: int  # grows with every change that can alter what someone may do
+    unsettled_acls: dict[str, UnsettledAcl]  # folder -> what its descendants still go by
 
     def ancestors(self, node: Node) -> Iterator[Node]:
         """Yield the primary parents, nearest first, up to and including the root."""

@@ -26,6 +26,7 @@ class _LateNodes(NodeView):
     def __init__(self, tree: NodeTree) -> None:
         self.nodes = {node.id: _copied(node) for node in list(tree.nodes.values())}
         self.roles = tree.roles
+        self.unsettled_acls = tree.unsettled_acls
         self.acl_generation = 0
 
     def apply(self, transaction: Transaction, nodes: list[Node]) -> None:

@@ -1,7 +1,7 @@
 """Serves simulated repositories over HTTP: on fixed ports for a demo, on a free port inside a test.
 
 All ports of one call are served by one uvicorn server, which hands each request to the application of the port that
-it came in on; so one interrupt ends them all.
+it came in on; so one interrupt ends them all. Faults reach the connection of their request through an ASGI extension.
 """
 
 from __future__ import annotations
@@ -12,17 +12,31 @@ import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
+from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.server import ServerState
 
 from connectors.alfresco.simulator.app import create_app
+from connectors.alfresco.simulator.faults.kinds import CONNECTION
 from connectors.alfresco.simulator.world import World
 
 LOOPBACK = "127.0.0.1"
 _START_TIMEOUT_S = 10.0  # a start takes some milliseconds; more than this is a failure, not a delay
 _POLL_S = 0.005
 _BACKLOG = 128  # connections waiting to be accepted; a crawler holds some ten
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    """What a server proves itself with: a certificate chain and its private key, as PEM files."""
+
+    certificate: Path
+    key: Path
 
 
 async def serve(worlds: Mapping[int, World], *, host: str = LOOPBACK) -> None:
@@ -37,32 +51,39 @@ async def serve(worlds: Mapping[int, World], *, host: str = LOOPBACK) -> None:
 
 
 @contextmanager
-def served_world(world: World, *, port: int = 0) -> Iterator[str]:
+def served_world(world: World, *, port: int = 0, tls: Tls | None = None) -> Iterator[str]:
     """Serve a world from a thread of its own; gives the base URL, on a free port unless one is named."""
-    with served_app(create_app(world), name=f"simulated-{world.name}", port=port) as base_url:
+    with served_app(create_app(world), name=world.name, port=port, tls=tls) as base_url:
         yield base_url
 
 
 @contextmanager
-def served_app(app: ASGIApp, *, name: str, port: int = 0) -> Iterator[str]:
-    """Serve an application, such as one that changes worlds while it runs, from a thread of this name."""
+def served_app(app: ASGIApp, *, name: str, port: int = 0, tls: Tls | None = None) -> Iterator[str]:
+    """Serve any application in the same way, such as an identity provider by itself."""
     with closing(_listen(LOOPBACK, port)) as listening:
         chosen = int(listening.getsockname()[1])
-        server = _server({chosen: app})
-        thread = threading.Thread(target=server.run, args=([listening],), name=name, daemon=True)
+        server = _server({chosen: app}, tls)
+        thread = threading.Thread(target=server.run, args=([listening],), name=f"simulated-{name}", daemon=True)
         thread.start()
         try:
             _wait_until_started(server, thread)
-            yield f"http://{LOOPBACK}:{chosen}"
+            yield f"{'http' if tls is None else 'https'}://{LOOPBACK}:{chosen}"
         finally:
             server.should_exit = True
             thread.join()
 
 
 @asynccontextmanager
-async def running_simulator(world: World) -> AsyncIterator[str]:
-    """Serve a world on a free port for the time of the context; gives the base URL. See `served_world`."""
-    running = served_world(world)
+async def running_simulator(world: World, *, port: int = 0, tls: Tls | None = None) -> AsyncIterator[str]:
+    """Serve a world for the time of the context; gives the base URL. See `served_world`."""
+    async with running_app(create_app(world), name=world.name, port=port, tls=tls) as base_url:
+        yield base_url
+
+
+@asynccontextmanager
+async def running_app(app: ASGIApp, *, name: str, port: int = 0, tls: Tls | None = None) -> AsyncIterator[str]:
+    """Serve any application for the time of the context. See `served_app`."""
+    running = served_app(app, name=name, port=port, tls=tls)
     base_url = await asyncio.to_thread(running.__enter__)
     try:
         yield base_url
@@ -80,8 +101,37 @@ class _ByPort:
         await self._apps[scope["server"][1]](scope, receive, send)
 
 
-def _server(apps: Mapping[int, ASGIApp]) -> uvicorn.Server:
-    config = uvicorn.Config(_ByPort(apps), lifespan="off", ws="none", log_level="warning", access_log=False)
+class _Protocol(H11Protocol):
+    """HTTP/1.1 whose requests carry their connection, so that a fault can break it."""
+
+    def __init__(
+        self,
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        application = self.app
+
+        async def with_connection(scope: Any, receive: Any, send: Any) -> None:
+            extensions = {**scope.get("extensions", {}), CONNECTION: self.transport}
+            await application({**scope, "extensions": extensions}, receive, send)
+
+        self.app = with_connection
+
+
+def _server(apps: Mapping[int, ASGIApp], tls: Tls | None = None) -> uvicorn.Server:
+    config = uvicorn.Config(
+        _ByPort(apps),
+        http=_Protocol,
+        lifespan="off",
+        ws="none",
+        log_level="warning",
+        access_log=False,
+        ssl_certfile=tls.certificate if tls else None,
+        ssl_keyfile=tls.key if tls else None,
+    )
     return uvicorn.Server(config)
 
 

@@ -36,6 +36,7 @@ class NodeTree(NodeView):
         self.nodes = {}
         self.roles = dict(STANDARD_ROLES)
         self.acl_generation = 0
+        self.unsettled_acls = {}
         self.trashcan: dict[str, DeletedTree] = {}
         self.changes = ChangeLog()
         self._clock = self._real_clock = clock

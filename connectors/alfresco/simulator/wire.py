@@ -114,7 +114,7 @@ class ErrorWriter:
         return JsonAnswer({"error": body}, status=error.status, headers=error.headers)
 
 
-def login_page(error: ApiError) -> Response:
-    """Return the web page that a proxy with single sign-on shows instead of the JSON body of a 401."""
+def login_form(status: int, headers: Mapping[str, str]) -> Response:
+    """Return the web page that a proxy with single sign-on shows to whoever is not logged in."""
     page = b"<!DOCTYPE html><html><head><title>Sign in</title></head><body><form></form></body></html>"
-    return Response(page, error.status, {**error.headers, "Content-Type": "text/html;charset=UTF-8"})
+    return Response(page, status, {**headers, "Content-Type": "text/html;charset=UTF-8"})

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta
 from connectors.alfresco.simulator import sites
 from connectors.alfresco.simulator.access import AccessControl
 from connectors.alfresco.simulator.directory import Directory
+from connectors.alfresco.simulator.faults import Faults
 from connectors.alfresco.simulator.login import Login, Tickets
 from connectors.alfresco.simulator.model import (
     ADMINISTRATORS,
@@ -59,7 +60,9 @@ class World(NodeStore):
         self.login = Login(self.directory, self.tickets)
         self.sites: dict[str, Site] = {}
         self.search = SearchEngine(self, self.directory, self.sites, self.access)
+        self._lost_sites: dict[str, tuple[Site, dict[str, Node]]] = {}
         self.request_log = RequestLog()
+        self.faults = Faults()
         self._furnish()
 
     def _furnish(self) -> None:
@@ -80,6 +83,12 @@ class World(NodeStore):
             is_admin=True,
         )
         self.directory.add_person(Person(id=GUEST, first_name="Guest", enabled=False))
+
+    # -- login ---------------------------------------------------------------------------------------------------
+
+    def end_logins(self) -> None:
+        """Let every ticket end now."""
+        self.tickets.end_all()
 
     # -- people and groups ---------------------------------------------------------------------------------------
 
@@ -183,6 +192,25 @@ class World(NodeStore):
     def set_site_visibility(self, site_id: str, visibility: Visibility) -> None:
         """Change who can see a site: rewrites the ACLs of its folder and containers, touches no document."""
         sites.change_visibility(self, self.sites[site_id], visibility)
+
+    def lose_site(self, site_id: str) -> None:
+        """Let a site be unknown, with all that is in it, although nobody deleted it; `find_site` brings it back."""
+        site = self.sites.pop(site_id)
+        top = self.nodes[site.node_id]
+        tree = {node.id: node for node in self.subtree(top)}
+        self._lost_sites[site_id] = site, tree
+        self._detach(self.sites_folder, top)
+        for node_id in tree:
+            del self.nodes[node_id]
+        self.acl_generation += 1
+
+    def find_site(self, site_id: str) -> None:
+        """Bring back a lost site as it was."""
+        site, tree = self._lost_sites.pop(site_id)
+        self.nodes.update(tree)
+        self._attach(self.sites_folder, tree[site.node_id])
+        self.sites[site_id] = site
+        self.acl_generation += 1
 
     def document_library(self, site_id: str) -> Node:
         """Return the folder of the site's documents."""
