@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from connectors.alfresco.simulator.call import Call, Handler
 from connectors.alfresco.simulator.front import Front
+from connectors.alfresco.simulator.identity import IdentityEndpoints, is_identity_path
 from connectors.alfresco.simulator.routes import (
     children,
     comments,
@@ -74,10 +75,17 @@ class Simulator:
     def __init__(self, world: World) -> None:
         self.world = world
         self._errors = ErrorWriter()
+        self._identity: IdentityEndpoints | None = None
         self._router = Router(routes=list(self._routes()), redirect_slashes=False, default=self._no_such_resource)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await self._router(scope, receive, send)
+        provider = self.world.identity_provider
+        if provider is None or not is_identity_path(scope["path"]):
+            await self._router(scope, receive, send)
+            return
+        if self._identity is None or self._identity.provider is not provider:
+            self._identity = IdentityEndpoints(provider)
+        await self._identity(scope, receive, send)
 
     def _routes(self) -> Sequence[BaseRoute]:
         with_login = [self._route(*resource, needs_login=True) for resource in _WITH_LOGIN.items()]
@@ -87,6 +95,7 @@ class Simulator:
     def _route(self, path: str, handlers: Mapping[str, Handler], *, needs_login: bool) -> Route:
         async def endpoint(request: Request) -> Response:
             body = await request.body()
+            await self.world.login.prepare(request.headers.get("Authorization"))
             try:
                 call = self._call(request, body, needs_login=needs_login)
                 handler = handlers.get("GET" if request.method == "HEAD" else request.method)

@@ -1,4 +1,4 @@
-"""Who is calling: passwords and tickets, in every form in which Alfresco takes them.
+"""Who is calling: passwords, tickets and access tokens, in every form in which Alfresco takes them.
 
 Source: BasicHttpAuthenticatorFactory, RemoteUserAuthenticatorFactory, Authorization and AuthenticationsImpl of the
 community repository; ticket life from repository.properties.
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from connectors.alfresco.simulator.directory import Directory
+from connectors.alfresco.simulator.identity.service import IdentityService
 from connectors.alfresco.simulator.model import Person
 from connectors.alfresco.simulator.wire import unauthorized
 
@@ -76,6 +77,7 @@ class Login:
     def __init__(self, directory: Directory, tickets: Tickets) -> None:
         self._directory = directory
         self._tickets = tickets
+        self.identity_service: IdentityService | None = None  # None: the subsystem is off, and no token is accepted
 
     def by_password(self, user: str, password: str) -> Person | None:
         """Return the person with this name and password, if the account is open."""
@@ -92,6 +94,8 @@ class Login:
         """
         if alf_ticket is not None and (caller := self._by_ticket(alf_ticket)):
             return caller
+        if (token := bearer_token(authorization)) is not None and self.identity_service is not None:
+            return self._by_token(token, self.identity_service)
         user, secret = _read_basic(authorization)
         if user in _TICKET_USERS:
             caller = self._by_ticket(secret)
@@ -102,12 +106,36 @@ class Login:
             raise unauthorized()
         return caller
 
+    async def prepare(self, authorization: str | None) -> None:
+        """Fetch whatever is needed to check the credentials, before `authenticate` does so without waiting."""
+        token = bearer_token(authorization)
+        if token is not None and self.identity_service is not None:
+            await self.identity_service.fetch_keys(token)
+
+    def _by_token(self, token: str, service: IdentityService) -> Caller:
+        """Return whom a token stands for, with a new account if unknown people get one."""
+        user = service.user_of(token)
+        if user is None:
+            raise unauthorized()
+        person = self._directory.find_login(user)
+        if person is None and service.create_person is not None:
+            person = service.create_person(user)
+        if person is None or not person.enabled:
+            raise unauthorized()
+        return Caller(person.id)
+
     def _by_ticket(self, ticket_id: str) -> Caller | None:
         user = self._tickets.user_of(ticket_id)
         person = self._directory.people.get(user) if user is not None else None
         if person is None or not person.enabled:
             return None
         return Caller(person.id, ticket=ticket_id)
+
+
+def bearer_token(authorization: str | None) -> str | None:
+    """Return the token of a Bearer header, None for any other."""
+    scheme, _, token = (authorization or "").partition(" ")
+    return token.strip() if scheme.casefold() == "bearer" else None
 
 
 def _read_basic(authorization: str | None) -> tuple[str, str]:

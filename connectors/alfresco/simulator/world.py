@@ -13,6 +13,7 @@ from connectors.alfresco.simulator import sites
 from connectors.alfresco.simulator.access import AccessControl
 from connectors.alfresco.simulator.directory import Directory
 from connectors.alfresco.simulator.faults import Faults
+from connectors.alfresco.simulator.identity import IdentityProvider, IdentityService
 from connectors.alfresco.simulator.login import Login, Tickets
 from connectors.alfresco.simulator.model import (
     ADMINISTRATORS,
@@ -58,6 +59,7 @@ class World(NodeStore):
         self.access = AccessControl(self, self.directory, any_deny_denies=any_deny_denies)
         self.tickets = Tickets(self.now)
         self.login = Login(self.directory, self.tickets)
+        self.identity_provider: IdentityProvider | None = None  # served beside the repository, if there is one
         self.sites: dict[str, Site] = {}
         self.search = SearchEngine(self, self.directory, self.sites, self.access)
         self._lost_sites: dict[str, tuple[Site, dict[str, Node]]] = {}
@@ -86,9 +88,20 @@ class World(NodeStore):
 
     # -- login ---------------------------------------------------------------------------------------------------
 
+    @property
+    def identity_service(self) -> IdentityService | None:
+        """What accepts access tokens; None: the subsystem is off."""
+        return self.login.identity_service
+
+    @identity_service.setter
+    def identity_service(self, service: IdentityService | None) -> None:
+        self.login.identity_service = service
+
     def end_logins(self) -> None:
-        """Let every ticket end now."""
+        """Let every ticket and every access token that was used so far end now."""
         self.tickets.end_all()
+        if self.login.identity_service is not None:
+            self.login.identity_service.end_all()
 
     # -- people and groups ---------------------------------------------------------------------------------------
 
