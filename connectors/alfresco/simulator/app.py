@@ -16,6 +16,7 @@ from connectors.alfresco.simulator.call import Call, Handler
 from connectors.alfresco.simulator.front import Front
 from connectors.alfresco.simulator.identity import IdentityEndpoints, is_identity_path
 from connectors.alfresco.simulator.routes import (
+    audit,
     children,
     comments,
     content,
@@ -54,6 +55,10 @@ _WITH_LOGIN: Mapping[str, Mapping[str, Handler]] = {
     f"{_CORE}/deleted-nodes": {"GET": deleted_nodes.list_deleted},
     f"{_CORE}/deleted-nodes/{{node_id}}": {"GET": deleted_nodes.get_deleted, "DELETE": deleted_nodes.purge},
     f"{_CORE}/deleted-nodes/{{node_id}}/restore": {"POST": deleted_nodes.restore},
+    f"{_CORE}/audit-applications": {"GET": audit.list_applications},
+    f"{_CORE}/audit-applications/{{application_id}}": {"GET": audit.get_application, "PUT": audit.update_application},
+    f"{_CORE}/audit-applications/{{application_id}}/audit-entries": {"GET": audit.list_entries},
+    f"{_CORE}/audit-applications/{{application_id}}/audit-entries/{{entry_id}}": {"GET": audit.get_entry},
     f"{_CORE}/people": {"GET": people.list_people},
     f"{_CORE}/people/{{person_id}}": {"GET": people.get_person},
     f"{_CORE}/people/{{person_id}}/groups": {"GET": people.list_person_groups},

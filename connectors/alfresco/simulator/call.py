@@ -93,13 +93,20 @@ class Call:
         """Answer with one entity."""
         return JsonAnswer({"entry": self._narrow(bean)}, status=status)
 
-    def page(self, items: Sequence[T], render: Callable[[T], Bean], *, source: Bean | None = None) -> JsonAnswer:
+    def page(
+        self,
+        items: Sequence[T],
+        render: Callable[[T], Bean],
+        *,
+        source: Bean | None = None,
+        shows_total: bool = True,
+    ) -> JsonAnswer:
         """Answer with the asked part of a list; only that part is rendered."""
         paging = read_paging(self.parameters)
         start = paging.skip_count and max(paging.skip_count + self.page_shift, 0)
         part = items[start : start + paging.max_items]
         entries = [{"entry": self._narrow(render(item))} for item in part]
-        show_total = not self.world.hides_total_items
+        show_total = shows_total and not self.world.hides_total_items
         listing: dict[str, object] = {
             "pagination": paging.pagination(count=len(entries), total=len(items), show_total=show_total),
             "entries": entries,

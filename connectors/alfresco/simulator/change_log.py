@@ -12,10 +12,13 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import NamedTuple, TypeAlias
 
+from connectors.alfresco.simulator.model import Node
+
 
 class ChangeKind(Enum):
     CREATED = auto()
     UPDATED = auto()
+    INTERNAL = auto()  # done by the repository itself because of something else, such as counting comments
     MOVED = auto()
     DELETED = auto()
     RESTORED = auto()
@@ -32,6 +35,7 @@ class Transaction(NamedTuple):
     id: int
     kind: ChangeKind
     node_id: str
+    node_type: str
     by: str
     committed_at: datetime
     updated: tuple[str, ...]
@@ -66,7 +70,7 @@ class ChangeLog:
     def append(
         self,
         kind: ChangeKind,
-        node_id: str,
+        node: Node,
         *,
         by: str,
         committed_at: datetime,
@@ -74,7 +78,14 @@ class ChangeLog:
         deleted: Iterable[str] = (),
     ) -> None:
         transaction = Transaction(
-            self.last_id + 1, kind, node_id, by, committed_at, tuple(dict.fromkeys(updated)), tuple(deleted)
+            self.last_id + 1,
+            kind,
+            node.id,
+            node.node_type,
+            by,
+            committed_at,
+            tuple(dict.fromkeys(updated)),
+            tuple(deleted),
         )
         self._transactions.append(transaction)
         for listener in self._listeners:

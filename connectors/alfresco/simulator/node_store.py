@@ -175,9 +175,9 @@ class NodeStore(NodeTree):
         """Add an aspect, as a custom content model does; nodes may bear undefined ones, which have no parent."""
         self.content_model.define_aspect(name, parent)
 
-    def _update(self, node: Node, by: str) -> None:
+    def _update(self, node: Node, by: str, kind: ChangeKind = ChangeKind.UPDATED) -> None:
         self._touch(node, by)
-        self._commit(ChangeKind.UPDATED, node, by)
+        self._commit(kind, node, by)
 
     # -- comments ------------------------------------------------------------------------------------------------
 
@@ -196,7 +196,7 @@ class NodeStore(NodeTree):
         for aspect in ("fm:discussable", "fm:commentsRollup"):
             if aspect not in found.aspects:
                 found.aspects.append(aspect)
-        self._update(found, author)
+        self._update(found, author, ChangeKind.INTERNAL)
         return comment
 
     def edit_comment(self, comment: Comment, html: str, *, by: str | None = None) -> None:
@@ -208,7 +208,7 @@ class NodeStore(NodeTree):
     def remove_comment(self, node: NodeOrId, comment: Comment, *, by: str = ADMIN) -> None:
         found = self.node(node)
         found.comments.remove(comment)
-        self._update(found, by)
+        self._update(found, by, ChangeKind.INTERNAL)
 
     # -- looking -------------------------------------------------------------------------------------------------
 

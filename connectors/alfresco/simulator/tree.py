@@ -185,7 +185,7 @@ class NodeTree(NodeView):
     ) -> None:
         """Log what one call did, when all of it is done; `touched` are further nodes that are not as they were."""
         changed = [*([] if kind is ChangeKind.DELETED else [node.id]), *(one.id for one in touched)]
-        self.changes.append(kind, node.id, by=by, committed_at=self.real_now(), updated=changed, deleted=deleted)
+        self.changes.append(kind, node, by=by, committed_at=self.real_now(), updated=changed, deleted=deleted)
 
     def _attach(self, folder: Node, child: Node) -> None:
         """List the child in the folder, by a name that no other child of it has."""

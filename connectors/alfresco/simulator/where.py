@@ -45,6 +45,15 @@ class Conditions:
             raise invalid_argument(f"{name} does not support {condition.operator}")
         return condition.values[0]
 
+    def between(self, name: str) -> tuple[str, str] | None:
+        """Return the two values that `name` is to lie between, or None without such a condition."""
+        if self.text(name, operator="between") is None:
+            return None
+        values = self._by_name[name].values
+        if len(values) != 2:
+            raise invalid_argument(f"{name} needs two values to lie between")
+        return values[0], values[1]
+
     def flag(self, name: str) -> bool | None:
         """Return a condition on a boolean, or None without one; whatever is not `true` is false, as in Java."""
         value = self.text(name)

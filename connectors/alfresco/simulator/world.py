@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 
 from connectors.alfresco.simulator import sites
 from connectors.alfresco.simulator.access import AccessControl
+from connectors.alfresco.simulator.audit import AuditTrail
 from connectors.alfresco.simulator.directory import Directory
 from connectors.alfresco.simulator.faults import Faults
 from connectors.alfresco.simulator.identity import IdentityProvider, IdentityService
@@ -55,6 +56,8 @@ class World(NodeStore):
         self.modules: dict[str, tuple[str, str]] = {}  # module id -> title and version, shown by discovery
         self.login_page_is_html = False  # True: a 401 carries a web page, as behind single sign-on
         self.hides_total_items = False  # True: lists come without the optional totalItems
+        self.audit_enabled = True  # False: the audit API answers 501, as with audit.enabled=false
+        self.audit = AuditTrail(self.changes, self.content_model)
         self.directory = Directory()
         self.access = AccessControl(self, self.directory, any_deny_denies=any_deny_denies)
         self.tickets = Tickets(self.now)

@@ -84,14 +84,14 @@ CHANGES: dict[str, tuple[Change, ChangeKind, str, set[str], set[str]]] = {
     "an owner": (lambda at: at.world.set_owner(at.file, "bob"), ChangeKind.UPDATED, "file.txt", {"file.txt"}, set()),
     "a comment": (
         lambda at: at.world.add_comment(at.file, "bob", "<p/>"),
-        ChangeKind.UPDATED,
+        ChangeKind.INTERNAL,
         "file.txt",
         {"file.txt"},
         set(),
     ),
     "a comment gone": (
         lambda at: at.world.remove_comment(at.file, at.comment),
-        ChangeKind.UPDATED,
+        ChangeKind.INTERNAL,
         "file.txt",
         {"file.txt"},
         set(),

@@ -16,7 +16,7 @@ _PROBES = {"-ready-": "readyProbe: Success - Tested", "-live-": "liveProbe: Succ
 def get_repository(call: Call) -> Response:
     status = Bean(
         isReadOnly=False,
-        isAuditEnabled=False,
+        isAuditEnabled=call.world.audit_enabled,
         isQuickShareEnabled=True,
         isThumbnailGenerationEnabled=True,
         isDirectAccessUrlEnabled=False,
