@@ -1,21 +1,26 @@
-"""What `sightline check` says of an Alfresco source: can we sign in, see the scope, and read permissions there?
+"""What `sightline check` says of an Alfresco source: can we sign in, see the scope, read permissions and people there?
 
 Every line names what to change. Nothing is raised: a fault of the server or of a setting is a failed line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import AsyncIterator, Sequence
 
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
+from connectors.alfresco.identity import EVERYONE
+from connectors.alfresco.mapping import person
+from connectors.alfresco.protected import ProtectedKind, modules_with_own_rules
 from connectors.alfresco.records import Node, Repository
 from connectors.alfresco.rules import told
 from connectors.alfresco.scope import resolve_scope
+from vocabulary.access import Person
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
 
-_RECORDS_MANAGEMENT = ("rm", "records", "governance", "ags")
+_PEOPLE_LOOKED_AT = 1000  # a sample: ten requests at the default page size
 
 
 async def check_source(client: AlfrescoClient, config: AlfrescoConfig) -> Sequence[CheckResult]:
@@ -26,31 +31,37 @@ async def check_source(client: AlfrescoClient, config: AlfrescoConfig) -> Sequen
         return [CheckResult("sign-in", passed=False, message=str(fault))]
     kind = "an administrator" if account.capabilities.is_admin else "not an administrator"
     signed_in = CheckResult("sign-in", passed=True, message=f"signed in as {account.id}, {kind}")
-    return [signed_in, *await _check_server(client), *await _check_scope(client, config)]
+    return [
+        signed_in,
+        *await _check_server(client, config),
+        *await _check_scope(client, config),
+        *await _check_identities(client),
+    ]
 
 
-async def _check_server(client: AlfrescoClient) -> list[CheckResult]:
+async def _check_server(client: AlfrescoClient, config: AlfrescoConfig) -> list[CheckResult]:
     try:
         repository = await client.discover()
     except SightlineError as fault:  # a server may do without its discovery service; a crawl does
         message = f"edition and modules are unknown, the discovery service does not answer ({fault})"
         return [CheckResult("server", passed=True, message=message)]
     found = CheckResult("server", passed=True, message=f"Alfresco {repository.edition} {repository.version}")
-    return [found, *_records_management(repository)]
+    return [found, *_own_rules(repository, config)]
 
 
-def _records_management(repository: Repository) -> list[CheckResult]:
-    modules = [module for module in repository.modules if _manages_records(module.id.lower())]
-    if not modules:
-        return []
-    names = ", ".join(module.id for module in modules)
-    message = f"{names}: records have rules of access that the API does not show, so they are left out of the index"
-    return [CheckResult("records management", passed=True, message=message)]
+def _own_rules(repository: Repository, config: AlfrescoConfig) -> list[CheckResult]:
+    """Point out modules with rules of access that the API does not show, and what becomes of their nodes."""
+    modules = modules_with_own_rules(repository.modules)
+    lines = [f"{module.id} has rules of access over {what} that the API does not show" for module, what in modules]
+    if modules or config.admitted_kinds:
+        lines += [_fate(kind, is_admitted=kind in config.admitted_kinds) for kind in ProtectedKind]
+    return [CheckResult("hidden rules", passed=True, message="; ".join(lines))] if lines else []
 
 
-def _manages_records(module_id: str) -> bool:
-    words = set(module_id.replace("-", "_").replace(".", "_").split("_"))
-    return not words.isdisjoint(_RECORDS_MANAGEMENT)
+def _fate(kind: ProtectedKind, *, is_admitted: bool) -> str:
+    if is_admitted:
+        return f"{kind}: INCLUDED as set, so that readers may find what the server hides from them"
+    return f"{kind}: left out of the index"
 
 
 async def _check_scope(client: AlfrescoClient, config: AlfrescoConfig) -> list[CheckResult]:
@@ -85,3 +96,44 @@ def _check_permissions(roots: Sequence[Node]) -> CheckResult:
         "hidden; make it an administrator, or grant it a role with ReadPermissions (Contributor, SiteConsumer) there"
     )
     return CheckResult("permissions", passed=False, message=message)
+
+
+async def _check_identities(client: AlfrescoClient) -> list[CheckResult]:
+    try:
+        people = [person async for person in _some_people(client) if not person.is_guest]
+        await _read_members(client)
+    except SightlineError as fault:
+        message = f"the account may not read people and groups, so nobody would find anything ({fault})"
+        return [CheckResult("people and groups", passed=False, message=message)]
+    return [CheckResult("people and groups", passed=True, message=_told_people(people))]
+
+
+async def _some_people(client: AlfrescoClient) -> AsyncIterator[Person]:
+    count = 0
+    async for record in client.people():
+        yield person(record, source="")
+        count += 1
+        if count == _PEOPLE_LOOKED_AT:
+            return
+
+
+async def _read_members(client: AlfrescoClient) -> None:
+    """Read the members of one group, as a sync does of all."""
+    async for group in client.groups():
+        if group.id != EVERYONE:
+            async for _ in client.group_members(group.id):
+                break
+            return
+
+
+def _told_people(people: Sequence[Person]) -> str:
+    """What of people's addresses and accounts keeps them from being found as readers."""
+    addresses = Counter(each.email.casefold() for each in people if each.email)
+    shared = sum(count for count in addresses.values() if count > 1)
+    odd = {
+        "without an e-mail address, found by user name only": sum(not each.email for each in people),
+        "sharing an address, found by user name only": shared,
+        "disabled, shut out": sum(not each.enabled for each in people),
+    }
+    known = f"{len(people)} people looked at"
+    return ", ".join([known, *(f"{count} {what}" for what, count in odd.items() if count)])

@@ -12,6 +12,7 @@ import httpx
 from pydantic import AfterValidator, Field, model_validator
 
 from connectors.alfresco.fields import FieldMappings
+from connectors.alfresco.protected import ProtectedKind
 from connectors.alfresco.rules import RuleList
 from connectors.alfresco.scope_settings import ScopeKeys, ScopeSettings
 from connectors.alfresco.setting_types import Name, SettingsTable
@@ -62,6 +63,8 @@ class AlfrescoConfig(ScopeKeys):
 
     include: RuleList = ()  # what is brought of the scope; empty: everything
     exclude: RuleList = ()  # and what is not, whatever `include` says
+    include_records: bool = False  # records management shuts out readers by rules that the API does not show
+    include_security_marks: bool = False  # so do clearance and security marks
     fields: FieldMappings = Field(default={})  # properties that feed attributes of chosen names and types
     include_comments: bool = True
     extra_read_permissions: frozenset[Name] = frozenset()  # roles of own permission models that grant Read
@@ -87,3 +90,12 @@ class AlfrescoConfig(ScopeKeys):
     def all_scopes(self) -> tuple[ScopeKeys, ...]:
         """The source's own keys, where they are a scope, and then `scopes`."""
         return ((self,) if self.names_a_place else ()) + self.scopes
+
+    @property
+    def admitted_kinds(self) -> frozenset[ProtectedKind]:
+        """The kinds of protected nodes that are brought all the same."""
+        wanted = {
+            ProtectedKind.RECORD: self.include_records,
+            ProtectedKind.SECURITY_MARK: self.include_security_marks,
+        }
+        return frozenset(kind for kind, is_wanted in wanted.items() if is_wanted)

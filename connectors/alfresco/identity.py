@@ -1,6 +1,6 @@
 """People, groups and direct memberships of an Alfresco server.
 
-All groups of all zones, so that site groups are among them; GROUP_EVERYONE is never listed and stands for itself. Ids
+All groups of all zones, so that site groups are among them; GROUPEVERYONE is never listed and stands for itself. Ids
 stay exactly as the server spells them, because its permission entries are compared case-sensitively. Administrators
 are those whose capabilities say so. A list that shrinks while it is read is an error: a lost membership could be the
 one that a denial needs.
@@ -18,7 +18,7 @@ from connectors.alfresco.records import GroupMember
 from vocabulary.access import Identity, Membership, Principal
 from vocabulary.errors import CredentialsRejected, SourceUnavailable
 
-_EVERYONE = "GROUP_EVERYONE"
+EVERYONE = "GROUPEVERYONE"
 
 
 async def identities(client: AlfrescoClient, *, source: str, concurrency: int) -> AsyncIterator[Identity]:
@@ -33,7 +33,7 @@ async def identities(client: AlfrescoClient, *, source: str, concurrency: int) -
         if record.id not in met:
             met.add(record.id)
             yield person(record, source=source)
-    group_ids = list(dict.fromkeys([group.id async for group in client.groups() if group.id != _EVERYONE]))
+    group_ids = list(dict.fromkeys([group.id async for group in client.groups() if group.id != EVERYONE]))
     for start in range(0, len(group_ids), concurrency):
         batch = group_ids[start : start + concurrency]
         for group_id, members in zip(batch, await all_of(_members(client, one) for one in batch), strict=True):

@@ -106,7 +106,7 @@ def person(record: PersonRecord, *, source: str) -> Person:
     return Person(
         principal=Principal.user(source, record.id),
         username=record.id,
-        email=record.email or None,
+        email=record.email.strip() or None,
         display_name=full_name(record),
         enabled=record.enabled,
         is_administrator=record.capabilities.is_admin,

@@ -18,6 +18,18 @@ from connectors.alfresco.scope_settings import ScopeKeys
 from vocabulary.documents import Checkpoint
 from vocabulary.errors import CheckpointInvalid
 
+# The settings that decide what is met: a walk that began under others is not gone on with.
+_SCOPE = {
+    "url",
+    "find_by",
+    "scopes",
+    "include",
+    "exclude",
+    "include_records",
+    "include_security_marks",
+    *ScopeKeys.model_fields,
+}
+
 
 class PendingFolder(BaseModel):
     """A folder to list from `skip_count` on; `last_id` is the entry that should stand right before that place."""
@@ -55,7 +67,7 @@ _PositionT = TypeVar("_PositionT", bound=_Position)
 
 def scope_fingerprint(config: AlfrescoConfig) -> str:
     """Changes with what is crawled, and not with how."""
-    scope = config.model_dump_json(include={"url", "find_by", "scopes", "include", "exclude", *ScopeKeys.model_fields})
+    scope = config.model_dump_json(include=_SCOPE)
     return hashlib.blake2b(scope.encode(), digest_size=8).hexdigest()
 
 

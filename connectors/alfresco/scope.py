@@ -18,6 +18,7 @@ from connectors.alfresco.concurrency import all_of
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.faults import AccessRefused, NodeMissing
 from connectors.alfresco.property_test import property_checks
+from connectors.alfresco.protected import ProtectedKind
 from connectors.alfresco.records import Node, PathElement, Site
 from connectors.alfresco.rules import Rules
 from connectors.alfresco.scope_settings import AspectTest, ScopeKeys
@@ -66,6 +67,7 @@ class ResolvedScope:
     roots: tuple[Node, ...]  # the folders to walk
     scopes: tuple[RootedScope, ...]
     rules: Rules
+    admitted_kinds: frozenset[ProtectedKind]
 
     def encloses(self, folder: Node) -> bool:
         """Whether a folder is one of the trees, or lies in one."""
@@ -98,7 +100,7 @@ async def resolve_scope(client: AlfrescoClient, config: AlfrescoConfig) -> Resol
     found = finder.found
     topmost = [node for node in found.values() if _ancestor_ids(node).isdisjoint(found)]
     rules = Rules.compiled(include=config.include, exclude=config.exclude)
-    return ResolvedScope(tuple(topmost), tuple(scopes), rules)
+    return ResolvedScope(tuple(topmost), tuple(scopes), rules, config.admitted_kinds)
 
 
 class _Finder:

@@ -1,12 +1,13 @@
 """Which of the nodes that a crawl meets become documents, and the reason of each that does not. Pure.
 
 The reasons are a small set of fixed words: they are counted, reported and exported as metric labels. What no reader
-may be promised (links, which are met again at their target, and records, whose rules of access the API does not
-show) goes first, then the scope.
+may be promised (links, which are met again at their target, and nodes with rules of access that the API does not
+show) goes first, then what is outside the scope and its rules.
 """
 
 from __future__ import annotations
 
+from connectors.alfresco.protected import protected_kinds
 from connectors.alfresco.records import Node
 from connectors.alfresco.scope import ResolvedScope
 
@@ -17,11 +18,7 @@ def reason_to_skip(node: Node, scope: ResolvedScope) -> str:
         return "link"
     if not node.is_file:
         return "not-a-file"
-    if _is_record(node):
-        return "record"
+    for kind in protected_kinds(node):
+        if kind not in scope.admitted_kinds:
+            return kind.value
     return scope.covers(node)
-
-
-def _is_record(node: Node) -> bool:
-    """Whether records management rules over the node, by rules that `permissions` does not show."""
-    return node.node_type.startswith("rma:") or any(name.startswith("rma:") for name in node.aspect_names)

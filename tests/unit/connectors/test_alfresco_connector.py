@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+import respx
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
@@ -152,11 +153,33 @@ async def test_links_are_counted_and_not_followed(world: World, url: str) -> Non
     assert (titles(changes), reasons(changes)) == (set(), ["link", "link"])
 
 
-async def test_records_are_left_out_and_counted(world: World, url: str) -> None:
-    world.add_file(world.shared, "record.txt", b"a", aspects=["rma:record"])
-    world.add_file(world.shared, "plain.txt", b"a")
-    changes = await crawl(url)
-    assert (titles(changes), reasons(changes)) == ({"plain.txt"}, ["record"])
+@pytest.mark.parametrize(
+    ("settings", "brought", "left_out"),
+    [
+        ({}, {"plain"}, ["record", "record", "security-mark", "security-mark"]),
+        ({"include_records": True}, {"plain", "record"}, ["security-mark", "security-mark", "security-mark"]),
+        ({"include_security_marks": True}, {"plain", "marked", "old mark"}, ["record", "record"]),
+        (
+            {"include_records": True, "include_security_marks": True},
+            {"plain", "record", "marked", "old mark", "marked record"},
+            [],
+        ),
+    ],
+)
+async def test_what_hidden_rules_protect_is_left_out_and_counted_unless_asked_for(
+    world: World, url: str, settings: dict[str, bool], brought: set[str], left_out: list[str]
+) -> None:
+    aspects = {
+        "plain": [],
+        "record": ["rma:record"],
+        "marked": ["sc:classified"],
+        "old mark": ["clf:classified"],
+        "marked record": ["sc:classified", "rma:record"],
+    }
+    for name, own in aspects.items():
+        world.add_file(world.shared, name, b"a", aspects=own)
+    changes = await crawl(url, folders=["Shared"], **settings)
+    assert (titles(changes), reasons(changes)) == (brought, left_out)
 
 
 async def test_lost_content_is_a_document_without_version_whose_content_is_gone(world: World, url: str) -> None:
@@ -381,13 +404,43 @@ async def test_an_account_that_sees_no_permissions_fails_its_check(world: World,
 
 
 @pytest.mark.parametrize(
-    "module", ["alfresco-rm-community-repo", "alfresco-governance-services", "org_alfresco_module_rm"]
+    ("module", "over"),
+    [
+        ("alfresco-rm-community-repo", "records"),
+        ("alfresco-governance-services", "records"),
+        ("org_alfresco_module_rm", "records"),
+        ("alfresco-rm-enterprise-repo", "records and security marks"),
+    ],
 )
-async def test_records_management_is_pointed_out(world: World, url: str, module: str) -> None:
+async def test_modules_with_rules_that_the_api_does_not_show_are_pointed_out(
+    world: World, url: str, module: str, over: str
+) -> None:
     world.modules = {module: ("Records", "1.0"), "alfresco-trashcan-cleaner": ("Cleaner", "1.0")}
     async with connected(url) as connector:
-        [line] = [result for result in await connector.check() if result.subject == "records management"]
-    assert module in line.message and "trashcan" not in line.message
+        [line] = [result for result in await connector.check() if result.subject == "hidden rules"]
+    assert f"{module} has rules of access over {over} that" in line.message and "trashcan" not in line.message
+    assert "record: left out" in line.message and "security-mark: left out" in line.message
+
+
+async def test_records_that_are_included_all_the_same_are_pointed_out_too(url: str) -> None:
+    async with connected(url, folders=["Shared"], include_records=True) as connector:
+        [line] = [result for result in await connector.check() if result.subject == "hidden rules"]
+    assert "record: INCLUDED" in line.message and "security-mark: left out" in line.message
+
+
+async def test_a_server_without_such_modules_is_not_warned_about(url: str) -> None:
+    async with connected(url) as connector:
+        assert "hidden rules" not in {result.subject for result in await connector.check()}
+
+
+async def test_an_account_that_may_not_read_members_fails_its_check(url: str) -> None:
+    refusal = {"error": {"errorKey": "framework.exception.PermissionDenied", "statusCode": 403, "briefSummary": "x"}}
+    async with connected(url) as connector:
+        with respx.mock:
+            respx.route(path__regex=r"/groups/[^/]+/members$").respond(403, json=refusal)
+            respx.route().pass_through()
+            [failed] = [result for result in await connector.check() if not result.passed]
+    assert failed.subject == "people and groups" and "nobody would find anything" in failed.message
 
 
 async def test_the_edition_is_named(url: str) -> None:
