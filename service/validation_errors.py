@@ -81,6 +81,15 @@ def _place(detail: Mapping[str, Any], written: object) -> Iterator[str]:
             yield str(part)
         elif position == len(parts) - 1 and detail["type"] in _KEY_NOT_WRITTEN:
             yield str(part)
+    telling_key = _telling_key(detail)
+    if telling_key is not None:
+        yield telling_key
+
+
+def _telling_key(detail: Mapping[str, Any]) -> str | None:
+    """The key that tells the members of a union apart and failed to; None where no single key does."""
+    named = re.fullmatch(r"'(\w+)'", str(detail.get("ctx", {}).get("discriminator", "")))
+    return named[1] if named else None
 
 
 def _below(written: object, part: str | int) -> tuple[Any] | None:
@@ -94,6 +103,8 @@ def _below(written: object, part: str | int) -> tuple[Any] | None:
 def _words(detail: Mapping[str, Any]) -> str:
     if detail["type"] == "union_tag_invalid":
         return f"must be one of {detail['ctx']['expected_tags']}"
+    if detail["type"] == "union_tag_not_found" and _telling_key(detail) is not None:
+        return "is required"
     if detail["type"] in _PLAIN_WORDS:
         return _PLAIN_WORDS[detail["type"]]
     words: str = detail["msg"]

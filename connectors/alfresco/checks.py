@@ -30,7 +30,8 @@ async def check_source(client: AlfrescoClient, config: AlfrescoConfig) -> Sequen
     except SightlineError as fault:
         return [CheckResult("sign-in", passed=False, message=str(fault))]
     kind = "an administrator" if account.capabilities.is_admin else "not an administrator"
-    signed_in = CheckResult("sign-in", passed=True, message=f"signed in as {account.id}, {kind}")
+    message = f"signed in as {account.id}, {kind}, {client.describe_sign_in()}"
+    signed_in = CheckResult("sign-in", passed=True, message=message)
     return [
         signed_in,
         *await _check_server(client, config),

@@ -6,18 +6,18 @@ each document's permissions are read beside those of its ancestors.
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, Self, TypeAlias
+from typing import Annotated, Literal, Self
 
 import httpx
 from pydantic import AfterValidator, Field, model_validator
 
+from connectors.alfresco.auth_config import Auth
 from connectors.alfresco.fields import FieldMappings
 from connectors.alfresco.protected import ProtectedKind
 from connectors.alfresco.rules import RuleList
 from connectors.alfresco.scope_settings import ScopeKeys, ScopeSettings
-from connectors.alfresco.setting_types import Name, SettingsTable
+from connectors.alfresco.setting_types import Name
 from connectors.configured_path import ConfiguredPath
-from connectors.secret_reference import Secret
 
 
 def _server_url(text: str) -> str:
@@ -33,20 +33,6 @@ def _server_url(text: str) -> str:
 
 
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
-
-
-class BasicAuth(SettingsTable):
-    """A user name and password, sent with every request.
-
-    The account needs ReadPermissions on what it crawls: an administrator, or a member of the administrators' group.
-    """
-
-    kind: Literal["basic"]
-    username: Name
-    password: Secret
-
-
-Auth: TypeAlias = BasicAuth  # a further kind joins as a union told apart by `kind`
 
 
 class AlfrescoConfig(ScopeKeys):
@@ -73,6 +59,7 @@ class AlfrescoConfig(ScopeKeys):
     read_timeout_s: float = Field(default=60.0, gt=0)  # silence, not duration: a big file may take longer
     page_size: int = Field(default=100, ge=1, le=1000)  # 100 is the server's own default
     max_connections: int = Field(default=8, ge=1, le=64)  # well below Tomcat's default of 200 threads
+    requests_per_second: float | None = Field(default=None, gt=0)  # None: as fast as the answers come
 
     @model_validator(mode="after")
     def _has_a_scope(self) -> Self:

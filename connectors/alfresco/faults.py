@@ -11,6 +11,7 @@ import json
 import socket
 import ssl
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
@@ -27,7 +28,19 @@ from vocabulary.errors import (
     SourceUnavailable,
 )
 
-_SIGN_IN_HINT = "check the setting `auth` (user name, password, and that this kind of sign-in is accepted there)"
+_SIGN_IN_HINT = "check the setting `auth` (the account, and that this kind of sign-in is accepted there)"
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """Whom a request was meant for, and which settings lead there."""
+
+    name: str
+    url_setting: str
+    ca_setting: str
+
+
+SERVER = Peer("the server", url_setting="url", ca_setting="ca_certificate")
 
 
 class NodeMissing(ScopeMissing):
@@ -38,16 +51,29 @@ class AccessRefused(ScopeMissing):
     """The entity exists and the account may not read it."""
 
 
-def transport_fault(cause: httpx.HTTPError, operation: str) -> SightlineError:
+def transport_fault(cause: httpx.HTTPError, operation: str, peer: Peer = SERVER) -> SightlineError:
     """Name a request that brought no complete answer."""
     if _certificate_refused(cause):
         return SettingInvalid(
-            f"{operation}: the server's certificate is not trusted; set `ca_certificate` to its issuer's"
+            f"{operation}: {peer.name}'s certificate is not trusted; set `{peer.ca_setting}` to its issuer's"
         )
     if isinstance(cause, httpx.ConnectError):
-        return SourceUnavailable(f"{operation}: {_unconnected(cause)}")
-    hint = "; check the setting `url` (http or https)" if isinstance(cause, httpx.RemoteProtocolError) else ""
-    return SourceUnavailable(f"{operation}: {_words(type(cause).__name__)}{hint}")
+        return SourceUnavailable(f"{operation}: {_unconnected(cause, peer)}")
+    hint = f"; check the setting `{peer.url_setting}` (http or https)"
+    is_protocol_error = isinstance(cause, httpx.RemoteProtocolError)
+    return SourceUnavailable(f"{operation}: {_words(type(cause).__name__)}{hint if is_protocol_error else ''}")
+
+
+def unauthorized(response: httpx.Response, body: bytes, operation: str, *, hint: str) -> SightlineError:
+    """Name a 401; `hint` says what to check for the kind of sign-in that was refused."""
+    if looks_like_login_page(response, body):
+        return CredentialsRejected(f"{operation}: answered with a login page; {_SIGN_IN_HINT}")
+    if _names_unsupported_scheme(body):
+        return CredentialsRejected(
+            f"{operation}: the server does not know this kind of sign-in; choose another `auth.kind`, "
+            "or set up its identity service"
+        )
+    return CredentialsRejected(f"{operation}: the server refused the account; {hint}")
 
 
 def status_fault(response: httpx.Response, body: bytes, operation: str) -> SightlineError:
@@ -59,7 +85,7 @@ def status_fault(response: httpx.Response, body: bytes, operation: str) -> Sight
         return _redirected(response, operation)
     if status >= 500:
         return SourceUnavailable(f"{operation}: answered {status}", retry_after_s=retry_after_s(response))
-    return RunAborted(f"{operation}: answered {status} ({_error_key(body) or 'no reason given'})")
+    return RunAborted(f"{operation}: answered {status} ({error_key(body) or 'no reason given'})")
 
 
 def unreadable_answer(response: httpx.Response, body: bytes, operation: str, *, at: str) -> SightlineError:
@@ -93,12 +119,12 @@ def retry_after_s(response: httpx.Response) -> float | None:
     return max(0.0, (aware - datetime.now(UTC)).total_seconds())
 
 
-def _unauthorized(_response: httpx.Response, _body: bytes, operation: str) -> SightlineError:
-    return CredentialsRejected(f"{operation}: the server refused the account; {_SIGN_IN_HINT}")
+def _unauthorized(response: httpx.Response, body: bytes, operation: str) -> SightlineError:
+    return unauthorized(response, body, operation, hint=_SIGN_IN_HINT)
 
 
 def _forbidden(response: httpx.Response, body: bytes, operation: str) -> SightlineError:
-    if _error_key(body) is not None:
+    if error_key(body) is not None:
         return AccessRefused(f"{operation}: the account may not read it")
     if looks_like_login_page(response, body):
         return _unauthorized(response, body, operation)
@@ -108,7 +134,7 @@ def _forbidden(response: httpx.Response, body: bytes, operation: str) -> Sightli
 
 
 def _not_found(_response: httpx.Response, body: bytes, operation: str) -> SightlineError:
-    if _error_key(body) is not None:
+    if error_key(body) is not None:
         return NodeMissing(f"{operation}: there is no such entity, or the account may not see it")
     return SourceUnavailable(
         f"{operation}: answered 404 without Alfresco's error body; check the setting `url`, or wait for the repository"
@@ -146,7 +172,7 @@ def _redirected(response: httpx.Response, operation: str) -> SightlineError:
     )
 
 
-def _error_key(body: bytes) -> str | None:
+def error_key(body: bytes) -> str | None:
     """The `errorKey` of Alfresco's error body, a fixed word unless code threw free text; None for any other body."""
     try:
         error = json.loads(body)["error"]
@@ -155,16 +181,25 @@ def _error_key(body: bytes) -> str | None:
         return None
 
 
-def _unconnected(error: httpx.ConnectError) -> str:
+def _names_unsupported_scheme(body: bytes) -> bool:
+    """Whether this is the repository's word for a scheme that none of its subsystems takes (class Authorization)."""
+    try:
+        return "not supported" in str(json.loads(body)["error"]["briefSummary"])
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return False
+
+
+def _unconnected(error: httpx.ConnectError, peer: Peer) -> str:
     """Why there is no connection, and what to look at."""
+    name, setting = peer.name, f"check the setting `{peer.url_setting}`"
     reasons = list(_causes(error))
     if any(isinstance(reason, socket.gaierror) for reason in reasons):
-        return "the name of the server is not known; check the setting `url`"
+        return f"the name of {name} is not known; {setting}"
     if any(isinstance(reason, ssl.SSLError) for reason in reasons):
-        return "the server does not speak TLS as expected; check the setting `url` (https or http)"
+        return f"{name} does not speak TLS as expected; {setting} (https or http)"
     if any(isinstance(reason, ConnectionRefusedError) for reason in reasons):
-        return "the server refuses connections; check that it runs, and the setting `url` (host and port)"
-    return "no connection to the server; check the network, and the setting `url` (host and port)"
+        return f"{name} refuses connections; check that it runs, and the setting `{peer.url_setting}` (host and port)"
+    return f"no connection to {name}; check the network, and the setting `{peer.url_setting}` (host and port)"
 
 
 def _certificate_refused(error: BaseException) -> bool:

@@ -14,7 +14,7 @@ import typer
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from connectors.alfresco.config import BasicAuth
+from connectors.alfresco.auth_config import BasicAuth, OAuth2Auth, TicketAuth
 from connectors.alfresco.fields import FieldMapping
 from connectors.alfresco.rules import Rule
 from connectors.alfresco.scope_settings import AspectTest
@@ -42,6 +42,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[embedder]": EmbedderConfig,
     "[extraction]": ExtractionSettings,
     'auth = { kind = "basic" }': BasicAuth,
+    'auth = { kind = "ticket" }': TicketAuth,
+    'auth = { kind = "oauth2" }': OAuth2Auth,
     "aspects = [{ … }]": AspectTest,
     "include = [{ … }]": Rule,
     'fields = { "…" = { … } }': FieldMapping,

@@ -11,22 +11,17 @@ import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 import respx
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
-from cryptography.x509.oid import NameOID
+from certificates import CertificateAuthority
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig
-from connectors.alfresco import client as client_module
+from connectors.alfresco import body as body_module
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.faults import AccessRefused, NodeMissing
 from vocabulary.errors import (
@@ -78,7 +73,7 @@ async def fault_of(server: respx.MockRouter, answer: httpx.Response | Exception)
 @pytest.mark.parametrize(
     ("answer", "expected", "words"),
     [
-        (httpx.Response(401, json=error_body(401)), CredentialsRejected, "`auth`"),
+        (httpx.Response(401, json=error_body(401)), CredentialsRejected, "`auth.password`"),
         (httpx.Response(401, html=LOGIN_PAGE), CredentialsRejected, "`auth`"),
         (httpx.Response(200, html=LOGIN_PAGE), CredentialsRejected, "`auth`"),
         (httpx.Response(403, html=LOGIN_PAGE), CredentialsRejected, "`auth`"),
@@ -143,25 +138,11 @@ def _answer_in_plain_text(listening: socket.socket) -> None:
         connection.recv(4096)
 
 
-def self_signed_certificate(folder: Path) -> tuple[Path, Path]:
-    """A certificate for 127.0.0.1 that only its own file vouches for, and its key."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "simulated")])
-    now = datetime.now(UTC)
-    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-    builder = builder.serial_number(1).not_valid_before(now).not_valid_after(now + timedelta(days=1))
-    address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
-    signed = builder.add_extension(address, critical=False).sign(key, hashes.SHA256())
-    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
-    certificate_file.write_bytes(signed.public_bytes(Encoding.PEM))
-    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
-    return certificate_file, key_file
-
-
 async def test_only_a_certificate_that_the_configured_file_vouches_for_is_trusted(tmp_path: Path) -> None:
-    certificate_file, key_file = self_signed_certificate(tmp_path)
+    authority = CertificateAuthority(tmp_path, "alfresco")
+    tls = authority.tls()
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(certificate_file, key_file)
+    context.load_cert_chain(tls.certificate, tls.key)
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -169,7 +150,7 @@ async def test_only_a_certificate_that_the_configured_file_vouches_for_is_truste
 
     async with await asyncio.start_server(answer, "127.0.0.1", 0, ssl=context) as server:
         url = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with client(url=url, ca_certificate=certificate_file) as alfresco:
+        async with client(url=url, ca_certificate=authority.certificate) as alfresco:
             assert (await alfresco.me()).id == "me"
         async with client(url=url) as alfresco:
             with pytest.raises(SettingInvalid, match="ca_certificate"):
@@ -204,7 +185,7 @@ async def test_no_redirect_is_followed(server: respx.MockRouter, target: str) ->
 async def test_an_answer_beyond_the_limit_is_refused_even_when_compressed(
     server: respx.MockRouter, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(client_module, "_MAX_JSON_BYTES", 100_000)
+    monkeypatch.setattr(body_module, "MAX_JSON_BYTES", 100_000)
     body = gzip.compress(json.dumps({"entry": {"id": "n1", "name": "x" * 1_000_000}}).encode())
     answer = httpx.Response(200, content=body, headers={"Content-Encoding": "gzip"})
     assert "exceeds" in str(await fault_of(server, answer))

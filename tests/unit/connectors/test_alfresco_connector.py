@@ -392,7 +392,7 @@ async def test_identities_show_administrators_guests_disabled_people_and_site_gr
 async def test_wrong_credentials_are_one_failed_check_that_names_the_setting(url: str) -> None:
     async with connected(url, user="nobody", folders=["Shared"]) as connector:
         [result] = await connector.check()
-    assert not result.passed and "`auth`" in result.message
+    assert not result.passed and "`auth.password`" in result.message
 
 
 async def test_an_account_that_sees_no_permissions_fails_its_check(world: World, url: str) -> None:

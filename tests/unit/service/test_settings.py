@@ -160,6 +160,10 @@ def test_every_key_can_be_set_by_the_environment(load: Load) -> None:
             "sources.onprem-private.site: unknown key (did you mean sites?)",
         ),
         ('sites = ["MySite"]', 'sites = ["MySite"]\ndelete_brake = 2', "sources.onprem-private.delete_brake: should"),
+        ('kind = "basic"', 'kind = "kerberos"', "sources.onprem-private.auth.kind: must be one of 'basic', 'ticket'"),
+        ('kind = "basic", ', "", "sources.onprem-private.auth.kind: is required"),
+        ('kind = "basic"', 'kind = "ticket", ticket = "x"', "sources.onprem-private.auth.ticket: unknown key"),
+        ('kind = "basic"', 'kind = "oauth2"', "sources.onprem-private.auth.token_url: is required"),
         (
             'username = "crawler"',
             'usrname = "crawler"',
@@ -175,6 +179,32 @@ def test_each_mistake_is_one_line_that_opens_with_the_path_of_its_key(
     problems_of: Callable[..., tuple[str, ...]], old: str, new: str, line: str
 ) -> None:
     assert any(problem.startswith(line) for problem in problems_of(changed(old, new)))
+
+
+OAUTH2 = 'kind = "oauth2", token_url = "https://idp.example.com/token", client_id = "c"'
+CLIENT_SECRET = 'client_secret = { file = "password" }'
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        (OAUTH2, 'auth: grant "client_credentials" requires client_secret'),
+        (f'{OAUTH2}, {CLIENT_SECRET}, username = "u"', 'auth: grant "client_credentials" takes no username'),
+        (f'{OAUTH2}, grant = "password", username = "u"', 'auth: grant "password" requires password'),
+        (f'{OAUTH2}, {CLIENT_SECRET}, grant = "code"', "auth.grant: should be 'client_credentials' or 'password'"),
+        (f'{OAUTH2}, {CLIENT_SECRET}, client_auth = "jwt"', "auth.client_auth: should be 'basic' or 'body'"),
+        (f'{OAUTH2}, client_secret = "{SECRET}"', "auth.client_secret: a secret is not written into"),
+        (f'{OAUTH2}, clientsecret = {{ file = "password" }}', "auth.clientsecret: unknown key (did you mean client_se"),
+        (OAUTH2.replace("https://", f"https://c:{SECRET}@"), "auth.token_url: expected the bare address"),
+        (OAUTH2.replace("https://", "ftp://"), "auth.token_url: expected an address such as https://"),
+    ],
+)
+def test_each_mistake_in_an_oauth2_sign_in_is_told_in_one_line(
+    problems_of: Callable[..., tuple[str, ...]], keys: str, line: str
+) -> None:
+    basic = 'kind = "basic", username = "crawler", password = { file = "password" }'
+    problems = problems_of(changed(basic, keys))
+    assert any(problem.startswith(f"sources.onprem-private.{line}") for problem in problems)
 
 
 @pytest.mark.parametrize(
