@@ -20,6 +20,7 @@ import sqlalchemy as sa
 from indexer import positions, tables
 from indexer.leases import LEASE_S, RunInProgress, is_dead, lost, require_lease
 from indexer.run_history import RunHistory, RunReport, RunState
+from indexer.run_log import log_began, log_ended
 from indexer.tables import runs, source_state
 from indexer.tally import Tally
 from vocabulary.documents import Checkpoint
@@ -62,7 +63,9 @@ class RunStore(RunHistory):
         Raises:
             RunInProgress: another run of the source is alive.
         """
-        return await asyncio.to_thread(self._begin, source, mode, index_id)
+        ticket = await asyncio.to_thread(self._begin, source, mode, index_id)
+        log_began(source, mode, ticket.run_id, resumed=ticket.checkpoint is not None)
+        return ticket
 
     def _begin(self, source: str, mode: SyncMode, index_id: str) -> RunTicket:
         runner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
@@ -114,9 +117,12 @@ class RunStore(RunHistory):
         return standing
 
     def _close_dead_runs(self, connection: sa.Connection, source: str) -> None:
-        unfinished = (runs.c.source == source) & (runs.c.state == RunState.RUNNING)
-        closed = {"state": RunState.INTERRUPTED, "ended_at": self._clock(), "message": "the process died"}
-        connection.execute(sa.update(runs).where(unfinished).values(**closed))
+        of_documents = (runs.c.source == source) & (runs.c.mode != SyncMode.IDENTITIES)
+        self._close(connection, of_documents, "the process died")
+
+    def _close(self, connection: sa.Connection, whose: sa.ColumnElement[bool], message: str) -> None:
+        closed = {"state": RunState.INTERRUPTED, "ended_at": self._clock(), "message": message}
+        connection.execute(sa.update(runs).where(whose & (runs.c.state == RunState.RUNNING)).values(**closed))
 
     def _open_run(self, connection: sa.Connection, source: str, mode: SyncMode, *, resumed: bool) -> int:
         opened = sa.insert(runs).values(
@@ -160,7 +166,7 @@ class RunStore(RunHistory):
             )
             if renewed.rowcount != 1:
                 raise lost(ticket.source)
-            connection.execute(sa.update(runs).where(_open(ticket)).values(tally=tally))
+            connection.execute(sa.update(runs).where(_open(ticket.run_id)).values(tally=tally))
 
     async def finish(self, ticket: RunTicket, state: RunState, tally: Tally, message: str) -> RunReport:
         """Close the run and give the lease back; a complete pass is over, an unfinished one stays to be resumed.
@@ -168,7 +174,9 @@ class RunStore(RunHistory):
         A run that was closed already, as dead, stays as history has it: the report says how.
         """
         await asyncio.to_thread(self._finish, ticket, state, tally.as_json(), message)
-        return await self.show(ticket.run_id)
+        report = await self.show(ticket.run_id)
+        log_ended(report)
+        return report
 
     def _finish(self, ticket: RunTicket, state: RunState, tally: dict[str, Any], message: str) -> None:
         complete = state in (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED)
@@ -177,11 +185,11 @@ class RunStore(RunHistory):
         with self._engine.begin() as connection:
             if connection.execute(released).rowcount == 1 and complete:
                 positions.close(connection, ticket.source, ticket.mode)
-            connection.execute(
-                sa.update(runs)
-                .where(_open(ticket))
-                .values(state=state, ended_at=self._clock(), tally=tally, message=message)
-            )
+            self._end(connection, ticket.run_id, state, {"tally": tally, "message": message})
+
+    def _end(self, connection: sa.Connection, run_id: int, state: RunState, values: dict[str, Any]) -> None:
+        ended = sa.update(runs).where(_open(run_id)).values(state=state, ended_at=self._clock(), **values)
+        connection.execute(ended)
 
     async def forget_position(self, ticket: RunTicket) -> None:
         """Start the mode over next time: its position could not be resumed. Without one, changes need a full sync."""
@@ -192,7 +200,34 @@ class RunStore(RunHistory):
 
         await asyncio.to_thread(forget)
 
+    async def begin_identities(self, source: str) -> int:
+        """Open a run that reads people and groups. It takes no lease: it touches no document, and whose list is older
+        than the one that is stored is refused there.
+        """
 
-def _open(ticket: RunTicket) -> sa.ColumnElement[bool]:
-    """The ticket's run while it is under way: history is only added to, and what has ended never changes again."""
-    return (runs.c.id == ticket.run_id) & (runs.c.state == RunState.RUNNING)
+        def begin() -> int:
+            with self._engine.begin() as connection:
+                of_people = (runs.c.source == source) & (runs.c.mode == SyncMode.IDENTITIES)
+                self._close(connection, of_people, "the process died, or another run began")
+                return self._open_run(connection, source, SyncMode.IDENTITIES, resumed=False)
+
+        run_id = await asyncio.to_thread(begin)
+        log_began(source, SyncMode.IDENTITIES, run_id, resumed=False)
+        return run_id
+
+    async def finish_identities(self, run_id: int, state: RunState, message: str) -> RunReport:
+        """Close a run that read people and groups; the message says how many."""
+
+        def finish() -> None:
+            with self._engine.begin() as connection:
+                self._end(connection, run_id, state, {"message": message})
+
+        await asyncio.to_thread(finish)
+        report = await self.show(run_id)
+        log_ended(report)
+        return report
+
+
+def _open(run_id: int) -> sa.ColumnElement[bool]:
+    """The run while it is under way: history is only added to, and what has ended never changes again."""
+    return (runs.c.id == run_id) & (runs.c.state == RunState.RUNNING)

@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 
 from acl import IdentityCounts, refresh_identities
 from indexer.layers import RetryPolicy
-from indexer.run_history import RunReport
+from indexer.run_history import RunReport, RunState
 from indexer.sync import SyncSettings, run_sync
 from indexer.tally import Tally
 from indexer.walk import SyncPorts
 from service.settings import Settings
 from service.wiring import State, Workshop, open_source
+from vocabulary.errors import SightlineError
 from vocabulary.ports import IdentitySource, SyncMode
 
 
@@ -41,13 +42,29 @@ class SyncOutcome:
 
 
 async def sync_identities(settings: Settings, state: State, source: str, *, options: SyncOptions) -> SyncOutcome:
-    """Bring a source's people and groups up to date.
+    """Bring a source's people and groups up to date. What is stored of a directory that cannot be read stays.
 
     Raises:
-        SightlineError: the directory cannot be read; what is stored of it stays.
+        SightlineError: the source cannot be opened. A run that began is reported instead.
     """
+    if not settings.sources[source].crawl_identities:
+        return SyncOutcome(source)
     async with open_source(settings, source) as connector:
-        return SyncOutcome(source, identities=await _refresh(settings, state, source, connector, options))
+        run_id = await state.runs.begin_identities(source)
+        try:
+            counts = await _refresh(source, state, connector, options)
+        except asyncio.CancelledError:
+            await asyncio.shield(state.runs.finish_identities(run_id, RunState.INTERRUPTED, "interrupted"))
+            raise
+        except Exception as error:
+            run = await state.runs.finish_identities(run_id, RunState.FAILED, str(error) or type(error).__name__)
+            if not isinstance(error, SightlineError):
+                raise
+            return SyncOutcome(source, run=run)
+    how = "changed" if counts.changed else "as before"
+    message = f"{counts.people} people, {counts.memberships} memberships, {how}"
+    run = await state.runs.finish_identities(run_id, RunState.SUCCEEDED, message)
+    return SyncOutcome(source, identities=counts, run=run)
 
 
 async def sync_source(
@@ -67,7 +84,8 @@ async def sync_source(
     """
     configured = settings.sources[source]
     async with open_source(settings, source) as connector:
-        identities = await _refresh(settings, state, source, connector, options)
+        crawls_people = configured.crawl_identities
+        identities = await _refresh(source, state, connector, options) if crawls_people else None
         ports = SyncPorts(
             connector=connector,
             extractor=workshop.extractor,
@@ -87,12 +105,7 @@ async def sync_source(
     return SyncOutcome(source, identities=identities, run=run)
 
 
-async def _refresh(
-    settings: Settings, state: State, source: str, directory: IdentitySource, options: SyncOptions
-) -> IdentityCounts | None:
-    if not settings.sources[source].crawl_identities:
-        return None
-
+async def _refresh(source: str, state: State, directory: IdentitySource, options: SyncOptions) -> IdentityCounts:
     async def refresh() -> IdentityCounts:
         return await refresh_identities(source, directory, state.identities, confirmed=options.confirm_deletes)
 

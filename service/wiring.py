@@ -157,7 +157,9 @@ def identity_rules(settings: Settings, index: str) -> tuple[SourceIdentityRule, 
 
 def _open_engine(url: str) -> sa.Engine:
     try:
-        engine = sa.create_engine(url)
+        engine = sa.create_engine(
+            url, hide_parameters=True
+        )  # errors are logged, and parameters are people and documents
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine)
         create_acl_tables(engine)

@@ -1,3 +1,4 @@
+import logging
 import socket
 import subprocess
 import sys
@@ -177,6 +178,38 @@ async def test_the_last_run_of_each_mode_is_found(engine: sa.Engine) -> None:
         ("wiki", SyncMode.FULL): 4,
     }
     assert [report.id for report in await runs.recent(mode=SyncMode.FULL)] == [4, 2, 1]
+
+
+async def test_a_run_is_one_log_line_when_it_begins_and_one_when_it_has_ended(
+    engine: sa.Engine, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, logger="indexer")
+    runs = RunStore(engine)
+    tally = Tally(scanned=2, bytes_read=70)
+    tally.settle(DocumentState.INDEXED, "")
+    tally.settle(DocumentState.FAILED, "encrypted")
+    await runs.finish(await runs.begin("files", "full", index_id="i"), RunState.INCOMPLETE, tally, "two\nlines")
+    began, ended = [(record.levelname, record.getMessage()) for record in caplog.records]
+    assert began == ("INFO", "run began: source=files mode=full run=1 resumed=false")
+    assert ended == (
+        "WARNING",
+        "run ended: source=files mode=full run=1 state=incomplete took_s=0.0 scanned=2 failed=1 indexed=1 deleted=0"
+        ' bytes_read=70 passages_embedded=0 reasons={"failed: encrypted": 1} message="two\\nlines"',
+    )
+
+
+async def test_people_are_read_beside_a_run_of_documents(engine: sa.Engine) -> None:
+    runs = RunStore(engine)
+    ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
+    dead = await runs.begin_identities("files")
+    run_id = await runs.begin_identities("files")
+    assert (await runs.show(dead)).state is RunState.INTERRUPTED
+    assert (await runs.show(ticket.run_id)).state is RunState.RUNNING
+    await runs.finish(ticket, RunState.SUCCEEDED, Tally(), "")
+    await runs.finish(await runs.begin("files", SyncMode.FULL, index_id="i"), RunState.SUCCEEDED, Tally(), "")
+    report = await runs.finish_identities(run_id, RunState.SUCCEEDED, "2 people")
+    assert (report.state, report.mode, report.message) == (RunState.SUCCEEDED, SyncMode.IDENTITIES, "2 people")
+    assert await runs.finish_identities(run_id, RunState.FAILED, "again") == report, "history is only added to"
 
 
 def test_a_tally_that_lost_a_document_says_so() -> None:

@@ -121,7 +121,26 @@ def test_a_second_sync_finds_nothing_to_do(folder: CliFolder, first_sync: dict[s
 
 def test_identities_can_be_synced_alone(folder: CliFolder, first_sync: dict[str, Any]) -> None:
     (outcome,) = folder.json("sync", "--mode", "identities")
-    assert (outcome["run"], outcome["identities"]["people"]) == (None, 2)
+    run = outcome["run"]
+    assert (run["mode"], run["state"], run["message"]) == (
+        "identities",
+        "succeeded",
+        "2 people, 0 memberships, as before",
+    )
+    assert (run["scanned"], outcome["identities"]["people"]) == (0, 2)
+    assert folder.json("runs", "--mode", "identities") == [run]
+
+
+def test_people_that_cannot_be_read_are_a_failed_run(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    people = folder.path / "people.toml"
+    people.rename(folder.path / "elsewhere.toml")
+    try:
+        (outcome,) = folder.json("sync", "--mode", "identities", exit_code=1)
+    finally:
+        (folder.path / "elsewhere.toml").rename(people)
+    run = outcome["run"]
+    assert (run["mode"], run["state"], "people.toml" in run["message"]) == ("identities", "failed", True)
+    assert folder.json("search", "private", "lunch", "--as", "ann@example.com")["results"], "what is stored stays"
 
 
 def test_a_sync_that_would_delete_too_much_stops_and_asks(folder: CliFolder, first_sync: dict[str, Any]) -> None:
