@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
 from connectors.filesystem import FilesystemConfig, FilesystemConnector
-from vocabulary.ports import Connector, IdentitySource
+from vocabulary.ports import Connector, IdentitySource, SyncMode
 
 
 class SourceConnector(Connector, IdentitySource, Protocol):
@@ -34,6 +34,14 @@ class ConnectorKind:
 
     config_type: type[BaseModel]
     create: Callable[[str, Any], SourceConnector]
+
+    @property
+    def modes(self) -> frozenset[SyncMode]:
+        """What of a source such a connector can bring up to date."""
+        always = frozenset({SyncMode.FULL, SyncMode.IDENTITIES})
+        # Asked by name: issubclass refuses a protocol that has a property, and nothing is made only to be looked at.
+        is_incremental = all(hasattr(self.create, method) for method in ("mark", "changes", "permissions", "revisit"))
+        return always | {SyncMode.CHANGES, SyncMode.PERMISSIONS} if is_incremental else always
 
 
 CONNECTORS: Mapping[str, ConnectorKind] = MappingProxyType(

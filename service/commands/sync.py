@@ -12,6 +12,7 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
+from connectors.registry import CONNECTORS
 from indexer.run_history import RunState
 from indexer.tally import Tally
 from service.commands.runs import print_reports, report_json
@@ -55,7 +56,7 @@ def sync(
 ) -> None:
     """Bring sources up to date. Exits with 3 if some documents failed, with 4 if the deletion brake stopped a run."""
     settings = load_settings(settings_file(config))
-    names = _chosen(settings, sources or [])
+    names = _chosen(settings, sources or [], mode)
     options = SyncOptions(confirm_deletes=confirm_deletes)
     try:
         outcomes = asyncio.run(_sync_all(settings, names, mode=mode, options=options))
@@ -69,12 +70,18 @@ def sync(
     raise typer.Exit(worst(outcomes))
 
 
-def _chosen(settings: Settings, sources: Sequence[str]) -> list[str]:
+def _chosen(settings: Settings, sources: Sequence[str], mode: SyncMode) -> list[str]:
+    """The named sources, or all that know the mode; a named one that does not exist or lacks it is wrong usage."""
     for source in sources:
         if source not in settings.sources:
             print_problem(f"no such source: {source} (there are: {', '.join(settings.sources) or 'none'})")
             raise typer.Exit(ExitCode.MISUSED)
-    return list(dict.fromkeys(sources)) or list(settings.sources)
+    able = [source for source in settings.sources if mode in CONNECTORS[settings.sources[source].connector].modes]
+    unable = [source for source in sources or settings.sources if source not in able]
+    if unable and (sources or not able):
+        print_problem(f"{', '.join(unable)}: the connector knows no {mode} sync")
+        raise typer.Exit(ExitCode.MISUSED)
+    return list(dict.fromkeys(sources)) or able
 
 
 async def _sync_all(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from connector_sources import LARGE, NAME, PAGE_SIZE, SOURCES, SourceUnderTest
@@ -20,6 +21,7 @@ from vocabulary.errors import (
     RunAborted,
     SourceUnavailable,
 )
+from vocabulary.ports import IncrementalConnector, SyncMode
 
 
 @pytest.fixture(params=sorted(SOURCES))
@@ -48,6 +50,13 @@ async def read(connector: SourceConnector, native_id: str) -> list[bytes]:
 
 def test_every_registered_kind_of_source_is_in_this_suite() -> None:
     assert set(SOURCES) == set(CONNECTORS)
+
+
+def test_a_kind_of_source_says_which_modes_its_connectors_know(source: SourceUnderTest, request: Any) -> None:
+    kind = CONNECTORS[request.node.callspec.params["source"]]
+    incremental = {SyncMode.CHANGES, SyncMode.PERMISSIONS}
+    assert (kind.modes >= incremental) == isinstance(source.connector(), IncrementalConnector)
+    assert kind.modes - incremental == {SyncMode.FULL, SyncMode.IDENTITIES}
 
 
 async def test_a_crawl_yields_every_document_in_scope_and_no_other(source: SourceUnderTest) -> None:

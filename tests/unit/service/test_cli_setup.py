@@ -116,7 +116,14 @@ def test_serve_refuses_a_token_index_that_nobody_can_vouch_for(folder: CliFolder
 
 def test_an_unknown_option_is_wrong_usage(folder: CliFolder) -> None:
     assert folder.run("sync", "--fast").exit_code == 2
-    assert folder.run("sync", "--mode", "changes").exit_code == 2
+    assert folder.run("sync", "--mode", "nightly").exit_code == 2
+
+
+def test_a_mode_that_the_connector_lacks_is_wrong_usage(folder: CliFolder) -> None:
+    for arguments in (["--mode", "changes"], ["handbook", "--mode", "permissions"]):
+        result = folder.run("sync", *arguments)
+        assert (result.exit_code, result.stdout) == (2, "")
+        assert result.stderr == f"error: handbook: the connector knows no {arguments[-1]} sync\n"
 
 
 def test_the_version_can_be_asked_for() -> None:
