@@ -10,6 +10,7 @@ from typer.core import TyperGroup
 
 from service.commands.demo import demo, simulate_alfresco
 from service.commands.runs import runs
+from service.commands.schedule import schedule
 from service.commands.search import search
 from service.commands.serve import serve
 from service.commands.setup import check, init, status
@@ -39,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, check, sync, serve, search, status):
+for command in (demo, init, check, sync, schedule, serve, search, status):
     app.command()(command)
 app.command("simulate-alfresco")(simulate_alfresco)
 app.add_typer(runs, name="runs")

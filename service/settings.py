@@ -34,6 +34,7 @@ from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
 from indexer.sync import DELETE_BRAKE
 from service.environment import overlaid, setting_overrides
+from service.schedule_config import MODE_OF_KEY, SchedulerSettings, SourceSchedule
 from service.token_config import JwtTokenConfig
 from service.validation_errors import mistakes
 from vocabulary.errors import ConfigurationError, SettingInvalid, SettingMissing
@@ -105,6 +106,7 @@ class SourceSettings(_Frozen):
     crawl_identities: bool = True
     match_user_by: Literal["email", "username"] = "email"
     delete_brake: Share = DELETE_BRAKE
+    schedule: SourceSchedule | None = None
 
 
 class ConfiguredSource(SourceSettings):
@@ -122,6 +124,7 @@ class Settings(_Frozen):
     sources: Mapping[str, ConfiguredSource]
     embedder: EmbedderConfig
     extraction: ExtractionSettings
+    scheduler: SchedulerSettings
 
     def sources_of(self, index: str) -> tuple[str, ...]:
         """Name the sources that feed an index."""
@@ -151,6 +154,7 @@ class _File(_Frozen):
     sources: dict[Name, dict[str, Any]]
     embedder: EmbedderConfig
     extraction: ExtractionSettings
+    scheduler: SchedulerSettings
 
 
 def settings_file(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -165,8 +169,8 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         SettingMissing: there is no such file.
         SettingInvalid: it is no TOML file; `SettingsRefused`, with one line for every problem found.
     """
-    tables: dict[str, Any] = {"state": {}, "indexes": {}, "tokens": [], "sources": {}, "embedder": {}, "extraction": {}}
-    raw = overlaid(tables | _read_toml(file), setting_overrides(environment))
+    sections: dict[str, Any] = {name: {} for name in _File.model_fields} | {"tokens": []}
+    raw = overlaid(sections | _read_toml(file), setting_overrides(environment))
     reading = _Reading(folder=file.resolve().parent)
     written = reading.validated(_File, raw, path=())
     tokens = _read_tokens(raw["tokens"], reading)
@@ -183,6 +187,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         sources=sources,
         embedder=written.embedder,
         extraction=written.extraction,
+        scheduler=written.scheduler,
     )
 
 
@@ -292,6 +297,7 @@ def _contradictions(
     for name, source in sources.items():
         if source.index not in indexes:
             yield f"sources.{name}.index: no such index (there are: {', '.join(sorted(indexes)) or 'none'})"
+        yield from (f"sources.{name}.schedule.{problem}" for problem in _impossible_times(source))
     issuers = [token.issuer for token in tokens]
     for position, issuer in enumerate(issuers):
         if issuer in issuers[:position]:
@@ -300,3 +306,13 @@ def _contradictions(
     for name, index in indexes.items():
         if paths.count(index.path.resolve()) > 1:
             yield f"indexes.{name}.path: is another index's path, too"
+
+
+def _impossible_times(source: ConfiguredSource) -> Iterator[str]:
+    crons = source.schedule.crons if source.schedule is not None else {}
+    modes = CONNECTORS[source.connector].modes
+    for key in crons:
+        if MODE_OF_KEY[key] not in modes:
+            yield f"{key}: {source.connector} sources know no such sync (only {', '.join(sorted(modes))})"
+    if "identities" in crons and not source.crawl_identities:
+        yield "identities: nothing to read, crawl_identities is false"

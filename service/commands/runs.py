@@ -87,7 +87,7 @@ def list_runs(
     elif reports:
         _print_history(reports)
     else:
-        console().print("No such runs yet; begin with: sightline sync")
+        console().print("No runs yet; begin with: sightline sync" if source is mode is None else "No such runs yet.")
 
 
 @runs.command("show")

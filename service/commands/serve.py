@@ -1,10 +1,12 @@
-"""`serve`: answer queries over HTTP until told to stop."""
+"""`serve`: answer queries over HTTP and crawl every source at its times, until told to stop.
+
+Both share one process, one model and the open indexes: what a crawl has written, the next query finds.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import logging
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import Annotated
 
 import typer
@@ -12,33 +14,39 @@ import typer
 from service.app import create_app
 from service.commands.terminal import ConfigOption, console
 from service.http_server import cancelled_by_signals, listen, port_of, serving
+from service.jobs import scheduling
 from service.probes import probes
+from service.program_log import log_to_stderr
 from service.settings import Settings, load_settings, settings_file
-from service.wiring import make_readers, open_search, open_state
-
-_LOG_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+from service.timetable import timetable
+from service.wiring import make_readers, open_search, open_state, open_workshop
 
 
 def serve(
     host: Annotated[str, typer.Option(help="The address to listen on; 0.0.0.0 for every network.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535, help="0 takes any free port.")] = 8080,
+    no_schedule: Annotated[bool, typer.Option("--no-schedule", help="Crawl nothing, whatever the schedules.")] = False,
     config: ConfigOption = None,
 ) -> None:
-    """Serve the REST API and the search page until Ctrl-C or SIGTERM."""
+    """Serve the REST API and the search page, and crawl sources at their times, until Ctrl-C or SIGTERM."""
     settings = load_settings(settings_file(config))
     settings.require_issuers()
-    logging.basicConfig(level=logging.INFO, format=_LOG_FORMAT)
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it would log the address of every request
-    logging.getLogger("faiss").setLevel(logging.WARNING)  # it would log each kind of processor that it has no code for
+    log_to_stderr()
+    crawls = bool(timetable(settings)) and not no_schedule
     with suppress(asyncio.CancelledError):
-        asyncio.run(_serve(settings, host=host, port=port))
+        asyncio.run(_serve(settings, host=host, port=port, crawls=crawls))
 
 
-async def _serve(settings: Settings, *, host: str, port: int) -> None:
+async def _serve(settings: Settings, *, host: str, port: int, crawls: bool) -> None:
     with cancelled_by_signals(), listen(host, port) as listening:
-        async with open_state(settings) as state, open_search(settings) as search:
+        async with AsyncExitStack() as opened:
+            state = await opened.enter_async_context(open_state(settings))
+            workshop = await opened.enter_async_context(open_workshop(settings)) if crawls else None
+            search = workshop.search if workshop else await opened.enter_async_context(open_search(settings))
             app = create_app(search.service, make_readers(settings, state), probes=probes(state, search))
             await search.service.warm(await asyncio.to_thread(lambda: state.acls.numbering))
-            async with serving(app, listening, access_log=True) as server:
-                console().print(f"Serving on http://{host}:{port_of(listening)}/ (API: /docs)")
-                await asyncio.wait({server})
+            at_work = {await opened.enter_async_context(serving(app, listening, access_log=True))}
+            if workshop is not None:  # entered last, so that queries are answered while crawls drain
+                at_work.add(await opened.enter_async_context(scheduling(settings, state, workshop)))
+            console().print(f"Serving on http://{host}:{port_of(listening)}/ (API: /docs)")
+            await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)

@@ -28,6 +28,7 @@ from service.http_errors import known_problems
 from service.reader import Readers
 from service.routes.query_answer import QueryAnswer
 from service.routes.query_request import QueryBody
+from service.schedule_config import SchedulerSettings, SourceSchedule
 from service.search import SearchService
 from service.settings import IndexSettings, SourceSettings, StateSettings
 from service.token_config import JwtTokenConfig
@@ -41,6 +42,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[sources.NAME]": SourceSettings,
     "[embedder]": EmbedderConfig,
     "[extraction]": ExtractionSettings,
+    "schedule = { … }": SourceSchedule,
+    "[scheduler]": SchedulerSettings,
     'auth = { kind = "basic" }': BasicAuth,
     'auth = { kind = "ticket" }': TicketAuth,
     'auth = { kind = "oauth2" }': OAuth2Auth,

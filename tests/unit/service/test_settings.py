@@ -207,18 +207,6 @@ def test_each_mistake_in_an_oauth2_sign_in_is_told_in_one_line(
     assert any(problem.startswith(f"sources.onprem-private.{line}") for problem in problems)
 
 
-@pytest.mark.parametrize(
-    "key",
-    [
-        'schedule = { content = "0 2 * * *" }',
-    ],
-)
-def test_keys_that_nothing_obeys_yet_are_refused(problems_of: Callable[..., tuple[str, ...]], key: str) -> None:
-    name = key.partition(" ")[0]
-    problems = problems_of(changed('sites = ["MySite"]', f'sites = ["MySite"]\n{key}'))
-    assert problems == (f"sources.onprem-private.{name}: unknown key",)
-
-
 def test_a_wrong_rule_is_told_with_its_place(problems_of: Callable[..., tuple[str, ...]]) -> None:
     rules = 'exclude = ["*.tmp", { property = "acme:state", matches = "(?=x)" }, { nmae = "*.bak" }, "a**"]'
     assert problems_of(changed('sites = ["MySite"]', f'sites = ["MySite"]\n{rules}')) == (

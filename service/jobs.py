@@ -1,0 +1,95 @@
+"""The scheduler at work on what is open: jobs become runs of syncs, and what was missed becomes a job.
+
+Between processes the lease in the state store decides who runs: a job that finds its source taken is skipped, which is
+no failure, and comes up again at its next time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from indexer.leases import RunInProgress
+from indexer.run_history import RunState
+from indexer.tally import Tally
+from service.scheduler import Scheduler
+from service.settings import Settings
+from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
+from service.timetable import Job, LastRun, ScheduledJob, timetable
+from service.wiring import State, Workshop
+from vocabulary.errors import SightlineError
+from vocabulary.ports import SyncMode
+
+_log = logging.getLogger(__name__)
+_UNFINISHED = frozenset({RunState.INTERRUPTED, RunState.RUNNING})  # running before the scheduler is: its process died
+
+
+@dataclass(frozen=True, slots=True)
+class Jobs:
+    """Runs jobs over an open state and workshop."""
+
+    settings: Settings
+    state: State
+    workshop: Workshop
+
+    async def run(self, job: Job, stop: asyncio.Event) -> bool:
+        """Run a job; False when it was asked to stop and has work left."""
+        try:
+            outcome = await self._sync(job, SyncOptions(stop=stop))
+        except RunInProgress as error:
+            _log.info("sync skipped: %s: %s", job, error)
+            return True
+        except SightlineError as error:
+            _log.error("sync failed: %s: %s", job, error)
+            return True
+        return outcome.run is None or outcome.run.state is not RunState.INTERRUPTED
+
+    async def _sync(self, job: Job, options: SyncOptions) -> SyncOutcome:
+        if job.mode is SyncMode.IDENTITIES:
+            return await sync_identities(self.settings, self.state, job.source, options=options)
+        return await sync_source(
+            self.settings,
+            self.state,
+            self.workshop,
+            job.source,
+            mode=job.mode,
+            options=options,
+            on_progress=_show_nothing,
+        )
+
+
+def _show_nothing(tally: Tally) -> None:
+    """The log and the run's report tell enough."""
+
+
+async def owed_jobs(entries: tuple[ScheduledJob, ...], state: State, *, now: datetime) -> list[Job]:
+    """List the jobs whose time passed while no scheduler was running, or that were interrupted."""
+    latest = await state.runs.latest()
+    owed = []
+    for entry in entries:
+        run = latest.get((entry.job.source, entry.job.mode))
+        last = None if run is None else LastRun(run.started_at, unfinished=run.state in _UNFINISHED)
+        if entry.is_owed(last, now=now):
+            owed.append(entry.job)
+    return owed
+
+
+@asynccontextmanager
+async def scheduling(settings: Settings, state: State, workshop: Workshop) -> AsyncIterator[asyncio.Task[None]]:
+    """Run the settings' jobs at their times until the context ends, then stop in order; cancelled meanwhile, at once.
+
+    Yields the scheduler's task; it ends early only by failing.
+    """
+    entries = timetable(settings)
+    owed = await owed_jobs(entries, state, now=datetime.now(UTC))
+    scheduler = Scheduler(entries, Jobs(settings, state, workshop).run, settings=settings.scheduler)
+    running = asyncio.create_task(scheduler.run(owed))
+    try:
+        yield running
+    finally:
+        scheduler.stop()
+        await running
