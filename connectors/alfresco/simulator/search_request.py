@@ -49,7 +49,7 @@ def read_request(text: bytes) -> SearchRequest:
         ApiError: 400, something is missing, wrong or beyond what this server understands.
     """
     body = _parsed(text)
-    if unknown := sorted(body.keys() - _PARTS):
+    if unknown := sorted(name for name, value in body.items() if value and name not in _PARTS):
         raise invalid_argument(f"The simulated repository does not understand {unknown[0]}")
     if _part(body, "scope").get("locations") not in (None, "nodes", ["nodes"]):
         raise invalid_argument("The simulated repository searches the location nodes only")

@@ -173,6 +173,11 @@ async def test_a_wrong_request_is_refused(shelf: Shelf, body: dict[str, Any], su
     assert summary in answer.json()["error"]["briefSummary"]
 
 
+async def test_parts_without_content_are_overlooked(shelf: Shelf) -> None:
+    answer = await search(shelf.world, '=cm:name:"one.txt"', facetQueries=[], pivots=None, includeRequest=False)
+    assert len(entries(answer)) == 1
+
+
 async def test_a_search_needs_a_body_a_login_and_post(shelf: Shelf) -> None:
     async with client(shelf.world) as http:
         assert (await http.post(SEARCH, content=b"{")).status_code == 400
