@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import expected
 from checks import check
 from foreign_client import Connect, denied, entries, ids, invalid, names, not_found, refused
@@ -121,7 +123,15 @@ def a_where_without_sense_is_refused(office: Office, connect: Connect) -> None:
     ):
         with invalid():
             alice.call("nodes.listNodeChildren", folder, where=where)
-    for where in ("isFile=true", "(isFile=true or isFolder=true)", "(isFile=true", "(not isFile=true)", "(isFile)"):
+    for where in (
+        "isFile=true",
+        "(isFile=true or isFolder=true)",
+        "(isFile=true",
+        "(not isFile=true)",
+        "(isFile)",
+        "(isFile=true) more",
+        "(isFile like ('true'))",
+    ):
         with refused(400, "framework.exception.InvalidQuery"):
             alice.call("nodes.listNodeChildren", folder, where=where)
 
@@ -138,8 +148,12 @@ def children_are_ordered_as_asked(office: Office, connect: Connect) -> None:
     assert ordered("name DESC") == by_name[::-1]
     assert ordered("sizeInBytes DESC")[0] == "Plan.pdf"
     assert ordered("sizeInBytes")[-1] == "Plan.pdf"
+    office.world.set_properties(office.named("abc.txt"), {"cm:title": "zz"}, by="bob")
+    office.clock.advance(timedelta(seconds=1))
+    office.world.set_properties(office.named("flyer.txt"), {"cm:description": "by"}, by="bob")
     assert ordered("createdAt")[0] == "Plan.pdf"
-    assert ordered("modifiedAt DESC")[0] == "owned.txt"
+    assert ordered("createdAt")[-1] == "owned.txt"
+    assert ordered("modifiedAt DESC")[:2] == ["flyer.txt", "abc.txt"]
     assert ordered("nodeType", "name DESC")[0] == "Plan.pdf"
     plain = ["abc.txt", "flyer.txt", "latin.txt", "locked.txt", "owned.txt"]
     assert ordered("mimeType DESC", "name") == [*plain, "Ünïcode & more.md", "Plan.pdf", "lost.doc", "plan link"]
@@ -230,7 +244,9 @@ def the_source_is_shown_on_request(office: Office, connect: Connect) -> None:
         "aspectNames": ["cm:auditable", "cm:titled"],
         "properties": {"cm:description": "How we work"},
     }
-    assert "source" not in alice.call("nodes.listNodeChildren", office.handbook.id, includeSource=False)["list"]
+    for no_flag in (False, "yes"):
+        listing = alice.call("nodes.listNodeChildren", office.handbook.id, includeSource=no_flag)
+        assert "source" not in listing["list"]
 
 
 @check()
@@ -266,6 +282,7 @@ def a_deleted_child_is_gone_and_a_restored_one_back(office: Office, connect: Con
     assert "flyer.txt" not in names(alice.call("nodes.listNodeChildren", office.handbook.id))
     office.world.restore(flyer.id)
     assert names(alice.call("nodes.listNodeChildren", shelf)) == ["flyer.txt"]
+    assert "flyer.txt" not in names(alice.call("nodes.listNodeChildren", office.handbook.id))
 
 
 @check()

@@ -41,4 +41,3 @@ def ranges_and_dates_get_lost_in_the_client(office: Office, connect: Connect) ->
     assert alice.call("nodes.getNodeContent", office.plan.id, range="bytes=1-10") == PDF
     never = "Wed, 01 Jan 2200 00:00:00 GMT"
     assert alice.call("nodes.getNodeContent", office.plan.id, ifModifiedSince=never) == PDF
-    assert [request.status for request in office.world.request_log.content_requests()] == [200, 200]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from uuid import UUID
 
 import expected
@@ -240,6 +240,7 @@ def a_change_shows_who_made_it_and_when(office: Office, connect: Connect) -> Non
     office.world.edit_comment(office.comments[0], "<p>changed</p>")
     office.world.set_permissions(office.handbook, entries=[("dave", "Consumer")])
     assert alice.call("nodes.getNode", office.plan.id)["entry"] == before
+    office.clock.advance(timedelta(seconds=1))
     office.world.rename(office.plan, "Plan 2.pdf", by="admin")
     after = alice.call("nodes.getNode", office.plan.id)["entry"]
     assert after["name"] == "Plan 2.pdf"

@@ -96,7 +96,7 @@ def _sites(world: World) -> None:
         visibility="PRIVATE",
         members={"GROUP_staff": "SiteConsumer", "bob": "SiteCollaborator"},
     )
-    world.add_site("news", title="News", visibility="PUBLIC")
+    world.add_site("news", title="Daily news", visibility="PUBLIC")
     world.add_site("board", title="Board room", visibility="MODERATED", members={"Carol": "SiteContributor"})
     world.add_site("attic", title="attic", visibility="PRIVATE", document_library=False)
 
