@@ -147,4 +147,4 @@ class Simulator:
 
 def create_app(world: World) -> ASGIApp:
     """Return the application that serves this world, behind its faults, and keeps its request log."""
-    return Front(Simulator(world), log=world.request_log, faults=world.faults)
+    return Front(Simulator(world), log=world.request_log, faults=world.faults, now=world.real_now)

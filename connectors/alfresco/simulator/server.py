@@ -129,6 +129,7 @@ def _server(apps: Mapping[int, ASGIApp], tls: Tls | None = None) -> uvicorn.Serv
         ws="none",
         log_level="warning",
         access_log=False,
+        date_header=False,  # `Front` sends the repository's own
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
     )

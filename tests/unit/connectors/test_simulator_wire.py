@@ -37,6 +37,12 @@ async def test_json_is_not_cached() -> None:
     assert (answer.headers["cache-control"], answer.headers["pragma"]) == ("no-cache", "no-cache")
 
 
+async def test_every_answer_tells_the_time_that_nodes_are_dated_by() -> None:
+    async with client(a_world()) as http:
+        assert (await http.get("/people")).headers["date"] == "Wed, 01 May 2024 09:30:00 GMT"
+        assert (await http.get("/nodes/none")).headers["date"] == "Wed, 01 May 2024 09:30:00 GMT"
+
+
 async def test_an_unknown_resource_and_a_wrong_method_are_refused_as_json() -> None:
     async with client(a_world()) as http:
         assert (await http.get("/nods/x")).json()["error"]["statusCode"] == 404

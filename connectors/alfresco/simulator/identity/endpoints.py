@@ -31,7 +31,7 @@ def is_identity_path(path: str) -> bool:
 
 def create_identity_app(provider: IdentityProvider) -> ASGIApp:
     """Return the application that serves a provider by itself, with a log and faults of its own."""
-    return Front(IdentityEndpoints(provider), log=provider.request_log, faults=provider.faults)
+    return Front(IdentityEndpoints(provider), log=provider.request_log, faults=provider.faults, now=provider.now)
 
 
 class IdentityEndpoints:
