@@ -22,6 +22,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 
 from acl.tables import Effect, Realm, acl_entries, acl_lists, acl_state, lock_version, set_version
 from vocabulary.access import Acl, AclId, Principal
+from vocabulary.ports import KnownAcl
 
 _Item = TypeVar("_Item")
 _Entries: TypeAlias = dict[Effect, set[str]]  # principals in canonical spelling
@@ -55,6 +56,10 @@ class AclStore:
         lists = {acl.key: acl for acl in acls}
         return await asyncio.to_thread(self._number, source, lists)
 
+    async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
+        """Compare the lists with what is stored under their keys, and change nothing."""
+        return await asyncio.to_thread(self._look_up, source, {acl.key: acl for acl in acls})
+
     async def grant(self, source: str) -> None:
         """Let the source's changed lists give what they give."""
         await asyncio.to_thread(self._grant, source)
@@ -71,6 +76,12 @@ class AclStore:
             with self._engine.begin() as connection:
                 stored = stored | _write(connection, source, changed)
         return {key: stored[key].id for key in lists}
+
+    def _look_up(self, source: str, lists: Mapping[str, Acl]) -> Mapping[str, KnownAcl]:
+        with self._engine.connect() as connection:
+            stored = _stored(connection, source, lists)
+        changed = _changed(lists, stored)
+        return {key: KnownAcl(stored[key].id if key in stored else None, key in changed) for key in lists}
 
     def _grant(self, source: str) -> None:
         with self._engine.begin() as connection:

@@ -228,6 +228,10 @@ class Ledger:
         """Ids of indexed documents, in order, that the full walk did not meet: out of scope if it was complete."""
         return await asyncio.to_thread(self._held_but, source, ledger.c.walk != walk, after, limit)
 
+    async def held(self, source: str, *, after: str = "", limit: int = 500) -> list[str]:
+        """Ids of all indexed documents of a source, in order."""
+        return await asyncio.to_thread(self._held_but, source, sa.true(), after, limit)
+
     async def shown_unmet(self, source: str, met_in: str, *, after: str = "", limit: int = 500) -> list[str]:
         """Ids of indexed documents, in order, that a pass did not meet and that are not hidden from everybody."""
         shown = ledger.c.acl_id.is_distinct_from(int(HIDDEN_ACL))

@@ -88,14 +88,15 @@ class RunStore(RunHistory):
             runner=runner,
         )
 
-    async def can_read_changes(self, source: str, *, index_id: str) -> bool:
-        """Whether a full sync has been completed into this index, so that there is a place to read changes from."""
+    async def changes_position(self, source: str, *, index_id: str) -> Checkpoint | None:
+        """Where changes are to be read from; None until a full sync has been completed into this index."""
         place = (
             sa.select(tables.positions.c.checkpoint)
             .join(source_state, source_state.c.source == tables.positions.c.source)
             .where(positions.of(source, SyncMode.CHANGES) & (source_state.c.index_id == index_id))
         )
-        return bool(await asyncio.to_thread(self._rows, place))
+        found = await asyncio.to_thread(self._rows, place)
+        return Checkpoint(found[0].checkpoint) if found else None
 
     async def note_mark(self, ticket: RunTicket, mark: Checkpoint) -> None:
         """Remember where changes are to be read from once this full walk is complete."""

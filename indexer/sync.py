@@ -71,7 +71,7 @@ async def run_sync(
     incremental = _incremental(mode, ports.connector, settings)
     await ports.backend.adopt(ports.acls.numbering)
     index_id = ports.backend.index_id
-    if mode is SyncMode.CHANGES and not await runs.can_read_changes(settings.source, index_id=index_id):
+    if mode is SyncMode.CHANGES and await runs.changes_position(settings.source, index_id=index_id) is None:
         mode = SyncMode.FULL
     ticket = await runs.begin(settings.source, mode, index_id=index_id)
     walk = Walk(

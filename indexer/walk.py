@@ -82,4 +82,9 @@ class Walk:
     @property
     def recipe(self) -> str:
         """What stored passages depend on besides their text: another recipe has every document read again."""
-        return f"{self.ports.enricher.recipe};passages={PASSAGES_VERSION}"
+        return recipe_of(self.ports.enricher)
+
+
+def recipe_of(enricher: Enricher) -> str:
+    """What stored passages depend on besides their text."""
+    return f"{enricher.recipe};passages={PASSAGES_VERSION}"

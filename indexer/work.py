@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from indexer.ledger import LedgerRow
 from indexer.passages import CutPassage
 from indexer.planning import Plan
-from vocabulary.access import AclId
-from vocabulary.documents import Document, EnrichedPassage
+from vocabulary.access import Acl, AclId
+from vocabulary.documents import AccessRead, AclRead, Change, Document, EnrichedPassage, Upsert
 from vocabulary.search import Description, IndexOperation, Put
 
 
@@ -68,3 +68,14 @@ class Settlement:
     def weight(self) -> int:
         passages = (piece for put in self.operations if isinstance(put, Put) for piece in put.passages)
         return 1 + sum(len(piece.passage.text) + piece.vector.nbytes for piece in passages)
+
+
+def acl_of(change: Change) -> Acl | None:
+    """The list that a change brings, if any."""
+    match change:
+        case Upsert(document):
+            return document.acl
+        case AclRead(acl) | AccessRead(_, acl):
+            return acl
+        case _:
+            return None

@@ -7,11 +7,13 @@ be read ends the source's sync before its documents: they would be indexed for r
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from acl import IdentityCounts, refresh_identities
 from indexer.layers import RetryPolicy
+from indexer.preview import Preview, preview_sync
 from indexer.run_history import RunReport, RunState
 from indexer.sync import SyncSettings, run_sync
 from indexer.tally import Tally
@@ -19,7 +21,7 @@ from indexer.walk import SyncPorts
 from service.settings import Settings
 from service.wiring import State, Workshop, open_source
 from vocabulary.errors import SightlineError
-from vocabulary.ports import IdentitySource, SyncMode
+from vocabulary.ports import Connector, IdentitySource, SyncMode
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +69,29 @@ async def sync_identities(settings: Settings, state: State, source: str, *, opti
     return SyncOutcome(source, identities=counts, run=run)
 
 
+async def preview_source(
+    settings: Settings, state: State, workshop: Workshop, source: str, *, mode: SyncMode, listed: int
+) -> Preview:
+    """Say what a sync would do, without writing anything; `listed` documents of each act are named.
+
+    Raises:
+        SightlineError: the source cannot be read to its end.
+    """
+    async with open_source(settings, source) as connector:
+        return await preview_sync(
+            mode,
+            _ports(settings, state, workshop, source, connector),
+            source=source,
+            public=settings.is_public(source),
+            delete_brake=settings.sources[source].delete_brake,
+            ledger=state.ledger,
+            runs=state.runs,
+            policy=RetryPolicy(),
+            now=time.time(),
+            listed=listed,
+        )
+
+
 async def sync_source(
     settings: Settings,
     state: State,
@@ -86,13 +111,7 @@ async def sync_source(
     async with open_source(settings, source) as connector:
         crawls_people = configured.crawl_identities
         identities = await _refresh(source, state, connector, options) if crawls_people else None
-        ports = SyncPorts(
-            connector=connector,
-            extractor=workshop.extractor,
-            enricher=workshop.search.enricher,
-            backend=workshop.search.backend(configured.index),
-            acls=state.acls,
-        )
+        ports = _ports(settings, state, workshop, source, connector)
         run_settings = SyncSettings(
             source=source,
             public=settings.is_public(source),
@@ -103,6 +122,16 @@ async def sync_source(
         )
         run = await run_sync(mode, ports, run_settings, ledger=state.ledger, runs=state.runs, on_progress=on_progress)
     return SyncOutcome(source, identities=identities, run=run)
+
+
+def _ports(settings: Settings, state: State, workshop: Workshop, source: str, connector: Connector) -> SyncPorts:
+    return SyncPorts(
+        connector=connector,
+        extractor=workshop.extractor,
+        enricher=workshop.search.enricher,
+        backend=workshop.search.backend(settings.sources[source].index),
+        acls=state.acls,
+    )
 
 
 async def _refresh(source: str, state: State, directory: IdentitySource, options: SyncOptions) -> IdentityCounts:

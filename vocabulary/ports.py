@@ -233,6 +233,14 @@ class SearchBackend(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class KnownAcl:
+    """What is stored of a list: its id, if it has one, and whether its entries differ from those that were read."""
+
+    id: AclId | None
+    is_changed: bool
+
+
 class AclNumbering(Protocol):
     """The one place where ACLs get their integer ids."""
 
@@ -247,6 +255,10 @@ class AclNumbering(Protocol):
         Whom a changed list admits no more is shut out at once; whom it admits anew waits for `grant`. Ids are positive
         and are never given twice.
         """
+        ...
+
+    async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
+        """Compare the lists with what is stored under their keys, and change nothing."""
         ...
 
     async def grant(self, source: str) -> None:

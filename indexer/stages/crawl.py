@@ -17,8 +17,8 @@ from indexer.ledger import LedgerRow, MetRow, spelled_lineage
 from indexer.planning import Need, is_under, plan
 from indexer.retrying import standing_failure
 from indexer.walk import Walk
-from indexer.work import Settlement, Task
-from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
+from indexer.work import Settlement, Task, acl_of
+from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import (
     AccessRead,
     AclRead,
@@ -91,7 +91,7 @@ class CrawlStage:
             elif isinstance(change, Skipped):
                 settled.append(self._skip(change, known))
             else:
-                acl_id = acl_ids[acl.key] if (acl := _acl(change)) is not None else HIDDEN_ACL
+                acl_id = acl_ids[acl.key] if (acl := acl_of(change)) is not None else HIDDEN_ACL
                 reason = "not-public" if acl_id in not_public else ""
                 if isinstance(change, AccessRead):
                     settled.append(self._readmit(change, known, acl_id, hidden_reason=reason))
@@ -112,7 +112,7 @@ class CrawlStage:
         return True
 
     async def _number_acls(self, page: Sequence[_Met]) -> Mapping[str, AclId]:
-        acls = {acl.key: acl for change in page if (acl := _acl(change)) is not None}
+        acls = {acl.key: acl for change in page if (acl := acl_of(change)) is not None}
         if not acls:
             return {}
         return await self._walk.ports.acls.number(self._walk.ticket.source, acls.values())
@@ -249,14 +249,3 @@ class CrawlStage:
 
 def _id(change: _MetDocument) -> DocumentId:
     return change.document.id if isinstance(change, Upsert) else change.document_id
-
-
-def _acl(change: _Met) -> Acl | None:
-    """The list that a change brings, if any."""
-    match change:
-        case Upsert(document):
-            return document.acl
-        case AclRead(acl) | AccessRead(_, acl):
-            return acl
-        case _:
-            return None

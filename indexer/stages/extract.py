@@ -90,12 +90,15 @@ class ExtractStage:
 
     def _described(self, task: Task) -> Prepared:
         """Write the description and keep every passage."""
+        return Prepared(task, self._kept_row(task, reason=""), keeps_passages=True)
+
+    def _kept_row(self, task: Task, *, reason: str) -> LedgerRow:
+        """The row of a document whose body stays as it is; a failure that is not to be tried now stays one."""
         failure = standing_failure(task.previous)
-        state = DocumentState.FAILED if failure else DocumentState.METADATA_ONLY
-        row = self._row(task, state, failure, sha256=_known_sha256(task))
-        if failure and task.previous is not None:
-            row = replace(row, failures=task.previous.failures, retry_at=task.previous.retry_at)
-        return Prepared(task, row, keeps_passages=True)
+        if not failure or task.previous is None:
+            return self._row(task, DocumentState.METADATA_ONLY, reason, sha256=_known_sha256(task))
+        row = self._row(task, DocumentState.FAILED, failure, sha256=_known_sha256(task))
+        return replace(row, failures=task.previous.failures, retry_at=task.previous.retry_at)
 
     async def _keep_body(self, task: Task, *, reason: str) -> Prepared:
         """Keep the passages of the content; cut the comments anew if they changed."""
@@ -105,8 +108,7 @@ class ExtractStage:
         stored = await self._walk.ports.backend.stored_passages(task.document.id)
         kept = tuple(piece for piece in stored if piece.passage.kind is PassageKind.BODY)
         cut = await self._cut_passages(task, _NO_TEXT, first_ordinal=len(kept))
-        row = self._row(task, DocumentState.METADATA_ONLY, reason, sha256=_known_sha256(task))
-        return Prepared(task, row, cut, kept)
+        return Prepared(task, self._kept_row(task, reason=reason), cut, kept)
 
     async def _cut(self, task: Task, text: ExtractedText, *, sha256: str | None, reason: str) -> Prepared:
         cut = await self._cut_passages(task, text)
@@ -119,8 +121,12 @@ class ExtractStage:
         """The source did not give the bytes now: keep the old passages, if any, and try again later."""
         row = self._failed(task, reason)
         if task.previous is not None and task.previous.in_index:
+            held = task.previous  # the passages of body and comments stay those of the row before
             kept = replace(
-                row, recipe=task.previous.recipe, content_sha256=task.previous.content_sha256, comments_sha256=None
+                row,
+                recipe=held.recipe,
+                content_sha256=held.content_sha256,
+                comments_sha256=held.comments_sha256,
             )
             return Prepared(task, kept, keeps_passages=True)
         return Prepared(task, row, await self._cut_passages(task, _NO_TEXT))

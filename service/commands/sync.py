@@ -16,6 +16,7 @@ from connectors.registry import CONNECTORS
 from indexer.run_history import RunState
 from indexer.tally import Tally
 from service.commands.runs import print_reports, report_json
+from service.commands.sync_plan import preview_all, preview_json, print_previews
 from service.commands.terminal import (
     ConfigOption,
     ExitCode,
@@ -40,11 +41,14 @@ _EXIT_CODES = {
 _GRAVITY = (ExitCode.FAILED, ExitCode.BRAKED, ExitCode.SOME_DOCUMENTS_FAILED, ExitCode.DONE)
 
 
-def sync(
+def sync(  # noqa: PLR0917 - options of a command are given by name
     sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Default: all of them.")] = None,
     mode: Annotated[
         SyncMode, typer.Option(help="How far: everything, what changed, only who may read, only people and groups.")
     ] = (SyncMode.FULL),
+    plan: Annotated[
+        bool, typer.Option("--plan", help="Only say what would be done: no document is read, nothing is written.")
+    ] = False,
     confirm_deletes: Annotated[
         bool,
         typer.Option(
@@ -57,6 +61,9 @@ def sync(
     """Bring sources up to date. Exits with 3 if some documents failed, with 4 if the deletion brake stopped a run."""
     settings = load_settings(settings_file(config))
     names = _chosen(settings, sources or [], mode)
+    if plan:
+        _show_plan(settings, names, mode=mode, as_json=as_json)
+        return
     options = SyncOptions(confirm_deletes=confirm_deletes)
     try:
         outcomes = asyncio.run(_sync_all(settings, names, mode=mode, options=options))
@@ -68,6 +75,14 @@ def sync(
     else:
         print_outcomes(outcomes)
     raise typer.Exit(worst(outcomes))
+
+
+def _show_plan(settings: Settings, names: Sequence[str], *, mode: SyncMode, as_json: bool) -> None:
+    previews = asyncio.run(preview_all(settings, names, mode=mode))
+    if as_json:
+        print_json([preview_json(preview) for preview in previews])
+    else:
+        print_previews(previews)
 
 
 def _chosen(settings: Settings, sources: Sequence[str], mode: SyncMode) -> list[str]:

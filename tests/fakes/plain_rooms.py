@@ -15,6 +15,7 @@ import numpy as np
 from vocabulary.access import Acl, AclId, Principal
 from vocabulary.documents import Block, Enrichment, ExtractedText, TokenIds, Tokens, Vector
 from vocabulary.errors import ExtractionFailed
+from vocabulary.ports import KnownAcl
 
 DIMENSIONS = 16
 
@@ -93,6 +94,13 @@ class MemoryNumbering:
             self.lists[source, acl.key] = (acl_id, acl)
             numbers[acl.key] = acl_id
         return numbers
+
+    async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
+        stored = {acl.key: self.lists.get((source, acl.key)) for acl in acls}
+        return {
+            acl.key: KnownAcl(known[0], known[1] != acl) if (known := stored[acl.key]) else KnownAcl(None, True)
+            for acl in acls
+        }
 
     async def grant(self, source: str) -> None:
         """Nothing waits."""

@@ -11,13 +11,14 @@ from pyroaring import FrozenBitMap
 from indexer.backends.memory import MemoryBackend
 from indexer.layers import RetryPolicy
 from indexer.ledger import Ledger
+from indexer.preview import Preview, preview_sync
 from indexer.run_history import RunReport
 from indexer.runs import RunStore
 from indexer.sync import SyncSettings, run_sync
 from indexer.walk import PipelineLimits, SyncPorts
 from tests.fakes.plain_rooms import HashingEnricher, MemoryNumbering, PlainTextExtractor
 from tests.fakes.scripted_source import SOURCE, ScriptedSource
-from vocabulary.access import AccessFilter
+from vocabulary.access import AccessFilter, Acl
 from vocabulary.documents import DocumentState
 from vocabulary.ports import AclNumbering, SyncMode
 from vocabulary.search import Query, SearchMode
@@ -63,10 +64,26 @@ class Bench:
         )
         return await run_sync(mode, ports, settings, ledger=Ledger(self.engine), runs=RunStore(self.engine))
 
-    async def find(self, text: str) -> set[str]:
-        """Ids of what a reader who may see every numbered list finds by keyword."""
-        everything = FrozenBitMap(range(1, _MORE_THAN_ANY_ACL_ID))
-        access = AccessFilter(self.numbering.numbering, everything, FrozenBitMap(), frozenset())
+    async def preview(self, mode: SyncMode = SyncMode.FULL) -> Preview:
+        return await preview_sync(
+            mode,
+            SyncPorts(self.source, PlainTextExtractor(), self.enricher, self.backend, self.numbering),
+            source=SOURCE,
+            public=False,
+            delete_brake=0.5,
+            ledger=Ledger(self.engine),
+            runs=RunStore(self.engine),
+            policy=RetryPolicy(attempts=3, sleep=no_wait),
+            now=self.now,
+            listed=20,
+        )
+
+    async def find(self, text: str, *, acl: Acl | None = None) -> set[str]:
+        """Ids of what a reader who may see every numbered list, or only the given one, finds by keyword."""
+        visible = FrozenBitMap(range(1, _MORE_THAN_ANY_ACL_ID))
+        if acl is not None:
+            visible = FrozenBitMap((await self.numbering.number(SOURCE, [acl])).values())
+        access = AccessFilter(self.numbering.numbering, visible, FrozenBitMap(), frozenset())
         page = await self.backend.search(Query(text, mode=SearchMode.KEYWORD, size=100), None, access)
         return {hit.document_id.native_id for hit in page.hits}
 

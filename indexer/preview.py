@@ -1,0 +1,236 @@
+"""What a sync would do, found out without writing anything: the same crawl, the same plans, no run, no lease.
+
+The source is read as a run would read it, except that no content is requested. What was met is noted in a temporary
+file, so that memory stays flat; the state store and the index are only read.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from indexer.known_documents import LedgerTree
+from indexer.layers import ChangeStream, RetryPolicy, resumed
+from indexer.ledger import Ledger, LedgerRow
+from indexer.met_ids import MetIds, met_ids
+from indexer.planning import Need, is_under, plan
+from indexer.retrying import standing_failure
+from indexer.runs import RunStore
+from indexer.walk import SyncPorts, recipe_of
+from indexer.work import acl_of
+from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
+from vocabulary.documents import (
+    AccessRead,
+    AclRead,
+    Change,
+    Checkpoint,
+    Document,
+    DocumentId,
+    DocumentState,
+    Removed,
+    Skipped,
+    Upsert,
+)
+from vocabulary.ports import IncrementalConnector, KnownAcl, SyncMode
+
+_PAGE = 200  # looked up together, as a run does
+_UNNUMBERED = AclId(-1)  # stands for the id that a list would be given
+
+
+class Act(StrEnum):
+    """What a sync would do about one document."""
+
+    ADD = "add"  # read and indexed for the first time
+    UPDATE = "update"  # its content read again
+    DESCRIBE = "describe"  # title, attributes or comments written anew
+    ACCESS = "access"  # under another list or owner, by itself
+    HIDE = "hide"  # no reader may be named
+    FILTER = "filter"  # met and left out; withdrawn where it is indexed
+    DELETE = "delete"
+    FAIL = "fail"  # the source would not let it be read, or it waits for another try
+    NOTHING = "nothing"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDocument:
+    """One document of a preview, and what would be done about it."""
+
+    document_id: DocumentId
+    act: Act
+    title: str
+    reason: str
+
+
+@dataclass(slots=True)
+class Preview:
+    """What a sync would do. `documents` holds the first of each act but `nothing`."""
+
+    source: str
+    mode: SyncMode
+    counts: Counter[Act] = field(default_factory=Counter)
+    documents: list[PlannedDocument] = field(default_factory=list)
+    lists_changed: int = 0  # lists that many documents may be under, with other entries than before
+    would_brake: bool = False
+
+    def note(self, planned: PlannedDocument, *, listed: int) -> None:
+        self.counts[planned.act] += 1
+        if planned.act is not Act.NOTHING and self.counts[planned.act] <= listed:
+            self.documents.append(planned)
+
+
+async def preview_sync(
+    mode: SyncMode,
+    ports: SyncPorts,
+    *,
+    source: str,
+    public: bool,
+    delete_brake: float,
+    ledger: Ledger,
+    runs: RunStore,
+    policy: RetryPolicy,
+    now: float,
+    listed: int,
+) -> Preview:
+    """Say what a sync in this mode would do now; `listed` documents of each act are named.
+
+    An unfinished walk is not gone on with: the preview is of the whole scope.
+    """
+    position = await runs.changes_position(source, index_id=ports.backend.index_id)
+    if mode is SyncMode.CHANGES and position is None:
+        mode = SyncMode.FULL
+    previewer = _Previewer(Preview(source, mode), ports, ledger, public=public, now=now, listed=listed)
+    stream = _stream(mode, ports, LedgerTree(ledger.engine, source))
+    with met_ids() as met:
+        async for page in _pages(resumed(stream, position if mode is SyncMode.CHANGES else None, policy)):
+            await previewer.take(page, met)
+        if mode is SyncMode.FULL:
+            await previewer.take_unmet(met, delete_brake=delete_brake)
+    return previewer.preview
+
+
+def _stream(mode: SyncMode, ports: SyncPorts, known: LedgerTree) -> ChangeStream:
+    connector = ports.connector
+    if not isinstance(connector, IncrementalConnector) or mode is SyncMode.FULL:
+        return connector.crawl
+    if mode is SyncMode.PERMISSIONS:
+        return connector.permissions
+
+    def changes(checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
+        assert checkpoint is not None  # noqa: S101 - without one, the mode is full
+        return connector.changes(checkpoint, known)
+
+    return changes
+
+
+class _Previewer:
+    """Plans page after page of changes."""
+
+    def __init__(
+        self, preview: Preview, ports: SyncPorts, ledger: Ledger, *, public: bool, now: float, listed: int
+    ) -> None:
+        self.preview = preview
+        self._ports = ports
+        self._ledger = ledger
+        self._public = public
+        self._now = now
+        self._listed = listed
+        self._recipe = recipe_of(ports.enricher)
+        self._lists: set[str] = set()
+
+    async def take(self, page: Sequence[Change], met: MetIds) -> None:
+        """Plan what was met for the first time."""
+        documents = {_id(change): change for change in page if not isinstance(change, Checkpoint | AclRead)}
+        fresh = met.add(list(documents))
+        known = await self._ledger.look_up(self.preview.source, fresh)
+        lists = await self._look_up([acl for change in page if (acl := acl_of(change)) is not None])
+        for native_id in fresh:
+            row = known[native_id].row if native_id in known else None
+            self._note(documents[native_id], row, lists)
+
+    async def take_unmet(self, met: MetIds, *, delete_brake: float) -> None:
+        """Plan the deletion of what is indexed and was not met."""
+        held, last = 0, ""
+        while page := await self._ledger.held(self.preview.source, after=last):
+            held, last = held + len(page), page[-1]
+            for native_id in met.missing(page):
+                self._tell(native_id, Act.DELETE, title="", reason="not-met")
+        self.preview.would_brake = self.preview.counts[Act.DELETE] > delete_brake * held
+
+    async def _look_up(self, acls: Sequence[Acl]) -> Mapping[str, KnownAcl]:
+        known = await self._ports.acls.look_up(self.preview.source, acls)
+        changed = {key for key, each in known.items() if each.id is not None and each.is_changed}
+        self.preview.lists_changed += len(changed - self._lists)
+        self._lists |= changed
+        return known
+
+    def _note(self, change: Change, row: LedgerRow | None, lists: Mapping[str, KnownAcl]) -> None:
+        match change:
+            case Upsert(document):
+                act, reason = self._planned(document, row, lists)
+                self._tell(document.id.native_id, act, title=document.title, reason=reason)
+            case AccessRead(document_id, acl, owner):
+                held = row is not None and row.in_index
+                same = row is not None and is_under(row, self._acl_id(acl, lists), owner)
+                self._tell(document_id.native_id, Act.ACCESS if held and not same else Act.NOTHING)
+            case Skipped(document_id, state, reason):
+                self._tell(
+                    document_id.native_id, Act.FAIL if state is DocumentState.FAILED else Act.FILTER, reason=reason
+                )
+            case Removed(document_id) if row is not None and row.in_index:
+                self._tell(document_id.native_id, Act.DELETE, reason="removed")
+
+    def _planned(self, document: Document, row: LedgerRow | None, lists: Mapping[str, KnownAcl]) -> tuple[Act, str]:
+        acl_id = self._acl_id(document.acl, lists)
+        need = plan(document, acl_id, row, recipe=self._recipe, now=self._now).need
+        if need is Need.WITHDRAWAL:
+            return Act.HIDE, "permissions-unreadable"
+        if self._public and not _is_public(document.acl, self.preview.source):
+            return Act.HIDE, "not-public"
+        if need is Need.NOTHING and (reason := standing_failure(row)):
+            return Act.FAIL, reason
+        return _act(need, row), ""
+
+    def _acl_id(self, acl: Acl | None, lists: Mapping[str, KnownAcl]) -> AclId:
+        if acl is None:
+            return HIDDEN_ACL
+        known = lists[acl.key].id
+        return _UNNUMBERED if known is None else known
+
+    def _tell(self, native_id: str, act: Act, *, title: str = "", reason: str = "") -> None:
+        planned = PlannedDocument(DocumentId(self.preview.source, native_id), act, title, reason)
+        self.preview.note(planned, listed=self._listed)
+
+
+_ACTS = {
+    Need.NOTHING: Act.NOTHING,
+    Need.ACCESS: Act.ACCESS,
+    Need.DESCRIPTION: Act.DESCRIBE,
+    Need.COMMENTS: Act.DESCRIBE,
+    Need.WITHDRAWAL: Act.HIDE,
+}
+
+
+def _act(need: Need, row: LedgerRow | None) -> Act:
+    if need is Need.CONTENT:
+        return Act.UPDATE if row is not None and row.in_index else Act.ADD
+    return _ACTS[need]
+
+
+def _is_public(acl: Acl | None, source: str) -> bool:
+    return acl is not None and Principal.everyone(source) in acl.allow and not acl.deny
+
+
+def _id(change: Upsert | Skipped | Removed | AccessRead) -> str:
+    return (change.document.id if isinstance(change, Upsert) else change.document_id).native_id
+
+
+async def _pages(changes: AsyncIterator[Change]) -> AsyncIterator[list[Change]]:
+    page: list[Change] = []
+    async for change in changes:
+        page.append(change)
+        if len(page) >= _PAGE:
+            yield page
+            page = []
+    yield page

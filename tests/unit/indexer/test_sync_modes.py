@@ -1,0 +1,298 @@
+"""What each mode promises, over a scripted source, the memory index and a real state store."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from indexer.retrying import MAX_FAILURES
+from indexer.run_history import RunState
+from tests.fakes.incremental_source import IncrementalSource, incremental
+from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
+from tests.fakes.sync_bench import Bench
+from vocabulary.access import Acl, Principal
+from vocabulary.documents import DocumentState
+from vocabulary.errors import ContentUnavailable, CredentialsRejected, SettingInvalid
+from vocabulary.ports import SyncMode
+
+STAFF = Acl("node:staff", allow=frozenset({Principal.group(SOURCE, "staff")}))
+HOUR_S = 3600.0
+
+
+@pytest.fixture
+async def synced(bench: Bench) -> tuple[Bench, IncrementalSource]:
+    """A source of 25 documents that was walked once."""
+    source = incremental(25)
+    bench.source = source
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    source.opened.clear()
+    source.crawled_from.clear()
+    return bench, source
+
+
+Synced = tuple[Bench, IncrementalSource]
+
+# -- changes -----------------------------------------------------------------------------------------------------------
+
+
+async def test_changes_bring_what_is_new_modified_or_gone_and_read_nothing_else(synced: Synced) -> None:
+    bench, source = synced
+    source.put("d003", "words about walruses")
+    source.put("new", "words about okapis")
+    source.remove("d007")
+    report = await bench.sync(SyncMode.CHANGES)
+    assert (report.mode, report.state) == (SyncMode.CHANGES, RunState.SUCCEEDED)
+    assert (report.tally.scanned, report.tally.states, report.tally.deleted) == (2, {DocumentState.INDEXED: 2}, 1)
+    assert source.opened == ["d003", "new"]
+    assert source.crawled_from == []
+    assert await bench.find("walruses") == {"d003"}
+    assert await bench.stored() == sorted(source.texts)
+
+
+async def test_changes_go_on_where_the_last_ones_ended(synced: Synced) -> None:
+    bench, source = synced
+    source.put("d003", "words about walruses")
+    await bench.sync(SyncMode.CHANGES)
+    source.put("d004", "words about okapis")
+    assert (await bench.sync(SyncMode.CHANGES)).tally.scanned == 1
+    assert (await bench.sync(SyncMode.CHANGES)).tally.scanned == 0
+
+
+async def test_what_happened_during_a_full_walk_is_among_the_changes_behind_it(bench: Bench) -> None:
+    source = incremental(25)
+    bench.source = source
+    source.faults = {1: [CredentialsRejected("no")]}
+    assert (await bench.sync()).state is RunState.FAILED
+    source.put("d001", "words about walruses")  # on the page that was read already
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert await bench.find("walruses") == set()
+    await bench.sync(SyncMode.CHANGES)
+    assert await bench.find("walruses") == {"d001"}
+
+
+async def test_changes_of_a_source_that_was_never_walked_are_a_full_sync(bench: Bench) -> None:
+    bench.source = incremental(5)
+    assert (await bench.sync(SyncMode.CHANGES)).mode is SyncMode.FULL
+    assert (await bench.sync(SyncMode.CHANGES)).mode is SyncMode.CHANGES
+
+
+async def test_changes_met_while_a_full_walk_is_unfinished_are_not_taken_for_gone_by_it(synced: Synced) -> None:
+    bench, source = synced
+    source.faults = {2: [CredentialsRejected("no")]}
+    assert (await bench.sync()).state is RunState.FAILED
+    source.put("a new one on a page behind us", "words about okapis")
+    await bench.sync(SyncMode.CHANGES)
+    report = await bench.sync()
+    assert (report.state, report.resumed, report.tally.deleted) == (RunState.SUCCEEDED, True, 0)
+    assert await bench.find("okapis") == {"a new one on a page behind us"}
+
+
+async def test_more_removals_than_the_brake_allows_are_hidden_and_kept(synced: Synced) -> None:
+    bench, source = synced
+    for native_id in sorted(source.texts)[:10]:
+        source.remove(native_id)
+    report = await bench.sync(SyncMode.CHANGES, brake=0.2)
+    assert report.state is RunState.BRAKED
+    assert (report.tally.deleted, report.tally.states) == (5, {DocumentState.HIDDEN: 5})
+    assert len(await bench.stored()) == 20
+    assert len(await bench.find("document")) == 15
+    assert (await bench.sync(confirm_deletes=True)).tally.deleted == 5
+
+
+async def test_a_connector_without_changes_says_so(bench: Bench) -> None:
+    bench.source = numbered(3)
+    with pytest.raises(SettingInvalid, match="knows no changes sync"):
+        await bench.sync(SyncMode.CHANGES)
+
+
+# -- permissions -------------------------------------------------------------------------------------------------------
+
+
+async def test_a_permissions_sweep_reads_and_embeds_nothing(synced: Synced) -> None:
+    bench, source = synced
+    embedded = bench.enricher.embedded
+    report = await bench.sync(SyncMode.PERMISSIONS)
+    assert (report.state, report.tally.states) == (RunState.SUCCEEDED, {DocumentState.UNCHANGED: 25})
+    assert (source.opened, source.crawled_from, bench.enricher.embedded) == ([], [], embedded)
+
+
+async def test_a_document_under_another_list_is_put_there_and_nothing_else_of_it_is_written(synced: Synced) -> None:
+    bench, source = synced
+    source.acls["d003"] = STAFF
+    report = await bench.sync(SyncMode.PERMISSIONS)
+    assert report.tally.states == {DocumentState.UNCHANGED: 24, DocumentState.METADATA_ONLY: 1}
+    assert report.tally.reasons == {"metadata-only: access": 1}
+    assert await bench.find("subject 3", acl=STAFF) == {"d003"}
+    assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 25}
+
+
+async def test_unreadable_permissions_hide_and_readable_ones_show_again_without_a_reading(synced: Synced) -> None:
+    bench, source = synced
+    source.acls["d003"] = None
+    report = await bench.sync(SyncMode.PERMISSIONS)
+    assert report.tally.reasons == {"hidden: permissions-unreadable": 1}
+    assert "d003" not in await bench.find("document")
+    source.acls["d003"] = EVERYONE
+    await bench.sync(SyncMode.PERMISSIONS)
+    assert "d003" in await bench.find("document")
+    assert source.opened == []
+
+
+async def test_what_a_sweep_does_not_meet_is_hidden_until_a_full_sync_decides(synced: Synced) -> None:
+    bench, source = synced
+    source.unlisted = {"d003"}
+    report = await bench.sync(SyncMode.PERMISSIONS)
+    assert (report.state, report.tally.withheld) == (RunState.SUCCEEDED, 1)
+    assert "d003" not in await bench.find("document")
+    assert "d003" in await bench.stored()
+    assert (await bench.sync(SyncMode.PERMISSIONS)).tally.withheld == 0  # hidden already
+    source.unlisted = set()
+    await bench.sync(SyncMode.PERMISSIONS)
+    assert "d003" in await bench.find("document")
+
+
+async def test_a_new_document_waits_for_a_sync_that_reads_it(synced: Synced) -> None:
+    bench, source = synced
+    source.put("new", "words about okapis")
+    report = await bench.sync(SyncMode.PERMISSIONS)
+    assert report.tally.reasons == {"filtered: not-in-index": 1}
+    assert await bench.find("okapis") == set()
+    await bench.sync(SyncMode.CHANGES)
+    assert await bench.find("okapis") == {"new"}
+
+
+async def test_an_interrupted_sweep_hides_nothing_and_is_gone_on_with(synced: Synced) -> None:
+    bench, source = synced
+    source.sweep_faults = {1: [CredentialsRejected("no")]}
+    report = await bench.sync(SyncMode.PERMISSIONS)
+    assert (report.state, report.tally.withheld) == (RunState.FAILED, 0)
+    resumed = await bench.sync(SyncMode.PERMISSIONS)
+    assert (resumed.state, resumed.resumed, resumed.tally.scanned) == (RunState.SUCCEEDED, True, 15)
+    assert len(await bench.find("document")) == 25
+
+
+async def test_a_run_of_another_mode_ends_an_interrupted_sweep(synced: Synced) -> None:
+    bench, source = synced
+    source.sweep_faults = {1: [CredentialsRejected("no")]}
+    await bench.sync(SyncMode.PERMISSIONS)
+    source.put("d001", "words about walruses")
+    await bench.sync(SyncMode.CHANGES)
+    report = await bench.sync(SyncMode.PERMISSIONS)
+    assert (report.resumed, report.tally.scanned, report.tally.withheld) == (False, 25, 0)
+
+
+async def test_a_sweep_leaves_an_unfinished_full_walk_as_it_is(synced: Synced) -> None:
+    bench, source = synced
+    source.put("d020", "words about walruses")
+    source.faults = {1: [CredentialsRejected("no")]}
+    await bench.sync()
+    await bench.sync(SyncMode.PERMISSIONS)
+    report = await bench.sync()
+    assert (report.state, report.resumed, report.tally.deleted) == (RunState.SUCCEEDED, True, 0)
+    assert await bench.find("walruses") == {"d020"}
+
+
+# -- absence that proves nothing ---------------------------------------------------------------------------------------
+
+
+async def test_where_absence_is_no_proof_each_missing_document_is_looked_at(synced: Synced) -> None:
+    bench, source = synced
+    source.proves_absence = False
+    source.unlisted = set(source.texts)
+    source.remove("d003")
+    report = await bench.sync()
+    assert (report.state, report.tally.deleted) == (RunState.SUCCEEDED, 1)
+    assert len(await bench.find("document")) == 24
+    assert sorted(source.revisited) == [f"d{number:03}" for number in range(25)]
+
+
+# -- stopping and trying again -----------------------------------------------------------------------------------------
+
+
+async def test_a_stopped_run_settles_what_it_met_and_the_next_goes_on(bench: Bench) -> None:
+    bench.source = incremental(25)
+    bench.stop.set()
+    stopped = await bench.sync()
+    assert (stopped.state, stopped.tally.states) == (RunState.INTERRUPTED, {DocumentState.INDEXED: 10})
+    bench.stop.clear()
+    report = await bench.sync()
+    assert (report.state, report.resumed, report.tally.scanned) == (RunState.SUCCEEDED, True, 15)
+
+
+async def test_a_failed_document_is_tried_with_the_next_run_then_ever_more_rarely_then_given_up(synced: Synced) -> None:
+    bench, source = synced
+    source.put("d003", "words about walruses")
+    source.content_faults["d003"] = [ContentUnavailable("busy")] * 100
+    tries = []
+    for hour in range(24 * 10):
+        source.opened.clear()
+        report = await bench.sync(SyncMode.CHANGES)
+        if source.opened:
+            tries.append(hour)
+        assert report.tally.states in ({DocumentState.FAILED: 1}, {}), hour
+        bench.now += HOUR_S
+    assert len(tries) == MAX_FAILURES
+    assert tries[:4] == [0, 1, 2, 3]
+    assert all(later - sooner == 24 for sooner, later in pairwise(tries[5:]))
+    assert (await bench.sync()).tally.reasons == {"failed: content-unavailable": 1}  # counted, and not read
+    source.content_faults.clear()
+    source.put("d003", "words about walruses")
+    await bench.sync(SyncMode.CHANGES)
+    assert await bench.find("walruses") == {"d003"}
+
+
+# -- preview -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_preview_says_what_the_next_sync_then_does_and_writes_nothing(synced: Synced) -> None:
+    bench, source = synced
+    source.put("d003", "words about walruses")
+    source.put("new", "words about okapis")
+    source.titles["d004"] = "Giraffes"
+    source.acls["d005"] = STAFF
+    source.acls["d006"] = None
+    source.remove("d007")
+    source.skip("d008", DocumentState.FILTERED, "link")
+    before = await bench.stored()
+    preview = await bench.preview()
+    expected = {"add": 1, "update": 1, "describe": 1, "access": 1, "hide": 1, "delete": 1, "filter": 1, "nothing": 19}
+    assert {str(act): count for act, count in preview.counts.items()} == expected
+    assert {each.document_id.native_id: str(each.act) for each in preview.documents} == {
+        "d003": "update",
+        "new": "add",
+        "d004": "describe",
+        "d005": "access",
+        "d006": "hide",
+        "d007": "delete",
+        "d008": "filter",
+    }
+    assert (source.opened, await bench.stored(), await bench.find("okapis")) == ([], before, set())
+    report = await bench.sync()
+    assert report.tally.states == {
+        DocumentState.INDEXED: 2,
+        DocumentState.METADATA_ONLY: 2,
+        DocumentState.HIDDEN: 1,
+        DocumentState.FILTERED: 1,
+        DocumentState.UNCHANGED: 19,
+    }
+    assert report.tally.deleted == 1
+    assert (await bench.preview()).counts.keys() <= {"nothing", "filter", "hide"}
+
+
+async def test_a_preview_of_changes_and_of_permissions_is_of_those(synced: Synced) -> None:
+    bench, source = synced
+    source.put("d003", "words about walruses")
+    source.acls["d005"] = STAFF
+    assert {str(act): n for act, n in (await bench.preview(SyncMode.CHANGES)).counts.items()} == {"update": 1}
+    permissions = await bench.preview(SyncMode.PERMISSIONS)
+    assert {str(act): n for act, n in permissions.counts.items()} == {"access": 1, "nothing": 24}
+
+
+async def test_a_preview_tells_of_the_brake_and_of_lists_that_changed(synced: Synced) -> None:
+    bench, source = synced
+    for native_id in sorted(source.texts)[:20]:
+        source.remove(native_id)
+    source.acls |= dict.fromkeys(source.texts, Acl(EVERYONE.key, allow=STAFF.allow))
+    preview = await bench.preview()
+    assert (preview.would_brake, preview.lists_changed, preview.counts["nothing"]) == (True, 1, 5)
