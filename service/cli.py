@@ -13,7 +13,8 @@ from service.commands.runs import runs
 from service.commands.schedule import schedule
 from service.commands.search import search
 from service.commands.serve import serve
-from service.commands.setup import check, init, status
+from service.commands.setup import check, init
+from service.commands.status import status
 from service.commands.sync import sync
 from service.commands.terminal import ConfigOption, ExitCode, print_problem
 from vocabulary.errors import ConfigurationError, RequestRejected, SightlineError

@@ -1,4 +1,4 @@
-"""Getting started: `init` writes the settings, `check` tries them out, `status` says how things stand."""
+"""Getting started: `init` writes the settings, `check` tries them out."""
 
 from __future__ import annotations
 
@@ -120,34 +120,3 @@ async def _check_source(settings: Settings, source: str) -> list[CheckResult]:
     except SightlineError as error:
         return [CheckResult(f"source {source}", passed=False, message=str(error))]
     return [CheckResult(f"source {source}: {r.subject}", passed=r.passed, message=r.message) for r in results]
-
-
-def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Say how each source stands: where it goes, how much of it is indexed, how its last run ended."""
-    settings = load_settings(settings_file(config))
-    sources = asyncio.run(_standing(settings))
-    if as_json:
-        print_json(sources)
-        return
-    columns = ["source", "index", "documents", "last_run", "state", "ended_at"]
-    print_table([column.replace("_", " ") for column in columns], [[s[column] for column in columns] for s in sources])
-
-
-async def _standing(settings: Settings) -> list[dict[str, object]]:
-    async with open_state(settings) as state:
-        return [await _source_standing(settings, state, source) for source in settings.sources]
-
-
-async def _source_standing(settings: Settings, state: State, source: str) -> dict[str, object]:
-    index = settings.sources[source].index
-    runs = await state.runs.recent(source, limit=1)
-    last = runs[0] if runs else None
-    return {
-        "source": source,
-        "index": index,
-        "access": settings.indexes[index].access,
-        "documents": await state.ledger.count(source),
-        "last_run": last.id if last else None,
-        "state": last.state if last else "never synced",
-        "ended_at": last.ended_at if last else None,
-    }

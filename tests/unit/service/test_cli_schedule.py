@@ -63,6 +63,8 @@ def test_the_next_times_are_told_without_running_anything(folder: CliFolder) -> 
     printed = folder.run("schedule", "--next")
     assert "-01-01 00:00 CET" in printed.stdout
     assert not (folder.path / "sightline-data").exists()
+    (standing,) = folder.json("status")
+    assert standing["modes"][0]["next_run"] == content["next_run"]
 
 
 def test_without_a_schedule_there_is_nothing_to_run(folder: CliFolder) -> None:

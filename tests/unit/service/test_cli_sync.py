@@ -190,6 +190,25 @@ def test_status_says_how_each_source_stands(folder: CliFolder, first_sync: dict[
     (standing,) = folder.json("status")
     assert (standing["source"], standing["index"], standing["access"]) == ("handbook", "private", "token")
     assert standing["last_run"] == folder.json("runs")[0]["id"]
+    full, identities = standing["modes"]
+    assert (full["mode"], full["last_run"]) == ("full", folder.json("runs", "--mode", "full")[0]["id"])
+    assert (identities["mode"], identities["last_run"]) == (
+        "identities",
+        folder.json("runs", "--mode", "identities")[0]["id"],
+    )
+    assert 0 <= full["age_s"] < 3600
+    assert full["next_run"] is None
+
+
+def test_status_counts_what_failed(folder: CliFolder, first_sync: dict[str, Any]) -> None:
+    broken = folder.path / "handbook" / "broken.pdf"
+    broken.write_bytes(b"%PDF-1.7\nnothing of a document follows")
+    folder.json("sync", exit_code=3)
+    (standing,) = folder.json("status")
+    broken.unlink()
+    folder.json("sync")
+    (healed,) = folder.json("status")
+    assert [s["retries_waiting"] + s["given_up"] for s in (standing, healed)] == [1, 0]
 
 
 def test_runs_are_listed_by_mode(folder: CliFolder, first_sync: dict[str, Any]) -> None:
@@ -214,7 +233,9 @@ def test_json_has_the_documented_keys_and_no_other(folder: CliFolder, first_sync
     assert set(shown) == set(folder.json("runs")[0]) == set(first_sync["run"]) == documented_keys("`runs`")
     assert set(first_sync) == documented_keys("`sync`")
     assert set(first_sync["identities"]) == documented_keys("`identities`")
-    assert set(folder.json("status")[0]) == documented_keys("`status`")
+    (standing,) = folder.json("status")
+    assert set(standing["modes"][0]) == documented_keys("`modes`")
+    assert set(standing) == documented_keys("`status`")
     assert set(folder.json("runs", "prune", "--older-than", "30")) == documented_keys("`runs prune`")
     assert set(folder.json("check")[0]) == documented_keys("`check`")
 
