@@ -76,6 +76,18 @@ class AccessControl:
         """Return the distinct entries that reach the node from its ancestors; none where inheritance is off."""
         return tuple(dict.fromkeys(placed.entry for placed in self._placed(node) if placed.position > 0))
 
+    def acl_name(self, node: Node) -> str:
+        """Return a name for the list of entries that counts for the node; what only inherits has that of its parent."""
+        while not node.entries and node.inherits_permissions and node.parent_id is not None:
+            if node.parent_id in self._store.unsettled_acls:
+                return f"{node.parent_id}/unsettled"
+            node = self._store.nodes[node.parent_id]
+        return node.id
+
+    def readers(self, node: Node) -> Verdicts:
+        """Return who may read by the entries that count for the node, and whom they shut out."""
+        return self._verdicts(node, READ)
+
     def _placed(self, node: Node) -> list[PlacedEntry]:
         """Return the entries that count: the node's own, then each ancestor's while inheritance is on."""
         placed = [PlacedEntry(0, entry) for entry in node.entries]

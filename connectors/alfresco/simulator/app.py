@@ -28,6 +28,7 @@ from connectors.alfresco.simulator.routes import (
     search,
     sites,
     tickets,
+    tracking,
 )
 from connectors.alfresco.simulator.wire import ApiError, ErrorWriter, login_form, unauthorized, unsupported_operation
 from connectors.alfresco.simulator.world import World
@@ -35,6 +36,7 @@ from connectors.alfresco.simulator.world import World
 _CORE = "/alfresco/api/{network}/public/alfresco/versions/1"
 _AUTHENTICATION = "/alfresco/api/{network}/public/authentication/versions/1"
 _SEARCH = "/alfresco/api/{network}/public/search/versions/1"
+_TRACKING = "/alfresco/service/api/solr"
 _DEFAULT_NETWORK = "-default-"
 
 _WITH_LOGIN: Mapping[str, Mapping[str, Handler]] = {
@@ -70,6 +72,12 @@ _WITH_LOGIN: Mapping[str, Mapping[str, Handler]] = {
 _WITHOUT_LOGIN: Mapping[str, Mapping[str, Handler]] = {
     f"{_CORE}/probes/{{probe_id}}": {"GET": discovery.get_probe},
     f"{_AUTHENTICATION}/tickets": {"POST": tickets.create_ticket},
+    f"{_TRACKING}/transactions": {"GET": tracking.list_transactions},
+    f"{_TRACKING}/nodes": {"POST": tracking.list_nodes},
+    f"{_TRACKING}/metadata": {"POST": tracking.list_metadata},
+    f"{_TRACKING}/aclchangesets": {"GET": tracking.list_change_sets},
+    f"{_TRACKING}/acls": {"POST": tracking.list_acls},
+    f"{_TRACKING}/aclsReaders": {"POST": tracking.list_readers},
 }
 _ANY_METHOD = ("DELETE", "GET", "PATCH", "POST", "PUT")  # what a resource has no handler for, it refuses with 405
 

@@ -23,6 +23,7 @@ class ChangeKind(Enum):
     DELETED = auto()
     RESTORED = auto()
     SECURITY = auto()
+    SETTLED = auto()  # the background job has handed down what was set on a folder
 
 
 class Transaction(NamedTuple):
@@ -57,6 +58,10 @@ class ChangeLog:
 
     def __iter__(self) -> Iterator[Transaction]:
         return iter(list(self._transactions))
+
+    def since(self, transaction_id: int) -> list[Transaction]:
+        """Return the transactions after this one."""
+        return self._transactions[transaction_id:]
 
     @property
     def last_id(self) -> int:

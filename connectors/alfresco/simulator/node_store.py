@@ -159,8 +159,11 @@ class NodeStore(NodeTree):
 
     def settle_acls(self) -> None:
         """Let descendants go by what was set above them, as when the repository's background job has come round."""
+        settled = [self.nodes[folder_id] for folder_id in self.unsettled_acls if folder_id in self.nodes]
         self.unsettled_acls.clear()
         self.acl_generation += 1
+        for folder in settled:
+            self._commit(ChangeKind.SETTLED, folder, "System")
 
     def define_role(self, name: str, rights: Iterable[Right]) -> None:
         """Add a permission name, as a custom permission model does."""

@@ -15,6 +15,7 @@ from connectors.alfresco.simulator.audit import AuditTrail
 from connectors.alfresco.simulator.directory import Directory
 from connectors.alfresco.simulator.faults import Faults
 from connectors.alfresco.simulator.identity import IdentityProvider, IdentityService
+from connectors.alfresco.simulator.index_tracking import IndexTracking
 from connectors.alfresco.simulator.login import Login, Tickets
 from connectors.alfresco.simulator.model import (
     ADMINISTRATORS,
@@ -60,6 +61,7 @@ class World(NodeStore):
         self.audit = AuditTrail(self.changes, self.content_model)
         self.directory = Directory()
         self.access = AccessControl(self, self.directory, any_deny_denies=any_deny_denies)
+        self.tracking = IndexTracking(self, self.access)
         self.tickets = Tickets(self.now)
         self.login = Login(self.directory, self.tickets)
         self.identity_provider: IdentityProvider | None = None  # served beside the repository, if there is one
