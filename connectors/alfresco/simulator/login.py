@@ -69,6 +69,7 @@ class Caller:
     user: str
     ticket: str | None = None
     sent_dead_ticket: bool = False
+    sent_token: bool = False
 
 
 class Login:
@@ -122,7 +123,7 @@ class Login:
             person = service.create_person(user)
         if person is None or not person.enabled:
             raise unauthorized()
-        return Caller(person.id)
+        return Caller(person.id, sent_token=True)
 
     def _by_ticket(self, ticket_id: str) -> Caller | None:
         user = self._tickets.user_of(ticket_id)

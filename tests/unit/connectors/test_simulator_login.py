@@ -106,6 +106,7 @@ async def test_a_person_has_one_ticket_at_a_time() -> None:
     [
         ('{"userId":"alice","password":"wrong"}', 403),
         ('{"userId":"nobody","password":"x"}', 403),
+        ('{"userId":"alice","password":""}', 403),
         ('{"userId":"alice"}', 400),
         ('{"password":"x"}', 400),
         ('{"userId":1,"password":"x"}', 400),

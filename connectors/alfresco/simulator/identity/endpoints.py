@@ -96,11 +96,14 @@ def _form(content_type: str, body: bytes) -> Mapping[str, str]:
 
 
 def _client(authorization: str | None, form: Mapping[str, str]) -> tuple[str, str]:
-    """Return the client's id and secret, from the header (§2.3.1: form-encoded before base64) or the body."""
-    if authorization is None:
+    """Return the client's id and secret, from the header (§2.3.1: form-encoded before base64) or the body.
+
+    A header of another scheme proves nothing, and does no harm beside a body that names the client.
+    """
+    scheme, _, encoded = (authorization or "").partition(" ")
+    if scheme.casefold() != "basic":
         return form.get("client_id", ""), form.get("client_secret", "")
-    scheme, _, encoded = authorization.partition(" ")
-    if scheme.casefold() != "basic" or "client_secret" in form:
+    if "client_secret" in form:
         raise TokenRefused(400, "invalid_request", "one way of client authentication is expected")
     try:
         client_id, _, secret = base64.b64decode(encoded.strip(), validate=True).decode().partition(":")

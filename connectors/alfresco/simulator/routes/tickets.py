@@ -14,12 +14,12 @@ from connectors.alfresco.simulator.wire import ApiError, Bean, invalid_argument
 
 
 def create_ticket(call: Call) -> Response:
-    """Log in by user name and password; a wrong one is 403, not 401."""
+    """Log in by user name and password; a wrong one is 403, not 401. The name comes back as it was sent."""
     user, password = _credentials(call.body)
     person = call.world.login.by_password(user, password)
     if person is None:
         raise ApiError(403, "Login failed", "Login failed")
-    return call.entry(Bean(id=call.world.tickets.issue(person.id), userId=person.id), status=201)
+    return call.entry(Bean(id=call.world.tickets.issue(person.id), userId=user), status=201)
 
 
 def get_ticket(call: Call) -> Response:
@@ -32,11 +32,13 @@ def delete_ticket(call: Call) -> Response:
 
 
 def _own_ticket(call: Call) -> str:
-    """Return the ticket that this request was authenticated with."""
+    """Return the ticket that this request was authenticated with, or that of whom its access token stands for."""
     if call.path_parameters["ticket_id"] != "-me-":
         raise invalid_argument("Invalid parameter: only '-me-' is accepted.")
     if call.caller is None or call.caller.sent_dead_ticket:
         raise ApiError(404, "framework.exception.NotFound", "Ticket not found.")
+    if call.caller.sent_token:
+        return call.world.tickets.issue(call.user)
     if call.caller.ticket is None:
         raise invalid_argument("Ticket base authentication required.")
     return call.caller.ticket
@@ -48,6 +50,6 @@ def _credentials(body: bytes) -> tuple[str, str]:
     except ValueError:
         sent = None
     user, password = (sent.get("userId"), sent.get("password")) if isinstance(sent, dict) else (None, None)
-    if not (isinstance(user, str) and isinstance(password, str) and user and password):
+    if not (isinstance(user, str) and isinstance(password, str)):
         raise invalid_argument("Invalid login details.")
     return user, password
