@@ -11,14 +11,15 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Literal, TypeAlias
 
 from foreign_client import Connect
 from js_client import JsConnect, JsWorker
 from office import Office, furnish
 from python_client import PythonConnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from connectors.alfresco.simulator import Simulator, create_app
+from connectors.alfresco.simulator import create_app
 from connectors.alfresco.simulator.server import served_app
 
 Kind: TypeAlias = Literal["js", "python"]
@@ -72,7 +73,7 @@ class Stand:
         self._worker = worker
         self.missing = missing  # why there is no worker
         self.base_url = ""
-        self._simulator: Simulator | None = None
+        self._simulator: ASGIApp | None = None
 
     @contextmanager
     def serving(self) -> Iterator[Stand]:
@@ -90,6 +91,6 @@ class Stand:
         assert self._worker is not None, self.missing
         return JsConnect(self._worker, self.base_url)
 
-    async def _answer(self, scope: Any, receive: Any, send: Any) -> None:
+    async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._simulator is not None
         await self._simulator(scope, receive, send)

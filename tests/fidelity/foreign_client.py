@@ -63,6 +63,9 @@ class Connect(Protocol):
     def ticket(self, ticket: str) -> ForeignClient:
         """Show a ticket with every call."""
 
+    def bearer(self, token: str) -> ForeignClient:
+        """Show an access token with every call."""
+
     def nobody(self) -> ForeignClient:
         """Send no credentials."""
 

@@ -120,6 +120,17 @@ class JsConnect:
     def ticket(self, ticket: str) -> JsClient:
         return self._worker.open({**self._configuration, "ticketEcm": ticket})
 
+    def bearer(self, token: str) -> JsClient:
+        client = self.identity_login("unused")
+        client.call("oauth2Auth.setToken", token, "")
+        return client
+
+    def identity_login(self, client_id: str) -> JsClient:
+        """Open a client that logs in at the identity provider beside the repository."""
+        realm = f"{self._configuration['hostEcm']}/realms/alfresco"
+        oauth2 = {"host": realm, "clientId": client_id, "scope": "openid"}
+        return self._worker.open({**self._configuration, "authType": "OAUTH", "oauth2": oauth2})
+
     def nobody(self) -> JsClient:
         return self._worker.open(self._configuration)
 

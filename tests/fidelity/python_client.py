@@ -87,6 +87,9 @@ class PythonConnect:
     def ticket(self, ticket: str) -> PythonClient:
         return PythonClient(self, _basic(ticket))
 
+    def bearer(self, token: str) -> PythonClient:
+        return PythonClient(self, f"Bearer {token}")
+
     def nobody(self) -> PythonClient:
         return PythonClient(self, None)
 

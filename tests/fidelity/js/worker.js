@@ -41,7 +41,7 @@ function open(configuration, basic) {
 
 function call(api, name, args) {
     const [area, operation] = name.split('.');
-    const target = area === 'alfrescoApi' ? api : new AREAS[area](api);
+    const target = { alfrescoApi: api, oauth2Auth: api.oauth2Auth }[area] || new AREAS[area](api);
     return target[operation](...args);
 }
 
