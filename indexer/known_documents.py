@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Sequence
 from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 
 from indexer.ledger import spelled_lineage
 from indexer.tables import ledger
+from vocabulary.access import HIDDEN_ACL, Acl
+from vocabulary.ports import AclNumbering
 
 _LAST = chr(0x10FFFF)  # sorts behind every other character
+_LOOKUP_SIZE = 500  # values in one IN list; SQLite takes 32,766 parameters, PostgreSQL 65,535
 
 
 class LedgerTree:
     """The documents of one source that the index holds, by the folders in which they were last met."""
 
-    def __init__(self, engine: sa.Engine, source: str) -> None:
+    def __init__(self, engine: sa.Engine, source: str, acls: AclNumbering) -> None:
         self._engine = engine
+        self._source = source
+        self._acls = acls
         self._held = (ledger.c.source == source) & ledger.c.in_index
 
     async def directly_in(self, lineage: Sequence[str]) -> Sequence[str]:
@@ -29,10 +34,27 @@ class LedgerTree:
         """Ids of its subfolders with a document anywhere below; one look-up in the index for each."""
         return await asyncio.to_thread(self._folders_in, spelled_lineage(lineage))
 
-    async def below(self, folder_id: str) -> Sequence[str]:
-        """Ids of the documents anywhere below a folder, wherever it lay then. Reads every row of the source."""
-        somewhere = ledger.c.lineage.contains(f"/{quote(folder_id, safe='')}/", autoescape=True)
-        return await asyncio.to_thread(self._ids, somewhere)
+    async def below(self, *folder_ids: str) -> Sequence[str]:
+        """Ids of the documents anywhere below one of the folders, wherever it lay then.
+
+        Reads the place of every folder of the source once, whatever the number of folders asked for.
+        """
+        return await asyncio.to_thread(self._below, frozenset(folder_ids)) if folder_ids else []
+
+    async def held(self, document_ids: Collection[str]) -> Sequence[str]:
+        """Those of the ids that are documents in the index."""
+        return await asyncio.to_thread(self._matching, ledger.c.native_id, list(document_ids))
+
+    async def under_other_lists(self, lineage: Sequence[str], acl: Acl | None) -> Sequence[str]:
+        """Ids of the documents directly in the folder that are not under this list; None: that are not hidden."""
+        acl_id = HIDDEN_ACL
+        if acl is not None:
+            known = (await self._acls.look_up(self._source, [acl]))[acl.key].id
+            if known is None:
+                return await self.directly_in(lineage)
+            acl_id = known
+        elsewhere = ledger.c.acl_id.is_distinct_from(int(acl_id))
+        return await asyncio.to_thread(self._ids, (ledger.c.lineage == spelled_lineage(lineage)) & elsewhere)
 
     def _ids(self, place: sa.ColumnElement[bool]) -> list[str]:
         with self._engine.connect() as connection:
@@ -51,3 +73,24 @@ class LedgerTree:
                 name = lineage[len(folder) :].partition("/")[0]
                 found.append(unquote(name))
                 behind = f"{folder}{name}/{_LAST}"
+
+    def _below(self, folder_ids: frozenset[str]) -> list[str]:
+        wanted = {quote(folder_id, safe="") for folder_id in folder_ids}
+        with self._engine.connect() as connection:
+            places = connection.execute(sa.select(ledger.c.lineage).where(self._held).distinct()).scalars()
+            lineages = [lineage for lineage in places if not wanted.isdisjoint(lineage.split("/"))]
+        return self._matching(ledger.c.lineage, lineages)
+
+    def _matching(self, column: sa.ColumnElement[str], values: Sequence[str]) -> list[str]:
+        """Ids of the documents whose column has one of the values."""
+        found: list[str] = []
+        with self._engine.connect() as connection:
+            for piece in _in_pieces(values):
+                wanted = sa.select(ledger.c.native_id).where(self._held & column.in_(piece))
+                found += connection.execute(wanted).scalars()
+        return found
+
+
+def _in_pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _LOOKUP_SIZE):
+        yield values[start : start + _LOOKUP_SIZE]

@@ -29,6 +29,7 @@ from vocabulary.documents import (
     Document,
     DocumentId,
     DocumentState,
+    Notice,
     Removed,
     Skipped,
     Upsert,
@@ -101,7 +102,7 @@ async def preview_sync(
     if mode is SyncMode.CHANGES and position is None:
         mode = SyncMode.FULL
     previewer = _Previewer(Preview(source, mode), ports, ledger, public=public, now=now, listed=listed)
-    stream = _stream(mode, ports, LedgerTree(ledger.engine, source))
+    stream = _stream(mode, ports, LedgerTree(ledger.engine, source, ports.acls))
     with met_ids() as met:
         async for page in _pages(resumed(stream, position if mode is SyncMode.CHANGES else None, policy)):
             await previewer.take(page, met)
@@ -141,7 +142,7 @@ class _Previewer:
 
     async def take(self, page: Sequence[Change], met: MetIds) -> None:
         """Plan what was met for the first time."""
-        documents = {_id(change): change for change in page if not isinstance(change, Checkpoint | AclRead)}
+        documents = {_id(change): change for change in page if not isinstance(change, Checkpoint | AclRead | Notice)}
         fresh = met.add(list(documents))
         known = await self._ledger.look_up(self.preview.source, fresh)
         lists = await self._look_up([acl for change in page if (acl := acl_of(change)) is not None])

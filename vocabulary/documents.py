@@ -117,18 +117,36 @@ class Removed:
 
 @dataclass(frozen=True, slots=True)
 class AclRead:
-    """A list was read at the place that anchors it, apart from the documents that are under it."""
+    """A list was read at the place that anchors it, apart from the documents that are under it.
+
+    `changed_at` (aware, UTC) is when the source says that somebody changed who may read there; None: it does not say.
+    """
 
     acl: Acl
+    changed_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class AccessRead:
-    """Who may read a document that exists and is in scope, without anything else of it. None: not readable."""
+    """Who may read a document that exists and is in scope, without anything else of it. None: not readable.
+
+    `changed_at` is as in `AclRead`.
+    """
 
     document_id: DocumentId
     acl: Acl | None
     owner: Principal | None = None
+    changed_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the connector could not do as it was set up to, and did another way: a run reports it.
+
+    `words` are one of a small set of fixed words: they are counted once a run and exported as a metric label.
+    """
+
+    words: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +156,7 @@ class Checkpoint:
     position: str
 
 
-Change: TypeAlias = Upsert | Skipped | Removed | AclRead | AccessRead | Checkpoint
+Change: TypeAlias = Upsert | Skipped | Removed | AclRead | AccessRead | Notice | Checkpoint
 
 
 class BlockKind(StrEnum):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -53,8 +53,19 @@ class KnownDocuments(Protocol):
         """Ids of the subfolders of that folder with a document anywhere below them."""
         ...
 
-    async def below(self, folder_id: str) -> Sequence[str]:
-        """Ids of the documents that lie anywhere below the folder, wherever it was when they were met."""
+    async def below(self, *folder_ids: str) -> Sequence[str]:
+        """Ids of the documents that lie anywhere below one of the folders, wherever it was when they were met."""
+        ...
+
+    async def held(self, document_ids: Collection[str]) -> Sequence[str]:
+        """Those of the ids that are documents in the index."""
+        ...
+
+    async def under_other_lists(self, lineage: Sequence[str], acl: Acl | None) -> Sequence[str]:
+        """Ids of the documents directly in the folder at the end of the lineage that are not under this list.
+
+        None: those that anybody might find. A list that is not stored has no documents under it.
+        """
         ...
 
 
@@ -115,7 +126,8 @@ class IncrementalConnector(Connector, Protocol):
         """Yield what is new, modified, moved or gone behind the checkpoint, as `Upsert`, `Skipped` or `Removed`.
 
         Each `Checkpoint` in the stream is a place to go on from, the last one the place for the next time. What did not
-        change may be among it. What it yields is true; that it yields everything is for `crawl` to make sure.
+        change may be among it. What it yields is true; that it yields everything is for `crawl` to make sure. Lists
+        that are met on the way come as `AclRead`; what a configured way of finding changes could not do, as `Notice`.
 
         Raises:
             CheckpointInvalid: the position is not one of this scope.

@@ -21,7 +21,7 @@ _RETRIES_PER_RUN = 1_000
 
 async def sync_changes(walk: Walk, connector: IncrementalConnector) -> Ending:
     """Bring the index up to date with what changed behind the checkpoint."""
-    known = LedgerTree(walk.ledger.engine, walk.ticket.source)
+    known = LedgerTree(walk.ledger.engine, walk.ticket.source, walk.ports.acls)
 
     def changes(checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
         if checkpoint is None:

@@ -7,6 +7,7 @@ a page that shifted, counts once.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TypeAlias
@@ -27,6 +28,7 @@ from vocabulary.documents import (
     Document,
     DocumentId,
     DocumentState,
+    Notice,
     Removed,
     Skipped,
     Upsert,
@@ -59,7 +61,9 @@ class CrawlStage:
     async def _crawl(self, changes: AsyncIterator[Change]) -> None:
         page: list[_Met] = []
         async for change in changes:
-            if not isinstance(change, Checkpoint):
+            if isinstance(change, Notice):
+                self._walk.tally.warnings |= Counter([change.words])  # once a run, however often the stream begins
+            elif not isinstance(change, Checkpoint):
                 page.append(change)
             if isinstance(change, Checkpoint) or len(page) >= self._walk.limits.page_documents:
                 await self._dispatch(page)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from itertools import pairwise
 
 import pytest
@@ -12,9 +13,9 @@ from tests.fakes.incremental_source import IncrementalSource, incremental
 from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.access import Acl, Principal
-from vocabulary.documents import DocumentState
-from vocabulary.errors import ContentUnavailable, CredentialsRejected, SettingInvalid
-from vocabulary.ports import SyncMode
+from vocabulary.documents import Change, Checkpoint, DocumentState, Notice
+from vocabulary.errors import ContentUnavailable, CredentialsRejected, SettingInvalid, SourceUnavailable
+from vocabulary.ports import KnownDocuments, SyncMode
 
 STAFF = Acl("node:staff", allow=frozenset({Principal.group(SOURCE, "staff")}))
 HOUR_S = 3600.0
@@ -296,3 +297,30 @@ async def test_a_preview_tells_of_the_brake_and_of_lists_that_changed(synced: Sy
     source.acls |= dict.fromkeys(source.texts, Acl(EVERYONE.key, allow=STAFF.allow))
     preview = await bench.preview()
     assert (preview.would_brake, preview.lists_changed, preview.counts["nothing"]) == (True, 1, 5)
+
+
+# -- notices -----------------------------------------------------------------------------------------------------------
+
+
+class NoticingSource(IncrementalSource):
+    """Says in each stream what it could not do as it was set up to; the first stream breaks off."""
+
+    async def changes(self, checkpoint: Checkpoint, known: KnownDocuments) -> AsyncIterator[Change]:
+        self.streams = getattr(self, "streams", 0) + 1
+        yield Notice("lane-audit: disabled")
+        async for change in super().changes(checkpoint, known):
+            yield change
+        if self.streams == 1:
+            raise SourceUnavailable("busy")
+
+
+async def test_a_notice_is_counted_once_a_run_however_often_the_stream_begins(bench: Bench) -> None:
+    source = NoticingSource()
+    bench.source = source
+    source.put("d001", "words about walruses")
+    await bench.sync()
+    source.put("d002", "words about okapis")
+    report = await bench.sync(SyncMode.CHANGES)
+    assert (source.streams, report.tally.warnings) == (2, {"lane-audit: disabled": 1})
+    assert (report.state, report.tally.scanned) == (RunState.SUCCEEDED, 1)
+    assert {str(act): n for act, n in (await bench.preview(SyncMode.CHANGES)).counts.items()} == {}
