@@ -41,6 +41,16 @@ NAMESPACES: Mapping[str, str] = {
     "sys": "http://www.alfresco.org/model/system/1.0",
 }
 
+# Rendition -> the type that it is made in (renditionDefinition2 JSON files).
+RENDITION_MIME_TYPES: Mapping[str, str] = {
+    "avatar": "image/png",
+    "avatar32": "image/png",
+    "doclib": "image/png",
+    "imgpreview": "image/jpeg",
+    "medium": "image/jpeg",
+    "pdf": "application/pdf",
+}
+
 # The bean `nodes.ignoreTypes` of public-rest-context.xml: never listed as children.
 NEVER_LISTED = frozenset({"cm:systemfolder", "fm:forums", "fm:forum", "fm:topic", "fm:post"})
 

@@ -87,6 +87,15 @@ class Content:
         return len(self.data)
 
 
+@dataclass(frozen=True, slots=True)
+class Rendition:
+    """Another form of a file's content, made of the bytes in `source`."""
+
+    content: Content
+    source: Content
+    made_at: datetime
+
+
 @dataclass(slots=True, kw_only=True)
 class Comment:
     """One comment under a node."""
@@ -123,6 +132,7 @@ class Node:
     entries: tuple[AccessEntry, ...] = ()
     has_own_acl: bool = False
     comments: list[Comment] = field(default_factory=list)
+    renditions: dict[str, Rendition] = field(default_factory=dict)  # by name
     children: dict[str, str] = field(default_factory=dict)
     secondary_parents: dict[str, None] = field(default_factory=dict)
 

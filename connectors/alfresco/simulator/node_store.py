@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from typing import TypeAlias
 
 from connectors.alfresco.simulator.change_log import ChangeKind
-from connectors.alfresco.simulator.content_model import LINK_TYPES
+from connectors.alfresco.simulator.content_model import LINK_TYPES, RENDITION_MIME_TYPES
 from connectors.alfresco.simulator.model import (
     AccessEntry,
     AccessStatus,
@@ -19,6 +19,7 @@ from connectors.alfresco.simulator.model import (
     Content,
     Node,
     PropertyValue,
+    Rendition,
     UnsettledAcl,
 )
 from connectors.alfresco.simulator.permissions import Right
@@ -114,6 +115,13 @@ class NodeStore(NodeTree):
         kept_type = old.mime_type if old else "application/octet-stream"
         found.content = Content(data, mime_type or kept_type) if isinstance(data, bytes) else data
         self._update(found, by)
+
+    def render(self, node: NodeOrId, name: str, data: bytes) -> None:
+        """Make a rendition of a file's present bytes, as the server does in its own time; the file is not touched."""
+        found, mime_type = self.node(node), RENDITION_MIME_TYPES[name]
+        if found.content is None:
+            raise ValueError(f"{found.name!r} has no content")
+        found.renditions[name] = Rendition(Content(data, mime_type), found.content, self.now())
 
     def set_properties(self, node: NodeOrId, properties: Mapping[str, PropertyValue], *, by: str = ADMIN) -> None:
         """Add or replace properties."""

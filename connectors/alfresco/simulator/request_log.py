@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-_CONTENT_PATH = re.compile(r"/nodes/[^/]+/content$")
+_CONTENT_PATH = re.compile(r"/nodes/[^/]+/(renditions/[^/]+/)?content$")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from starlette.responses import Response
 
 from connectors.alfresco.simulator.call import Call
-from connectors.alfresco.simulator.model import Content, Node
+from connectors.alfresco.simulator.model import Content
 from connectors.alfresco.simulator.routes.nodes import requested_node
 from connectors.alfresco.simulator.wire import ApiError, invalid_argument
 
@@ -27,28 +27,31 @@ def get_content(call: Call) -> Response:
         raise invalid_argument(f"NodeId of content is expected: {node.id}")
     if node.content is None:
         raise ApiError(404, "framework.exception.NotFound", f"Unable to locate content for node ref {node.id}")
-    headers = _validators(node)
-    if _not_modified_since(call.headers.get("If-Modified-Since"), node.modified_at):
+    return content_answer(call, node.content, name=node.name, modified_at=node.modified_at)
+
+
+def content_answer(call: Call, content: Content, *, name: str, modified_at: datetime) -> Response:
+    """Answer with bytes, the part of them that was asked for, or 304."""
+    headers = _validators(modified_at)
+    if _not_modified_since(call.headers.get("If-Modified-Since"), modified_at):
         return Response(status_code=304, headers=headers)
-    headers |= _description(node, node.content, as_attachment=call.parameters.get("attachment") != "false")
-    return _cut(node.content.data, call.headers.get("Range"), headers)
+    headers |= _description(name, content, as_attachment=call.parameters.get("attachment") != "false")
+    return _cut(content.data, call.headers.get("Range"), headers)
 
 
-def _validators(node: Node) -> dict[str, str]:
+def _validators(modified_at: datetime) -> dict[str, str]:
     return {
-        "ETag": f'"{int(node.modified_at.timestamp() * 1000)}"',
-        "Last-Modified": format_datetime(node.modified_at, usegmt=True),
+        "ETag": f'"{int(modified_at.timestamp() * 1000)}"',
+        "Last-Modified": format_datetime(modified_at, usegmt=True),
         "Cache-Control": "max-age=0,  must-revalidate",  # the second blank is the repository's
     }
 
 
-def _description(node: Node, content: Content, *, as_attachment: bool) -> dict[str, str]:
+def _description(name: str, content: Content, *, as_attachment: bool) -> dict[str, str]:
     headers = {"Content-Type": f"{content.mime_type};charset={content.encoding}", "Accept-Ranges": "bytes"}
     if as_attachment:
-        plain = node.name.encode("ascii", "replace").decode()
-        headers["Content-Disposition"] = (
-            f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(node.name, safe='')}"
-        )
+        plain = name.encode("ascii", "replace").decode()
+        headers["Content-Disposition"] = f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
     return headers
 
 
