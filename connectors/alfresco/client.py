@@ -7,7 +7,7 @@ Source: alfresco-core.yaml and alfresco-discovery.yaml; the loop ends on `hasMor
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -33,6 +33,7 @@ from connectors.alfresco.records import (
     Node,
     PersonRecord,
     RecordT,
+    Rendition,
     Repository,
     Site,
 )
@@ -51,6 +52,7 @@ BodyT = TypeVar("BodyT", bound=BaseModel)
 
 _NODE = TypeAdapter(Entry[Node])
 _NODES = TypeAdapter(ListAnswer[Node])
+_RENDITION = TypeAdapter(Entry[Rendition])
 _SITE = TypeAdapter(Entry[Site])
 _SITES = TypeAdapter(ListAnswer[Site])
 _CONTAINER = TypeAdapter(Entry[Container])
@@ -173,10 +175,19 @@ class AlfrescoClient:
     def group_members(self, group_id: str) -> AsyncIterator[GroupMember]:
         return self._all(_MEMBERS, f"{CORE}/groups/{_quoted(group_id)}/members", {}, kind=RequestKind.IDENTITY)
 
-    @asynccontextmanager
-    async def content(self, node_id: str) -> AsyncIterator[AsyncIterator[bytes]]:
+    async def rendition(self, node_id: str, name: str) -> Rendition:
+        return await self._one(_RENDITION, f"{CORE}/nodes/{_quoted(node_id)}/renditions/{_quoted(name)}")
+
+    def content(self, node_id: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Send the request for a file's bytes and stream the answer, unshortened or with an error."""
-        path = f"{CORE}/nodes/{_quoted(node_id)}/content"
+        return self._bytes(f"{CORE}/nodes/{_quoted(node_id)}/content")
+
+    def rendition_content(self, node_id: str, name: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
+        """As `content`, of a rendition; `NodeMissing` while there is none."""
+        return self._bytes(f"{CORE}/nodes/{_quoted(node_id)}/renditions/{_quoted(name)}/content")
+
+    @asynccontextmanager
+    async def _bytes(self, path: str) -> AsyncIterator[AsyncIterator[bytes]]:
         async with self._exchange.stream(path, kind=RequestKind.CONTENT) as response:
             operation = operation_of(response.request)
             if response.status_code != 200:

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, Field, model_validator
 from connectors.alfresco.auth_config import Auth
 from connectors.alfresco.fields import FieldMappings
 from connectors.alfresco.protected import ProtectedKind
+from connectors.alfresco.rendition_settings import RenditionSettings
 from connectors.alfresco.rules import RuleList
 from connectors.alfresco.scope_settings import ScopeKeys, ScopeSettings
 from connectors.alfresco.setting_types import Name
@@ -53,6 +54,7 @@ class AlfrescoConfig(ScopeKeys):
     include_security_marks: bool = False  # so do clearance and security marks
     fields: FieldMappings = Field(default={})  # properties that feed attributes of chosen names and types
     include_comments: bool = True
+    rendition: RenditionSettings | None = None  # read instead of files whose own bytes have no text
     extra_read_permissions: frozenset[Name] = frozenset()  # roles of own permission models that grant Read
 
     connect_timeout_s: float = Field(default=10.0, gt=0)

@@ -24,6 +24,7 @@ from connectors.alfresco.permission_sweep import PermissionSweep
 from connectors.alfresco.permissions import PermissionReader
 from connectors.alfresco.places import PlaceReader
 from connectors.alfresco.position import PendingFolder
+from connectors.alfresco.renditions import Renditions
 from connectors.alfresco.scope import ResolvedScope, resolve_scope
 from connectors.alfresco.search_crawl import aspect_query, crawl_found
 from connectors.alfresco.tree_walk import TreeWalk, roots_pending
@@ -55,6 +56,7 @@ class AlfrescoConnector:
         self._config = config
         self._client = AlfrescoClient(config)
         self._reader = PermissionReader(source, config.extra_read_permissions)
+        self._renditions = Renditions(self._client, config.rendition)
         self._scope = position.scope_fingerprint(config)
 
     async def __aenter__(self) -> Self:
@@ -140,7 +142,7 @@ class AlfrescoConnector:
     @asynccontextmanager
     async def open_content(self, document_id: DocumentId) -> AsyncIterator[AsyncIterator[bytes]]:
         try:
-            async with self._client.content(document_id.native_id) as pieces:
+            async with self._renditions.content(document_id.native_id) as pieces:
                 yield pieces
         except NodeMissing as cause:
             raise ContentGone(str(cause)) from cause

@@ -14,7 +14,7 @@ from connectors.alfresco.fields import MappedField, as_sent, mapped_attributes
 from connectors.alfresco.html_text import html_to_text
 from connectors.alfresco.permissions import Access, owner
 from connectors.alfresco.property_values import text_of, values_of
-from connectors.alfresco.records import CommentRecord, Node, NodePath, PersonRecord, UserName
+from connectors.alfresco.records import CommentRecord, Node, NodePath, PersonRecord, Rendition, UserName
 from connectors.media_types import UNKNOWN, short_type
 from vocabulary.access import Person, Principal
 from vocabulary.documents import AttributeValue, Comment, Document, DocumentId
@@ -28,16 +28,23 @@ def document(
     comments: Iterable[CommentRecord],
     share_url: str,
     fields: tuple[MappedField, ...] = (),
+    rendition: Rendition | None = None,
 ) -> Document:
-    """Map a file, its access as decided at its place in the tree, and its comments in their order."""
+    """Map a file, its access as decided at its place in the tree, and its comments in their order.
+
+    `rendition` is what its text is read from, created or not; None where it is read from its own bytes.
+    """
     mapped, lost = mapped_attributes(fields, node.properties)
+    warnings = [f"field-type: {name}" for name in lost]
+    if rendition is not None and not rendition.is_created:
+        warnings.append("no-rendition")
     return Document(
         id=DocumentId(source, node.id),
         title=node.name,
         uri=f"{share_url}/share/page/document-details?nodeRef=workspace://SpacesStore/{node.id}",
         path=node.path.name if node.path else "",
         mime_type=(node.content.mime_type if node.content else "") or UNKNOWN,
-        content_version=content_version(node),
+        content_version=content_version(node, rendition),
         size_bytes=node.content.size_in_bytes if node.content else None,
         modified_at=node.modified_at,
         acl=access.acl if access else None,
@@ -45,20 +52,28 @@ def document(
         attributes=attributes(node) | mapped,
         comments=tuple(comment(record) for record in comments),
         lineage=tuple(element.id for element in node.path.elements) if node.path else (),
-        warnings=tuple(f"field-type: {name}" for name in lost),
+        warnings=tuple(warnings),
     )
 
 
-def content_version(node: Node) -> str | None:
+def content_version(node: Node, rendition: Rendition | None = None) -> str | None:
     """Changes with every change of the bytes: writing content touches `modifiedAt`, to the millisecond.
 
     So does a change of properties, which costs one needless download: the API tells nothing that follows the bytes
-    alone. None for a file whose content is unset or lost, which the server shows by leaving `content` out.
+    alone. A rendition is made after the file, and changes nothing at it. None for a file whose content is unset or
+    lost, which the server shows by leaving `content` out.
     """
     if node.content is None:
         return None
     modified = node.modified_at.isoformat(timespec="milliseconds") if node.modified_at else "unknown"
-    return f"{modified}/{node.content.size_in_bytes}"
+    version = f"{modified}/{node.content.size_in_bytes}"
+    return version if rendition is None else f"{version}/{_rendition_version(rendition)}"
+
+
+def _rendition_version(rendition: Rendition) -> str:
+    if not rendition.is_created:
+        return "not rendered"
+    return f"rendered {rendition.content.size_in_bytes if rendition.content else ''}"
 
 
 def attributes(node: Node) -> dict[str, AttributeValue]:

@@ -12,7 +12,8 @@ from connectors.alfresco.fields import mapped_fields
 from connectors.alfresco.mapping import document
 from connectors.alfresco.permissions import Access, owner
 from connectors.alfresco.places import PlaceReader
-from connectors.alfresco.records import CommentRecord, Node
+from connectors.alfresco.records import CommentRecord, Node, Rendition
+from connectors.alfresco.renditions import Renditions
 from connectors.alfresco.scope import ResolvedScope
 from connectors.alfresco.selection import reason_to_skip
 from vocabulary.documents import AccessRead, AclRead, Change, DocumentId, DocumentState, Removed, Skipped, Upsert
@@ -33,6 +34,7 @@ class NodeChanges:
         self._scope = scope
         self._places = places
         self._fields = mapped_fields(config.fields)
+        self._renditions = Renditions(client, config.rendition)
 
     async def documents(self, nodes: Sequence[Node], above: Access | None) -> list[Change]:
         """An `Upsert` or `Skipped` for each node of one folder, whose access is `above`."""
@@ -41,11 +43,12 @@ class NodeChanges:
     async def placed_documents(self, placed: Sequence[tuple[Node, Access | None]]) -> list[Change]:
         """An `Upsert` or `Skipped` for each node with its own access."""
         reasons = {node.id: reason for node, _ in placed if (reason := reason_to_skip(node, self._scope))}
-        comments = await self._comments([node for node, _ in placed if node.id not in reasons])
+        delivered = [node for node, _ in placed if node.id not in reasons]
+        comments, renditions = await self._comments(delivered), await self._renditions.of(delivered)
         return [
             self._skipped(node, reasons[node.id])
             if node.id in reasons
-            else self._upsert(node, access, comments.get(node.id, ()))
+            else self._upsert(node, access, comments.get(node.id, ()), renditions.get(node.id))
             for node, access in placed
         ]
 
@@ -78,10 +81,17 @@ class NodeChanges:
     def _skipped(self, node: Node, reason: str) -> Skipped:
         return Skipped(DocumentId(self._source, node.id), DocumentState.FILTERED, reason)
 
-    def _upsert(self, node: Node, access: Access | None, comments: Sequence[CommentRecord]) -> Upsert:
-        share_url = self._config.share_url or self._config.url
+    def _upsert(
+        self, node: Node, access: Access | None, comments: Sequence[CommentRecord], rendition: Rendition | None
+    ) -> Upsert:
         mapped = document(
-            node, source=self._source, access=access, comments=comments, share_url=share_url, fields=self._fields
+            node,
+            source=self._source,
+            access=access,
+            comments=comments,
+            share_url=self._config.share_url or self._config.url,
+            fields=self._fields,
+            rendition=rendition,
         )
         return Upsert(mapped)
 

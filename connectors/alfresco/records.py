@@ -96,6 +96,17 @@ class Node(_Record):
     path: NodePath | None = None
 
 
+class Rendition(_Record):
+    """Another form of a file's content; without a `content` of its own until it is created."""
+
+    status: str = "NOT_CREATED"
+    content: Content | None = None
+
+    @property
+    def is_created(self) -> bool:
+        return self.status == "CREATED"
+
+
 class Site(_Record):
     """A site; `id` is its short name, `guid` the node of its folder."""
 

@@ -16,6 +16,7 @@ from pydantic import BaseModel
 
 from connectors.alfresco.auth_config import BasicAuth, OAuth2Auth, TicketAuth
 from connectors.alfresco.fields import FieldMapping
+from connectors.alfresco.rendition_settings import RenditionSettings
 from connectors.alfresco.rules import Rule
 from connectors.alfresco.scope_settings import AspectTest
 from connectors.registry import CONNECTORS
@@ -50,6 +51,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "aspects = [{ … }]": AspectTest,
     "include = [{ … }]": Rule,
     'fields = { "…" = { … } }': FieldMapping,
+    "rendition = { … }": RenditionSettings,
 } | {f'connector = "{name}"': kind.config_type for name, kind in CONNECTORS.items()}
 
 

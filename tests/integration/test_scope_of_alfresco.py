@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 import sqlalchemy as sa
@@ -124,9 +124,17 @@ PUBLISHED = {
 }
 
 
-@pytest.mark.parametrize(
-    ("settings", "happens", "expected"),
-    [
+class Case(NamedTuple):
+    """Under these settings something happens at the source, and then these are found."""
+
+    settings: dict[str, Any]
+    happens: Callable[[Furnished], object]
+    found: set[str]
+
+
+CASES = [
+    Case(*case)
+    for case in (
         (
             PUBLISHED,
             lambda it: it.world.set_properties(it.note, {"acme:state": "published"}),
@@ -148,22 +156,19 @@ PUBLISHED = {
         ({"folders": ["Shared"]}, lambda it: it.world.move(it.plan, it.world.shared), {"plan", "other"}),
         ({"folders": ["Shared"]}, lambda it: it.world.move(it.other, it.world.document_library("pub")), set()),
         (EVERYWHERE, lambda it: it.world.add_aspect(it.plan, "rma:record"), {"note", "other"}),
-    ],
-)
+    )
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=map(str, range(len(CASES))))
 @pytest.mark.parametrize("mode", [FULL, CHANGES])
 async def test_what_happens_at_the_source_moves_documents_in_and_out(
-    bench: Bench,
-    url: str,
-    furnished: Furnished,
-    settings: dict[str, Any],
-    happens: Callable[[Furnished], object],
-    expected: set[str],
-    mode: SyncMode,
+    bench: Bench, url: str, furnished: Furnished, case: Case, mode: SyncMode
 ) -> None:
-    await sync(bench, url, settings)
-    happens(furnished)
-    await sync(bench, url, settings, mode)
-    assert await found(bench, furnished) == expected
+    await sync(bench, url, case.settings)
+    case.happens(furnished)
+    await sync(bench, url, case.settings, mode)
+    assert await found(bench, furnished) == case.found
 
 
 @pytest.mark.parametrize("mode", [FULL, PERMISSIONS])
