@@ -30,6 +30,7 @@ from connectors.alfresco.simulator.routes import (
     sites,
     tickets,
     tracking,
+    versions,
 )
 from connectors.alfresco.simulator.wire import ApiError, ErrorWriter, login_form, unauthorized, unsupported_operation
 from connectors.alfresco.simulator.world import World
@@ -54,10 +55,13 @@ _WITH_LOGIN: Mapping[str, Mapping[str, Handler]] = {
     f"{_CORE}/nodes/{{node_id}}/parents": {"GET": nodes.list_parents},
     f"{_CORE}/nodes/{{node_id}}/children": {"GET": children.list_children},
     f"{_CORE}/nodes/{{node_id}}/content": {"GET": content.get_content},
-    f"{_CORE}/nodes/{{node_id}}/renditions": {"GET": renditions.list_renditions},
+    f"{_CORE}/nodes/{{node_id}}/renditions": {"GET": renditions.list_renditions, "POST": renditions.request_rendition},
     f"{_CORE}/nodes/{{node_id}}/renditions/{{rendition_id}}": {"GET": renditions.get_rendition},
     f"{_CORE}/nodes/{{node_id}}/renditions/{{rendition_id}}/content": {"GET": renditions.get_rendition_content},
     f"{_CORE}/nodes/{{node_id}}/comments": {"GET": comments.list_comments},
+    f"{_CORE}/nodes/{{node_id}}/versions": {"GET": versions.list_versions},
+    f"{_CORE}/nodes/{{node_id}}/versions/{{version_id}}": {"GET": versions.get_version},
+    f"{_CORE}/nodes/{{node_id}}/versions/{{version_id}}/content": {"GET": versions.get_content},
     f"{_CORE}/deleted-nodes": {"GET": deleted_nodes.list_deleted},
     f"{_CORE}/deleted-nodes/{{node_id}}": {"GET": deleted_nodes.get_deleted, "DELETE": deleted_nodes.purge},
     f"{_CORE}/deleted-nodes/{{node_id}}/restore": {"POST": deleted_nodes.restore},

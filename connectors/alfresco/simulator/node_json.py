@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable
 from datetime import datetime
 
 from connectors.alfresco.simulator.content_model import MIME_TYPE_NAMES
-from connectors.alfresco.simulator.model import AccessEntry, Node, PropertyValue
+from connectors.alfresco.simulator.model import AccessEntry, Content, Node, PropertyValue
 from connectors.alfresco.simulator.node_view import aspects
 from connectors.alfresco.simulator.permissions import SETTABLE, Right
 from connectors.alfresco.simulator.wire import Bean, filled, timestamp
@@ -73,7 +73,7 @@ class NodeRenderer:
             modifiedAt=timestamp(node.modified_at),
             modifiedByUser=self._user_info(node.modifier),
             parentId=None if is_root else node.parent_id,
-            content=_content_info(node),
+            content=content_info(node.content) if node.content else None,
         )
 
     def _included(self, node: Node) -> Bean:
@@ -174,10 +174,8 @@ def _aspect_names(node: Node) -> list[str]:
     return [name for name in aspects(node) if not name.startswith("sys:")]
 
 
-def _content_info(node: Node) -> Bean | None:
-    content = node.content
-    if content is None:
-        return None
+def content_info(content: Content) -> Bean:
+    """Describe bytes without showing them."""
     return Bean(
         mimeType=content.mime_type,
         mimeTypeName=MIME_TYPE_NAMES.get(content.mime_type, content.mime_type),

@@ -122,6 +122,7 @@ class NodeStore(NodeTree):
         if found.content is None:
             raise ValueError(f"{found.name!r} has no content")
         found.renditions[name] = Rendition(Content(data, mime_type), found.content, self.now())
+        self._commit(ChangeKind.INTERNAL, found, "System")
 
     def set_properties(self, node: NodeOrId, properties: Mapping[str, PropertyValue], *, by: str = ADMIN) -> None:
         """Add or replace properties."""

@@ -7,6 +7,7 @@ or describes nodes takes a view, so that both are read by the same rules.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 
 from connectors.alfresco.simulator.model import Node, UnsettledAcl
 from connectors.alfresco.simulator.permissions import Right
@@ -51,3 +52,15 @@ def aspects(node: Node) -> list[str]:
     """Return the node's aspects, those included that every node or its properties imply."""
     titled = ["cm:titled"] if {"cm:title", "cm:description"} & node.properties.keys() else []
     return list(dict.fromkeys(["cm:auditable", *titled, *node.aspects]))
+
+
+def frozen_copy(node: Node) -> Node:
+    """Return a node that stays as it is while the original changes; content and entries never change in place."""
+    twin = copy(node)
+    twin.aspects = list(node.aspects)
+    twin.properties = dict(node.properties)
+    twin.comments = list(node.comments)
+    twin.children = dict(node.children)
+    twin.secondary_parents = dict(node.secondary_parents)
+    twin.renditions = dict(node.renditions)
+    return twin

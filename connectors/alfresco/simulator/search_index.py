@@ -8,12 +8,11 @@ Groups and people are never late: a search as somebody asks with the groups they
 from __future__ import annotations
 
 from collections import deque
-from copy import copy
 from datetime import timedelta
 
 from connectors.alfresco.simulator.change_log import Transaction
 from connectors.alfresco.simulator.model import Node
-from connectors.alfresco.simulator.node_view import NodeView
+from connectors.alfresco.simulator.node_view import NodeView, frozen_copy
 from connectors.alfresco.simulator.tree import NodeTree
 
 NO_LAG = timedelta(0)
@@ -24,7 +23,7 @@ class _LateNodes(NodeView):
     """Copies of all nodes as they are when it is made."""
 
     def __init__(self, tree: NodeTree) -> None:
-        self.nodes = {node.id: _copied(node) for node in list(tree.nodes.values())}
+        self.nodes = {node.id: frozen_copy(node) for node in list(tree.nodes.values())}
         self.roles = tree.roles
         self.unsettled_acls = tree.unsettled_acls
         self.acl_generation = 0
@@ -74,21 +73,10 @@ class SearchIndex:
 
     def _hear(self, transaction: Transaction) -> None:
         if self._late is not None:
-            changed = [_copied(self._tree.nodes[node_id]) for node_id in transaction.updated]
+            changed = [frozen_copy(self._tree.nodes[node_id]) for node_id in transaction.updated]
             self._waiting.append((transaction, changed))
 
     def _catch_up(self) -> None:
         late, now = self._late, self._tree.real_now()
         while late is not None and self._waiting and now - self._waiting[0][0].committed_at >= self._lag:
             late.apply(*self._waiting.popleft())
-
-
-def _copied(node: Node) -> Node:
-    """Return a node that stays as it is while the original changes; content and entries never change in place."""
-    twin = copy(node)
-    twin.aspects = list(node.aspects)
-    twin.properties = dict(node.properties)
-    twin.comments = list(node.comments)
-    twin.children = dict(node.children)
-    twin.secondary_parents = dict(node.secondary_parents)
-    return twin

@@ -32,6 +32,7 @@ from connectors.alfresco.simulator.node_store import NodeStore
 from connectors.alfresco.simulator.request_log import RequestLog
 from connectors.alfresco.simulator.search import SearchEngine
 from connectors.alfresco.simulator.tree import ADMIN, Clock
+from connectors.alfresco.simulator.version_history import VersionHistory
 
 
 def system_clock() -> datetime:
@@ -57,6 +58,8 @@ class World(NodeStore):
         self.modules: dict[str, tuple[str, str]] = {}  # module id -> title and version, shown by discovery
         self.login_page_is_html = False  # True: a 401 carries a web page, as behind single sign-on
         self.hides_total_items = False  # True: lists come without the optional totalItems
+        self.renditions_enabled = True  # False: asking for a rendition to be made answers 501
+        self.versions = VersionHistory(self)
         self.audit_enabled = True  # False: the audit API answers 501, as with audit.enabled=false
         self.audit = AuditTrail(self.changes, self.content_model)
         self.directory = Directory()

@@ -96,6 +96,13 @@ CHANGES: dict[str, tuple[Change, ChangeKind, str, set[str], set[str]]] = {
         {"file.txt"},
         set(),
     ),
+    "a rendition": (
+        lambda at: at.world.render(at.file, "pdf", b"%PDF"),
+        ChangeKind.INTERNAL,
+        "file.txt",
+        {"file.txt"},
+        set(),
+    ),
     "permissions": (
         lambda at: at.world.set_permissions(at.folder, entries=[("bob", "Editor")]),
         ChangeKind.SECURITY,

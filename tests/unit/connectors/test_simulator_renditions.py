@@ -97,3 +97,30 @@ async def test_renditions_of_what_one_may_not_read_are_not_shown(world: World, d
 def test_a_file_without_content_has_nothing_to_render(world: World) -> None:
     with pytest.raises(ValueError, match="no content"):
         world.render(world.add_file(world.shared, "lost.txt", None), "pdf", b"%PDF-1.7")
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ({"id": "medium"}, 202),
+        ([{"id": "pdf"}, {"id": "doclib, medium"}], 202),
+        ({"id": "pdf"}, 409),
+        ({"id": "medium,poster"}, 404),
+        ({"id": ""}, 400),
+        ("pdf", 400),
+    ],
+)
+async def test_making_one_can_be_asked_for(world: World, drawing: Node, body: object, status: int) -> None:
+    world.render(drawing, "pdf", b"%PDF-1.7")
+    async with client(world) as http:
+        assert (await http.post(f"/nodes/{drawing.id}/renditions", json=body)).status_code == status
+
+
+async def test_where_making_is_off_what_was_made_is_still_there(world: World, drawing: Node) -> None:
+    world.render(drawing, "pdf", b"%PDF-1.7")
+    world.renditions_enabled = False
+    async with client(world) as http:
+        assert (await http.post(f"/nodes/{drawing.id}/renditions", json={"id": "medium"})).status_code == 501
+        assert (await http.get(f"/nodes/{drawing.id}/renditions/pdf/content")).status_code == 200
+        status = (await http.get("http://alfresco/alfresco/api/discovery")).json()["entry"]["repository"]["status"]
+    assert status["isThumbnailGenerationEnabled"] is False

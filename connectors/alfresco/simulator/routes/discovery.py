@@ -18,7 +18,7 @@ def get_repository(call: Call) -> Response:
         isReadOnly=False,
         isAuditEnabled=call.world.audit_enabled,
         isQuickShareEnabled=True,
-        isThumbnailGenerationEnabled=True,
+        isThumbnailGenerationEnabled=call.world.renditions_enabled,
         isDirectAccessUrlEnabled=False,
     )
     repository = Bean(

@@ -1,5 +1,7 @@
 """`GET /nodes/{id}/renditions`, `/{rendition}` and `/{rendition}/content`: other forms of a file's content.
 
+`POST` asks for one to be made, and is accepted as by a transform service that is busy: nothing follows from it.
+
 Every registered rendition is taken to suit every file that has content. One that was made of earlier bytes counts as
 not made (RenditionService2Impl). There are no placeholders, and renditions are made by `World.render` only.
 Source: RenditionsImpl.
@@ -7,11 +9,14 @@ Source: RenditionsImpl.
 
 from __future__ import annotations
 
+import json
+
 from starlette.responses import Response
 
 from connectors.alfresco.simulator.call import Call
 from connectors.alfresco.simulator.content_model import MIME_TYPE_NAMES, RENDITION_MIME_TYPES
-from connectors.alfresco.simulator.model import Content, Node, Rendition
+from connectors.alfresco.simulator.model import Node, Rendition
+from connectors.alfresco.simulator.node_json import content_info
 from connectors.alfresco.simulator.routes.content import content_answer
 from connectors.alfresco.simulator.routes.nodes import requested_node
 from connectors.alfresco.simulator.wire import ApiError, Bean, invalid_argument
@@ -49,6 +54,32 @@ def get_rendition_content(call: Call) -> Response:
     return content_answer(call, rendition.content, name=name, modified_at=rendition.made_at)
 
 
+def request_rendition(call: Call) -> Response:
+    """Accept the wish for one rendition or several that are not all there yet."""
+    if not call.world.renditions_enabled:
+        raise ApiError(501, "framework.exception.DisabledService", "Rendition generation has been disabled.")
+    node, names = _file(call), _names(call.body)
+    if unknown := [name for name in names if name not in RENDITION_MIME_TYPES]:
+        raise _not_found(f"Renditions not registered: {','.join(unknown)}")
+    if all(_made(node, name) for name in names):
+        message = f"All renditions requested already exist: {','.join(names)}"
+        raise ApiError(409, "framework.exception.ConstraintViolated", message)
+    return Response(status_code=202)
+
+
+def _names(body: bytes) -> list[str]:
+    """Return what the body names: one object or a list of them, each with one name or several behind commas."""
+    try:
+        sent = json.loads(body)
+        wishes = sent if isinstance(sent, list) else [sent]
+        names = [name.strip() for wish in wishes for name in wish["id"].split(",")]
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise invalid_argument("Could not read content from HTTP request body") from None
+    if not all(names):
+        raise invalid_argument("Null rendition name supplied")
+    return names
+
+
 def _file(call: Call) -> Node:
     node = requested_node(call)
     if not call.world.content_model.holds_content(node.node_type):
@@ -68,16 +99,7 @@ def _bean(node: Node, name: str) -> Bean:
         mime_type = RENDITION_MIME_TYPES[name]
         described = Bean(mimeType=mime_type, mimeTypeName=MIME_TYPE_NAMES.get(mime_type, mime_type))
         return Bean(id=name, content=described, status="NOT_CREATED")
-    return Bean(id=name, content=_content_bean(rendition.content), status="CREATED")
-
-
-def _content_bean(content: Content) -> Bean:
-    return Bean(
-        mimeType=content.mime_type,
-        mimeTypeName=MIME_TYPE_NAMES.get(content.mime_type, content.mime_type),
-        sizeInBytes=len(content.data),
-        encoding=content.encoding,
-    )
+    return Bean(id=name, content=content_info(rendition.content), status="CREATED")
 
 
 def _no_content(node: Node) -> ApiError:
