@@ -27,8 +27,8 @@ def a_group_has_its_fields(office: Office, connect: Connect) -> None:
     for group_id, is_root in (("GROUP_lab", False), ("GROUP_staff", False), ("GROUP_R&D Team", True)):
         described = expected.group(groups[group_id], is_root=is_root)
         assert alice.call("groups.getGroup", group_id)["entry"] == described
-    everyone = alice.call("groups.getGroup", "GROUP_EVERYONE")["entry"]
-    assert everyone["id"] == "GROUP_EVERYONE"
+    everyone = alice.call("groups.getGroup", "GROUP_EVERYONE", include=["parentIds", "zones"])["entry"]
+    assert everyone == {"id": "GROUP_EVERYONE", "displayName": "EVERYONE", "isRoot": False}
     with not_found("GROUP_nowhere"):
         alice.call("groups.getGroup", "GROUP_nowhere")
 
@@ -57,9 +57,10 @@ def subgroups_are_told_on_request(office: Office, connect: Connect) -> None:
 
 @check()
 def asking_for_descriptions_leaves_root_groups_only(office: Office, connect: Connect) -> None:
-    listed = entries(connect.basic("alice").call("groups.listGroups", include=["description"]))
-    assert {entry["isRoot"] for entry in listed} == {True}
-    assert "GROUP_lab" not in {entry["id"] for entry in listed}
+    for where in ({}, {"where": "(isRoot=false)"}):
+        listed = entries(connect.basic("alice").call("groups.listGroups", include=["description"], **where))
+        assert {entry["isRoot"] for entry in listed} == {True}
+        assert "GROUP_lab" not in {entry["id"] for entry in listed}
     staff = connect.basic("alice").call("groups.getGroup", "GROUP_staff", include=["description"])["entry"]
     assert staff["description"] == "Everybody"
 
@@ -73,7 +74,7 @@ def groups_are_chosen_by_where(office: Office, connect: Connect) -> None:
     assert sorted(ids(roots)) == ["GROUP_ALFRESCO_ADMINISTRATORS", "GROUP_R&D Team", "GROUP_Trainees"]
     below = alice.call("groups.listGroups", where="(isRoot=false and zones in ('APP.DEFAULT'))")
     assert sorted(ids(below)) == ["GROUP_lab", "GROUP_staff"]
-    named = alice.call("groups.listGroups", where="(displayName in ('Laboratory'))")
+    named = alice.call("groups.listGroups", where="(displayName in ('laboratory'))")
     assert ids(named) == ["GROUP_lab"]
     with invalid():
         alice.call("groups.listGroups", where="(memberType='PERSON')")
@@ -89,8 +90,9 @@ def groups_are_ordered_and_come_in_pages(office: Office, connect: Connect) -> No
     pages = [alice.call("groups.listGroups", skipCount=skip, maxItems=10) for skip in (0, 10, 20)]
     assert [name for page in pages for name in (entry["displayName"] for entry in entries(page))] == names
     assert pages[2]["list"]["pagination"] == expected.pagination(count=5, total=25, skip=20, maximum=10)
-    with invalid():
-        alice.call("groups.listGroups", orderBy=["zones"])
+    for nonsense in (["zones"], ["id", "displayName"]):
+        with invalid():
+            alice.call("groups.listGroups", orderBy=nonsense)
 
 
 @check()

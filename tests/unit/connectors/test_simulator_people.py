@@ -61,7 +61,8 @@ async def test_capabilities_tell_administrators_and_the_guest() -> None:
 async def test_a_persons_groups_are_all_of_them_and_everyone() -> None:
     async with client(nested_world(), "alice") as http:
         assert ids(await http.get("/people/-me-/groups")) == [EVERYONE, "GROUP_inner", "GROUP_outer"]
-        assert ids(await http.get("/people/-me-/groups?where=(isRoot=false)")) == ["GROUP_inner"]
+        assert ids(await http.get("/people/-me-/groups?where=(isRoot=true)")) == ["GROUP_outer"]
+        assert ids(await http.get("/people/-me-/groups?where=(isRoot=false)")) == [EVERYONE, "GROUP_inner"]
         assert (await http.get("/people/bob/groups")).status_code == 403
 
 
@@ -87,9 +88,17 @@ async def test_groups_of_all_zones_are_listed_but_never_everyone() -> None:
 async def test_asking_for_descriptions_silently_leaves_only_root_groups() -> None:
     async with client(nested_world()) as http:
         quirk = ids(await http.get("/groups?include=description"))
-        every = entries(await http.get("/groups?include=description&where=(isRoot=false)"))
+        in_vain = ids(await http.get("/groups?include=description&where=(isRoot=false)"))
+        inner = (await http.get("/groups/GROUP_inner?include=description")).json()["entry"]
     assert "GROUP_inner" not in quirk
-    assert [group["description"] for group in every] == ["The inner circle"]
+    assert in_vain == quirk
+    assert inner["description"] == "The inner circle"
+
+
+async def test_groups_have_one_order_at_a_time() -> None:
+    async with client(nested_world()) as http:
+        for path in ("/groups", "/groups/GROUP_outer/members", "/people/-me-/groups"):
+            assert (await http.get(f"{path}?orderBy=id,displayName")).status_code == 400
 
 
 async def test_a_group_shows_parents_zones_and_subgroups_when_included() -> None:

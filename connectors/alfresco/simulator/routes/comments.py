@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.responses import Response
 
 from connectors.alfresco.simulator.call import Call
-from connectors.alfresco.simulator.model import Comment, Person
+from connectors.alfresco.simulator.model import Comment
 from connectors.alfresco.simulator.permissions import Right
 from connectors.alfresco.simulator.routes.nodes import requested_node
 from connectors.alfresco.simulator.routes.people import person_bean
@@ -28,16 +28,17 @@ def _comment_bean(call: Call, comment: Comment, *, may_write: bool) -> Bean:
         id=comment.id,
         title=comment.title,
         content=comment.html,
-        createdBy=person_bean(_person(call, comment.author)),
+        createdBy=_person(call, comment.author),
         createdAt=timestamp(comment.created_at),
         edited=comment.modified_at != comment.created_at,
-        modifiedBy=person_bean(_person(call, comment.modifier)),
+        modifiedBy=_person(call, comment.modifier),
         modifiedAt=timestamp(comment.modified_at),
         canEdit=is_own or may_write,
         canDelete=is_own or may_write,
     )
 
 
-def _person(call: Call, user: str) -> Person:
-    """Return the commenter, or what is left of someone whose account was deleted."""
-    return call.world.directory.people.get(user) or Person(id=user, first_name=user, enabled=False)
+def _person(call: Call, user: str) -> Bean:
+    """Render the commenter; of someone whose account was deleted the id is all that is left."""
+    person = call.world.directory.people.get(user)
+    return Bean(id=user) if person is None else person_bean(person)

@@ -20,10 +20,10 @@ def everyone() -> Group:
 
 
 def list_groups(call: Call) -> Response:
-    """List the groups of all zones; asking for descriptions silently leaves only root groups."""
-    groups: Iterable[Group] = list(call.world.directory.groups.values())
-    if "description" in call.include and call.where.flag("isRoot") is None:
-        groups = [group for group in groups if _is_root(call, group)]
+    """List the groups of all zones; asking for descriptions silently leaves root groups, whatever `isRoot` says."""
+    groups = list(call.world.directory.groups.values())
+    if "description" in call.include:
+        return answer_with_groups(call, [group for group in groups if _is_root(call, group)], heeds_is_root=False)
     return answer_with_groups(call, groups)
 
 
@@ -31,21 +31,27 @@ def get_group(call: Call) -> Response:
     return call.entry(_group_bean(call, _requested_group(call)))
 
 
-def answer_with_groups(call: Call, groups: Iterable[Group]) -> Response:
+def answer_with_groups(call: Call, groups: Iterable[Group], *, heeds_is_root: bool = True) -> Response:
     """Filter by `where`, sort and page a list of groups."""
     call.where.allow(_WHERE_NAMES)
-    is_root, zone = call.where.flag("isRoot"), call.where.text("zones", operator="in")
+    is_root, zone = call.where.flag("isRoot") if heeds_is_root else None, call.where.text("zones", operator="in")
     display_name = call.where.text("displayName", operator="in")
     wanted = [
         group
         for group in groups
         if (is_root is None or is_root == _is_root(call, group))
         and (zone is None or zone in group.zones)
-        and (display_name is None or display_name == group.display_name)
+        and (display_name is None or display_name.casefold() == group.display_name.casefold())
     ]
     keys = {"id": lambda group: group.id, "displayName": lambda group: group.display_name.casefold()}
+    _refuse_several_orders(call)
     ordered = call.sort(wanted, keys, default="displayName", tie=lambda group: group.id)
     return call.page(ordered, lambda group: _group_bean(call, group))
+
+
+def _refuse_several_orders(call: Call) -> None:
+    if len(call.order_by()) > 1:
+        raise invalid_argument("Multiple sort fields not allowed.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +77,7 @@ def list_members(call: Call) -> Response:
     ]
     wanted = [member for member in members if member_type in {None, member.member_type}]
     keys = {"id": lambda member: member.id, "displayName": lambda member: member.display_name.casefold()}
+    _refuse_several_orders(call)
     ordered = call.sort(wanted, keys, default="displayName", tie=lambda member: member.id)
     return call.page(ordered, _member_bean)
 
@@ -88,7 +95,8 @@ def _requested_group(call: Call) -> Group:
 
 
 def _is_root(call: Call, group: Group) -> bool:
-    return not call.world.directory.parents(group.id)
+    """Return whether the group is in no other; the group of everyone is not among the stored ones, and so no root."""
+    return group.id != EVERYONE and not call.world.directory.parents(group.id)
 
 
 def _group_bean(call: Call, group: Group) -> Bean:
