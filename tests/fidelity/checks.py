@@ -64,6 +64,7 @@ class Check:
         stand.show(office)
         with ExitStack() as stack:
             self.function(office, stand.connect(self.kind, stack))
+        assert not stand.breakdowns, stand.breakdowns
 
 
 class Stand:
@@ -73,6 +74,7 @@ class Stand:
         self._worker = worker
         self.missing = missing  # why there is no worker
         self.base_url = ""
+        self.breakdowns: list[Exception] = []  # of the server since it shows this office
         self._simulator: ASGIApp | None = None
 
     @contextmanager
@@ -82,6 +84,7 @@ class Stand:
 
     def show(self, office: Office) -> None:
         """Serve this office from now on."""
+        self.breakdowns.clear()
         self._simulator = create_app(office.world)
 
     def connect(self, kind: Kind, stack: ExitStack) -> Connect:
@@ -93,4 +96,8 @@ class Stand:
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         assert self._simulator is not None
-        await self._simulator(scope, receive, send)
+        try:
+            await self._simulator(scope, receive, send)
+        except Exception as error:
+            self.breakdowns.append(error)
+            raise

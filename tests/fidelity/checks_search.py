@@ -211,3 +211,12 @@ def searches_without_sense_are_refused(office: Office, connect: Connect) -> None
         _search(alice, _LONG_AGO, paging={"maxItems": 0, "skipCount": 0})
     with refused(401):
         _search(connect.nobody(), _LONG_AGO)
+
+
+@check()
+def what_is_kept_out_of_the_index_is_not_found_there(office: Office, connect: Connect) -> None:
+    office.world.add_aspect(office.plan, "cm:indexControl")
+    office.world.set_properties(office.plan, {"cm:isIndexed": False})
+    alice = connect.basic("alice")
+    assert entries(_search(alice, f'cm:name:"Plan*" AND TYPE:"acme:plan" AND {_LONG_AGO}')) == []
+    assert names(_search(alice, 'TYPE:"acme:plan"')) == ["Plan.pdf"]
