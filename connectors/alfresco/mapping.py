@@ -150,10 +150,11 @@ def _owner(node: Node) -> tuple[str | None, str | None]:
 
 def _attribute_value(value: Any) -> AttributeValue | None:
     """A property's value as an attribute; None for what has no value."""
-    values = tuple(sent for each in values_of(value) if (sent := as_sent(each)) != "")
     if isinstance(value, list):
-        return values
-    return values[0] if values else None
+        return tuple(sent for each in values_of(value) if (sent := as_sent(each)) != "")
+    if value is None or (sent := as_sent(value)) == "":
+        return None
+    return sent
 
 
 def _first_text(value: Any) -> str | None:

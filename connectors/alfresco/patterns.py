@@ -20,7 +20,7 @@ from pydantic import AfterValidator, Field
 _MAX_PATTERN_CHARS = 1000  # a path of ten folders of a hundred characters each
 _MAX_PROGRAM_BYTES = 2**20  # of a compiled pattern; .{1000}, RE2's longest repetition, takes a quarter of it
 
-Matcher: TypeAlias = Callable[[str], bool]
+Matcher: TypeAlias = Callable[[bytes], bool]  # of a text as `utf8` spells it: many patterns, one spelling
 
 
 def path_matcher(glob: str) -> Matcher:
@@ -61,13 +61,13 @@ def _matcher(pattern: str) -> Matcher:
     options.max_mem = _MAX_PROGRAM_BYTES
     options.log_errors = False
     try:
-        compiled = re2.compile(_utf8(pattern), options)
+        compiled = re2.compile(utf8(pattern), options)
     except re2.error as cause:
         raise ValueError(f"not a pattern of RE2: {_complaint(cause)}") from None
-    return lambda text: compiled.search(_utf8(text)) is not None
+    return lambda text: compiled.search(text) is not None
 
 
-def _utf8(text: str) -> bytes:
+def utf8(text: str) -> bytes:
     """One spelling of accented letters; half a letter, as cut texts end with, has no UTF-8 of its own."""
     return unicodedata.normalize("NFC", text).encode("utf-8", "replace")
 

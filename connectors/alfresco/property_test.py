@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from connectors.alfresco.patterns import Regex, regex_matcher
+from connectors.alfresco.patterns import Regex, regex_matcher, utf8
 from connectors.alfresco.property_values import moment_of, person_id, text_of, values_of
 from connectors.alfresco.setting_types import PrefixedName, SettingsTable
 
@@ -92,7 +92,7 @@ def _exists(name: str, *, wanted: bool) -> PropertyCheck:
 
 def _matches(name: str, pattern: str) -> PropertyCheck:
     matcher = regex_matcher(pattern)
-    return lambda properties: any(matcher(text_of(person_id(value))) for value in values_of(properties.get(name)))
+    return lambda properties: any(matcher(utf8(text_of(person_id(value)))) for value in values_of(properties.get(name)))
 
 
 def _forms(value: Any) -> set[_Comparable]:

@@ -14,7 +14,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.concurrency import all_of
 from connectors.alfresco.faults import AccessRefused, NodeMissing
-from connectors.alfresco.patterns import word_matcher
+from connectors.alfresco.patterns import utf8, word_matcher
 from connectors.alfresco.records import Node, Rendition
 from connectors.alfresco.rendition_settings import RenditionSettings
 
@@ -52,7 +52,10 @@ class Renditions:
             return await opened.enter_async_context(self._client.content(node_id))
 
     def _stands_in_for(self, node: Node) -> bool:
-        return node.content is not None and any(matches(node.content.mime_type) for matches in self._matchers)
+        if node.content is None or not self._matchers:
+            return False
+        mime_type = utf8(node.content.mime_type)
+        return any(matches(mime_type) for matches in self._matchers)
 
     async def _rendition(self, node_id: str) -> Rendition:
         try:

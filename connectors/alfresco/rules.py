@@ -14,14 +14,30 @@ from typing import Annotated, Any, Self, TypeAlias
 
 from pydantic import BeforeValidator, Field, model_validator
 
-from connectors.alfresco.patterns import PathGlob, WordGlob, path_matcher, word_matcher
+from connectors.alfresco.patterns import PathGlob, WordGlob, path_matcher, utf8, word_matcher
 from connectors.alfresco.property_test import Moment, PropertyCheck, PropertyTest, property_checks
 from connectors.alfresco.records import Node
 from connectors.alfresco.setting_types import PrefixedName
 
 _MAX_RULES = 100  # of each list: a bound on the reasons that are counted
 
-_Condition: TypeAlias = Callable[[Node], bool]
+
+@dataclass(frozen=True, slots=True)
+class _Met:
+    """A file as the rules see it, with the texts that patterns match spelled once."""
+
+    node: Node
+    path: bytes  # with the file's own name
+    name: bytes
+    mime_type: bytes
+
+    @classmethod
+    def of(cls, node: Node) -> _Met:
+        path = f"{node.path.name if node.path else ''}/{node.name}"
+        return cls(node, utf8(path), utf8(node.name), utf8(node.content.mime_type if node.content else ""))
+
+
+_Condition: TypeAlias = Callable[[_Met], bool]
 
 
 class Rule(PropertyTest):
@@ -69,12 +85,15 @@ class Rules:
 
     def reason(self, node: Node) -> str:
         """The reason why a file is filtered; empty when the rules let it pass."""
+        if not (self.include or self.exclude):
+            return ""
+        met = _Met.of(node)
         for position, rule in enumerate(self.exclude):
-            if _holds(rule, node):
+            if _holds(rule, met):
                 return f"exclude.{position}"
         if self.exclude_needs_path and not (node.path and node.path.is_complete):
             return "path-unknown"  # the account may not read all folders above, so a rule may fit unseen
-        if self.include and not any(_holds(rule, node) for rule in self.include):
+        if self.include and not any(_holds(rule, met) for rule in self.include):
             return "not-included"
         return ""
 
@@ -85,8 +104,8 @@ def told(rule: Rule) -> str:
     return ", ".join(f"{key} = {json.dumps(value, ensure_ascii=False)}" for key, value in conditions.items())
 
 
-def _holds(rule: tuple[_Condition, ...], node: Node) -> bool:
-    return all(condition(node) for condition in rule)
+def _holds(rule: tuple[_Condition, ...], met: _Met) -> bool:
+    return all(condition(met) for condition in rule)
 
 
 def _conditions(rule: Rule) -> Iterator[_Condition]:
@@ -100,38 +119,34 @@ def _conditions(rule: Rule) -> Iterator[_Condition]:
 def _text_conditions(rule: Rule) -> Iterator[_Condition]:
     if rule.path is not None:
         on_path = path_matcher(rule.path)
-        yield lambda node: on_path(_full_path(node))
+        yield lambda met: on_path(met.path)
     if rule.name is not None:
         on_name = word_matcher(rule.name)
-        yield lambda node: on_name(node.name)
+        yield lambda met: on_name(met.name)
     if rule.type is not None:
-        yield lambda node: node.node_type == rule.type
+        yield lambda met: met.node.node_type == rule.type
     if rule.aspect is not None:
-        yield lambda node: rule.aspect in node.aspect_names
+        yield lambda met: rule.aspect in met.node.aspect_names
     if rule.mime_type is not None:
         on_mime_type = word_matcher(rule.mime_type)
-        yield lambda node: node.content is not None and on_mime_type(node.content.mime_type)
+        yield lambda met: on_mime_type(met.mime_type)
 
 
 def _size_conditions(rule: Rule) -> Iterator[_Condition]:
     smallest, largest = rule.min_bytes, rule.max_bytes
     if smallest is not None:
-        yield lambda node: node.content is not None and node.content.size_in_bytes >= smallest
+        yield lambda met: met.node.content is not None and met.node.content.size_in_bytes >= smallest
     if largest is not None:
-        yield lambda node: node.content is not None and node.content.size_in_bytes <= largest
+        yield lambda met: met.node.content is not None and met.node.content.size_in_bytes <= largest
 
 
 def _time_conditions(rule: Rule) -> Iterator[_Condition]:
     after, before = rule.modified_after, rule.modified_before
     if after is not None:
-        yield lambda node: node.modified_at is not None and node.modified_at > after
+        yield lambda met: met.node.modified_at is not None and met.node.modified_at > after
     if before is not None:
-        yield lambda node: node.modified_at is not None and node.modified_at < before
+        yield lambda met: met.node.modified_at is not None and met.node.modified_at < before
 
 
 def _on_properties(check: PropertyCheck) -> _Condition:
-    return lambda node: check(node.properties)
-
-
-def _full_path(node: Node) -> str:
-    return f"{node.path.name if node.path else ''}/{node.name}"
+    return lambda met: check(met.node.properties)
