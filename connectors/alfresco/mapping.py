@@ -104,11 +104,8 @@ def attributes(node: Node) -> dict[str, AttributeValue]:
 
 def site_of(path: NodePath | None) -> str | None:
     """The short name of the site that a path leads through."""
-    elements = path.elements if path else ()
-    for element in elements:
-        if element.node_type == "st:site":
-            return element.name
-    return None
+    site = path.site if path else None
+    return site.name if site else None
 
 
 def comment(record: CommentRecord) -> Comment:

@@ -7,6 +7,7 @@ ignored. Dates are read leniently. Source: alfresco-core.yaml and alfresco-disco
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from itertools import pairwise
 from typing import Annotated, Any, Generic, TypeVar
 
 from pydantic import AfterValidator, AliasPath, BaseModel, ConfigDict, Field
@@ -73,6 +74,17 @@ class NodePath(_Record):
     name: str = ""
     is_complete: bool = True
     elements: tuple[PathElement, ...] = ()
+
+    @property
+    def site(self) -> PathElement | None:
+        """The site that the path leads through.
+
+        Any child of the folder of sites is one: `rma:rmsite` is a type of site, and the API tells no ancestors of types.
+        """
+        for above, element in pairwise(self.elements):
+            if above.node_type == "st:sites":
+                return element
+        return next((element for element in self.elements if element.node_type == "st:site"), None)
 
 
 class Node(_Record):

@@ -9,7 +9,7 @@ the scope is what `site_visibility` is for.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -19,7 +19,7 @@ from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.faults import AccessRefused, NodeMissing
 from connectors.alfresco.property_test import property_checks
 from connectors.alfresco.protected import ProtectedKind
-from connectors.alfresco.records import Node, PathElement, Site
+from connectors.alfresco.records import Node, Site
 from connectors.alfresco.rules import Rules
 from connectors.alfresco.scope_settings import AspectTest, ScopeKeys
 from vocabulary.errors import ScopeMissing
@@ -54,7 +54,7 @@ class RootedScope:
     def _is_in_open_site(self, node: Node) -> bool:
         if self.open_sites is None:
             return True
-        site = _site_above(node)
+        site = node.path.site if node.path else None
         if site is None:  # a path that is cut short may lead through any site
             return node.path is not None and node.path.is_complete
         return site.id in self.open_sites
@@ -205,14 +205,7 @@ def _carries(aspect: AspectTest) -> _NodeTest:
     return carries
 
 
-def _path_elements(node: Node) -> Iterable[PathElement]:
-    return node.path.elements if node.path else ()
-
-
 def _ancestor_ids(node: Node) -> set[str]:
     """The folders above a node, as far up as the account may read them."""
-    return {element.id for element in _path_elements(node)} | ({node.parent_id} if node.parent_id else set())
-
-
-def _site_above(node: Node) -> PathElement | None:
-    return next((element for element in _path_elements(node) if element.node_type == "st:site"), None)
+    above = {element.id for element in node.path.elements} if node.path else set()
+    return above | ({node.parent_id} if node.parent_id else set())

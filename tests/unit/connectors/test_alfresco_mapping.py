@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from connectors.alfresco.fields import COMMON_FIELDS, FieldMappings, FieldType, mapped_fields
 from connectors.alfresco.html_text import html_to_text
 from connectors.alfresco.mapping import attributes, comment, content_version, document, person, site_of
-from connectors.alfresco.records import CommentRecord, Node, PersonRecord
+from connectors.alfresco.records import CommentRecord, Node, NodePath, PersonRecord
 from vocabulary.access import Principal
 
 PLAN: dict[str, Any] = {
@@ -155,6 +155,22 @@ def test_the_version_follows_time_and_size_and_not_their_spelling() -> None:
     assert len(versions) == 1
     assert content_version(plan(modifiedAt="2024-05-02T10:00:00.001Z")) not in versions
     assert content_version(plan(content={"sizeInBytes": 4712})) not in versions
+
+
+@pytest.mark.parametrize(
+    ("types", "site"),
+    [
+        (["cm:folder", "st:sites", "st:site", "cm:folder"], "2"),
+        (["cm:folder", "st:sites", "rma:rmsite", "rma:filePlan"], "2"),
+        (["st:site", "cm:folder"], "0"),
+        (["cm:folder", "st:sites"], None),
+        (["cm:folder", "cm:folder"], None),
+        ([], None),
+    ],
+)
+def test_a_site_is_what_lies_in_the_folder_of_sites_whatever_its_type(types: list[str], site: str | None) -> None:
+    elements = [{"id": str(place), "name": str(place), "nodeType": kind} for place, kind in enumerate(types)]
+    assert site_of(NodePath.model_validate({"elements": elements})) == site
 
 
 def test_outside_sites_there_is_no_site() -> None:

@@ -74,6 +74,14 @@ async def test_outside_the_trees_of_sites_the_visibility_is_asked_of_each_file(u
     assert await crawl(url, aspects=["acme:in"], site_visibility=["PUBLIC"]) == found
 
 
+async def test_a_site_of_a_type_of_its_own_has_a_visibility_too(world: World, url: str) -> None:
+    """As the records management site has; it is told by its place."""
+    world.define_type("acme:site", parent="st:site")
+    world.nodes[world.sites["priv"].node_id].node_type = "acme:site"
+    found = await crawl(url, folders=["/Company Home"], site_visibility=["PUBLIC", "MODERATED"])
+    assert found == (["mod.txt", "pub.txt", "shared.txt"], {"site-visibility": 1})
+
+
 async def test_a_site_that_turns_private_leaves_the_scope_without_an_error(world: World, url: str) -> None:
     world.set_site_visibility("pub", "PRIVATE")
     assert await crawl(url, sites="all", site_visibility=["PUBLIC"]) == ([], {})
