@@ -79,7 +79,7 @@ class NodePath(_Record):
     def site(self) -> PathElement | None:
         """The site that the path leads through.
 
-        Any child of the folder of sites is one: `rma:rmsite` is a type of site, and the API tells no ancestors of types.
+        Any child of the folder of sites is one: `rma:rmsite` is a type of site, and the API tells no types above it.
         """
         for above, element in pairwise(self.elements):
             if above.node_type == "st:sites":
