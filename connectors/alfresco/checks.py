@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Sequence
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.identity import EVERYONE
+from connectors.alfresco.lanes.lane import Lane
 from connectors.alfresco.mapping import person
 from connectors.alfresco.protected import ProtectedKind, modules_with_own_rules
 from connectors.alfresco.records import Node, Repository
@@ -23,8 +24,8 @@ from vocabulary.ports import CheckResult
 _PEOPLE_LOOKED_AT = 1000  # a sample: ten requests at the default page size
 
 
-async def check_source(client: AlfrescoClient, config: AlfrescoConfig) -> Sequence[CheckResult]:
-    """Look at sign-in, server, scope and rights, in this order; without sign-in the rest is not tried."""
+async def check_source(client: AlfrescoClient, config: AlfrescoConfig, lanes: Sequence[Lane]) -> Sequence[CheckResult]:
+    """Look at sign-in, server, scope, rights and lanes, in this order; without sign-in the rest is not tried."""
     try:
         account = await client.me()
     except SightlineError as fault:
@@ -37,6 +38,7 @@ async def check_source(client: AlfrescoClient, config: AlfrescoConfig) -> Sequen
         *await _check_server(client, config),
         *await _check_scope(client, config),
         *await _check_identities(client),
+        *[await lane.check() for lane in lanes],
     ]
 
 

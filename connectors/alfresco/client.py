@@ -107,14 +107,14 @@ class AlfrescoClient:
         return self._exchange.describe_sign_in()
 
     async def discover(self) -> Repository:
-        return (await self._one(_DISCOVERED, _DISCOVERY)).repository
+        return (await self.entry(_DISCOVERED, _DISCOVERY)).repository
 
     async def me(self) -> PersonRecord:
-        return await self._one(_PERSON, _ME, kind=RequestKind.IDENTITY)
+        return await self.entry(_PERSON, _ME, kind=RequestKind.IDENTITY)
 
     async def node(self, node_id: str, *, relative_path: str | None = None) -> Node:
         parameters = {"include": _NODE_INCLUDE} | ({"relativePath": relative_path} if relative_path else {})
-        return await self._one(_NODE, f"{CORE}/nodes/{_quoted(node_id)}", parameters)
+        return await self.entry(_NODE, f"{CORE}/nodes/{_quoted(node_id)}", parameters)
 
     async def children(
         self, folder_id: str, *, skip_count: int, overlap: bool, folders_only: bool = False
@@ -123,7 +123,7 @@ class AlfrescoClient:
         path = f"{CORE}/nodes/{_quoted(folder_id)}/children"
         where = "(isFolder=true and isPrimary=true)" if folders_only else "(isPrimary=true)"
         parameters = {"include": _NODE_INCLUDE, "where": where}
-        return await self._page(_NODES, path, parameters, skip_count=skip_count - overlap, more_by=int(overlap))
+        return await self.page(_NODES, path, parameters, skip_count=skip_count - overlap, more_by=int(overlap))
 
     async def search(self, query: str, *, sort_by: str, skip_count: int) -> RecordPage[Node]:
         """One page of the nodes that an AFTS query finds, ascending by a property, as they are now.
@@ -153,10 +153,10 @@ class AlfrescoClient:
         return self._config.page_size
 
     async def site(self, site_id: str) -> Site:
-        return await self._one(_SITE, f"{CORE}/sites/{_quoted(site_id)}")
+        return await self.entry(_SITE, f"{CORE}/sites/{_quoted(site_id)}")
 
     async def document_library(self, site_id: str) -> Container:
-        return await self._one(_CONTAINER, f"{CORE}/sites/{_quoted(site_id)}/containers/documentLibrary")
+        return await self.entry(_CONTAINER, f"{CORE}/sites/{_quoted(site_id)}/containers/documentLibrary")
 
     def sites(self) -> AsyncIterator[Site]:
         return self._all(_SITES, f"{CORE}/sites", {})
@@ -176,7 +176,7 @@ class AlfrescoClient:
         return self._all(_MEMBERS, f"{CORE}/groups/{_quoted(group_id)}/members", {}, kind=RequestKind.IDENTITY)
 
     async def rendition(self, node_id: str, name: str) -> Rendition:
-        return await self._one(_RENDITION, f"{CORE}/nodes/{_quoted(node_id)}/renditions/{_quoted(name)}")
+        return await self.entry(_RENDITION, f"{CORE}/nodes/{_quoted(node_id)}/renditions/{_quoted(name)}")
 
     def content(self, node_id: str) -> AbstractAsyncContextManager[AsyncIterator[bytes]]:
         """Send the request for a file's bytes and stream the answer, unshortened or with an error."""
@@ -195,7 +195,7 @@ class AlfrescoClient:
             await self._refuse_login_page(response, operation)
             yield read_pieces(response, operation)
 
-    async def _one(
+    async def entry(
         self,
         shape: TypeAdapter[Entry[RecordT]],
         path: str,
@@ -203,9 +203,10 @@ class AlfrescoClient:
         *,
         kind: RequestKind = RequestKind.LISTING,
     ) -> RecordT:
+        """Ask for one record of any shape."""
         return (await self._get(shape, path, parameters or {}, kind=kind)).entry
 
-    async def _page(
+    async def page(
         self,
         shape: TypeAdapter[ListAnswer[RecordT]],
         path: str,
@@ -215,6 +216,7 @@ class AlfrescoClient:
         more_by: int = 0,
         kind: RequestKind = RequestKind.LISTING,
     ) -> RecordPage[RecordT]:
+        """Ask for one page of a list of any shape; with `more_by` entries more than a page usually has."""
         paging = {"skipCount": str(skip_count), "maxItems": str(self._config.page_size + more_by)}
         return _record_page(await self._get(shape, path, {**parameters, **paging}, kind=kind))
 
@@ -233,7 +235,7 @@ class AlfrescoClient:
         """
         skip_count, first_total = 0, None
         while True:
-            page = await self._page(shape, path, parameters, skip_count=skip_count, kind=kind)
+            page = await self.page(shape, path, parameters, skip_count=skip_count, kind=kind)
             first_total = page.total if first_total is None else first_total
             if first_total is not None and page.total is not None and page.total < first_total:
                 raise SourceUnavailable(f"{path}: the list changed while it was being read")

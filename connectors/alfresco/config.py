@@ -6,6 +6,7 @@ each document's permissions are read beside those of its ancestors.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 import httpx
@@ -36,6 +37,12 @@ def _server_url(text: str) -> str:
 ServerUrl = Annotated[str, AfterValidator(_server_url)]
 
 
+class LaneName(StrEnum):
+    """A way to hear of changes that not every server offers."""
+
+    DELETED_NODES = "deleted-nodes"  # the trashcan
+
+
 class AlfrescoConfig(ScopeKeys):
     """One Alfresco source. Its own scope keys are one scope, `scopes` are further ones: they add up."""
 
@@ -47,6 +54,8 @@ class AlfrescoConfig(ScopeKeys):
     scopes: tuple[ScopeSettings, ...] = ()
     find_by: Literal["walk", "search"] = "walk"  # how files with one of `aspects` are found; search needs the index
     index_lag_s: float = Field(default=300.0, ge=0)  # how far the search index may be behind; every reading overlaps
+
+    lanes: frozenset[LaneName] = frozenset()  # asked by `changes` and `permissions` before the index and the walk
 
     include: RuleList = ()  # what is brought of the scope; empty: everything
     exclude: RuleList = ()  # and what is not, whatever `include` says

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +19,12 @@ from connectors.alfresco.checks import check_source
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.faults import AccessRefused, NodeMissing
-from connectors.alfresco.node_changes import NodeChanges
+from connectors.alfresco.folder_comparison import FolderComparison
+from connectors.alfresco.lanes.configured import configured_lanes
+from connectors.alfresco.lanes.lane_reading import LaneReading
+from connectors.alfresco.lanes.list_sweep import ListSweep
+from connectors.alfresco.lanes.news_reader import NewsReader
+from connectors.alfresco.node_changes import REVISITED_AT_ONCE, NodeChanges
 from connectors.alfresco.permission_sweep import PermissionSweep
 from connectors.alfresco.permissions import PermissionReader
 from connectors.alfresco.places import PlaceReader
@@ -32,8 +37,6 @@ from vocabulary.access import Identity
 from vocabulary.documents import Change, Checkpoint, DocumentId
 from vocabulary.errors import CheckpointInvalid, ContentGone, ContentUnavailable
 from vocabulary.ports import CheckResult, KnownDocuments
-
-_REVISITED_AT_ONCE = 50  # so that their records need little memory
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +61,7 @@ class AlfrescoConnector:
         self._reader = PermissionReader(source, config.extra_read_permissions)
         self._renditions = Renditions(self._client, config.rendition)
         self._scope = position.scope_fingerprint(config)
+        self._lanes = configured_lanes(self._client, config)
 
     async def __aenter__(self) -> Self:
         await self._client.__aenter__()
@@ -74,7 +78,7 @@ class AlfrescoConnector:
         return self._config.find_by == "walk"
 
     async def check(self) -> Sequence[CheckResult]:
-        return await check_source(self._client, self._config)
+        return await check_source(self._client, self._config, self._lanes)
 
     def identities(self) -> AsyncIterator[Identity]:
         return identity.identities(self._client, source=self._source, concurrency=self._config.max_connections)
@@ -102,18 +106,23 @@ class AlfrescoConnector:
         since = position.moment_at(checkpoint, scope=self._scope)
         if since is None:
             raise CheckpointInvalid("the saved position names no moment")
-        crawl = await self._begin()
+        crawl, now = await self._begin(), await self._client.now()
+        begins_at = since - timedelta(seconds=self._config.index_lag_s)
+        comparison = self._comparison(crawl, known)
+        places = position.lanes_at(checkpoint, scope=self._scope)
+        lanes = LaneReading(self._lanes, self._news_reader(crawl, known, comparison, begins_at), places=places)
+        async for change in lanes.changes(
+            since=since, now=now, checkpoint=lambda at: position.in_time(since, lanes=at, scope=self._scope)
+        ):
+            yield change
         reader = ChangeReader(
-            self._client,
-            scope=crawl.scope,
-            places=crawl.places,
-            changes=crawl.changes,
-            known=known,
-            walk=lambda pending, enters: self._walk(crawl.places, pending, enters_subfolders=enters),
+            self._client, scope=crawl.scope, places=crawl.places, changes=crawl.changes, comparison=comparison
         )
-        lag = timedelta(seconds=self._config.index_lag_s)
         async for change in reader.since(
-            since, lag=lag, checkpoint=lambda moment: position.in_time(moment, scope=self._scope)
+            since,
+            begins_at=begins_at,
+            now=now,
+            checkpoint=lambda moment: position.in_time(moment, lanes=lanes.places, scope=self._scope),
         ):
             yield change
 
@@ -134,8 +143,8 @@ class AlfrescoConnector:
 
     async def revisit(self, document_ids: Sequence[DocumentId]) -> AsyncIterator[Change]:
         crawl = await self._begin()
-        for start in range(0, len(document_ids), _REVISITED_AT_ONCE):
-            some = document_ids[start : start + _REVISITED_AT_ONCE]
+        for start in range(0, len(document_ids), REVISITED_AT_ONCE):
+            some = document_ids[start : start + REVISITED_AT_ONCE]
             for change in await crawl.changes.revisited([each.native_id for each in some]):
                 yield change
 
@@ -154,6 +163,37 @@ class AlfrescoConnector:
         places = PlaceReader(self._client, self._reader)
         changes = NodeChanges(self._client, self._config, source=self._source, scope=scope, places=places)
         return _Crawl(scope, places, changes)
+
+    def _comparison(self, crawl: _Crawl, known: KnownDocuments) -> FolderComparison:
+        return FolderComparison(
+            places=crawl.places,
+            changes=crawl.changes,
+            known=known,
+            walk=lambda pending, enters: self._walk(crawl.places, pending, enters_subfolders=enters),
+        )
+
+    def _news_reader(
+        self, crawl: _Crawl, known: KnownDocuments, comparison: FolderComparison, since: datetime
+    ) -> NewsReader:
+        lists = ListSweep(
+            places=crawl.places,
+            changes=crawl.changes,
+            known=known,
+            comparison=comparison,
+            folders=lambda top: self._walk(crawl.places, [PendingFolder(id=top.id)], folders_only=True),
+            files=lambda top: self._walk(crawl.places, [PendingFolder(id=top.id)], enters_subfolders=False),
+            page_size=self._config.page_size,
+        )
+        return NewsReader(
+            self._client,
+            scope=crawl.scope,
+            places=crawl.places,
+            changes=crawl.changes,
+            known=known,
+            comparison=comparison,
+            lists=lists,
+            since=since,
+        )
 
     def _pending(self, crawl: _Crawl, checkpoint: Checkpoint | None) -> list[PendingFolder]:
         if checkpoint is None:

@@ -51,7 +51,7 @@ def document(
         owner=owner(source, node),
         attributes=attributes(node) | mapped,
         comments=tuple(comment(record) for record in comments),
-        lineage=tuple(element.id for element in node.path.elements) if node.path else (),
+        lineage=node.lineage,
         warnings=tuple(warnings),
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.concurrency import all_of
@@ -18,6 +19,8 @@ from connectors.alfresco.scope import ResolvedScope
 from connectors.alfresco.selection import reason_to_skip
 from vocabulary.documents import AccessRead, AclRead, Change, DocumentId, DocumentState, Removed, Skipped, Upsert
 from vocabulary.errors import ScopeMissing
+
+REVISITED_AT_ONCE = 50  # so that their records need little memory
 
 _ANCHORED = "node:"  # the keys of lists that a folder anchors
 
@@ -52,15 +55,17 @@ class NodeChanges:
             for node, access in placed
         ]
 
-    def accesses(self, placed: Iterable[tuple[Node, Access | None]]) -> list[Change]:
+    def accesses(
+        self, placed: Iterable[tuple[Node, Access | None]], *, changed_at: datetime | None = None
+    ) -> list[Change]:
         """An `AccessRead` or `Skipped` for each node with its own access; nothing is requested."""
-        return [self._access_read(node, access) for node, access in placed]
+        return [self._access_read(node, access, changed_at) for node, access in placed]
 
-    def _access_read(self, node: Node, access: Access | None) -> Change:
+    def _access_read(self, node: Node, access: Access | None, changed_at: datetime | None) -> Change:
         if reason := reason_to_skip(node, self._scope):
             return self._skipped(node, reason)
         acl = access.acl if access is not None else None
-        return AccessRead(DocumentId(self._source, node.id), acl, owner(self._source, node))
+        return AccessRead(DocumentId(self._source, node.id), acl, owner(self._source, node), changed_at)
 
     async def revisited(self, node_ids: Sequence[str]) -> list[Change]:
         """An `Upsert`, `Skipped` or `Removed` for each id, as the server knows it now."""
@@ -111,7 +116,9 @@ class NodeChanges:
             raise ScopeMissing(f"the account may no longer read the comments of {node_id}") from cause
 
 
-def anchored_lists(accesses: Iterable[Access | None], *, besides: Access | None) -> list[Change]:
+def anchored_lists(
+    accesses: Iterable[Access | None], *, besides: Access | None, changed_at: datetime | None = None
+) -> list[Change]:
     """The lists that begin at folders, but not the one that all of them share with their parent."""
     found = {access.key: access for access in accesses if access is not None and access is not besides}
-    return [AclRead(access.acl) for access in found.values() if access.key.startswith(_ANCHORED)]
+    return [AclRead(access.acl, changed_at) for access in found.values() if access.key.startswith(_ANCHORED)]

@@ -1,7 +1,8 @@
 """Who may read at a folder: from its own list and those of its ancestors, as far up as inheritance reaches.
 
 A walk decides each folder from its parent's decision; where it has none, and for nodes that were met outside a walk,
-the ancestors are asked. What was found is kept for as long as the reader lives, which is one crawl: lists change.
+the ancestors are asked. What was found is kept for as long as the reader lives, which is one crawl, or until a
+change of lists is known.
 """
 
 from __future__ import annotations
@@ -21,6 +22,10 @@ class PlaceReader:
         self._client = client
         self._reader = reader
         self._found: dict[str, Access | None] = {}
+
+    def forget(self) -> None:
+        """Ask anew at every folder: lists are said to have changed."""
+        self._found.clear()
 
     def below(self, node: Node, above: Access | None) -> Access | None:
         """Decide at a node whose parent's decision is `above`."""

@@ -7,7 +7,7 @@ subfolders of their pages read last. What an ancestor permits is not saved: it i
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal, TypeVar
 
@@ -51,15 +51,17 @@ class _Position(BaseModel):
 
 
 class _InTree(_Position):
-    """Of a walk through folders."""
+    """Of a walk through folders. `apart` are folders that were put first: the walk does not enter them again."""
 
     pending: tuple[PendingFolder, ...]
+    apart: tuple[str, ...] = ()
 
 
 class _InTime(_Position):
-    """Of a reading in the order of a date; None is the beginning of time."""
+    """Of a reading in the order of a date; None is the beginning of time. Each lane has a place of its own."""
 
     since: AwareDatetime | None
+    lanes: dict[str, str] = {}
 
 
 _PositionT = TypeVar("_PositionT", bound=_Position)
@@ -71,14 +73,14 @@ def scope_fingerprint(config: AlfrescoConfig) -> str:
     return hashlib.blake2b(scope.encode(), digest_size=8).hexdigest()
 
 
-def in_tree(pending: Sequence[PendingFolder], *, scope: str) -> Checkpoint:
-    """The place of a walk with these folders still to list."""
-    return _spelled(_InTree(scope=scope, pending=tuple(pending)))
+def in_tree(pending: Sequence[PendingFolder], *, scope: str, apart: Collection[str] = ()) -> Checkpoint:
+    """The place of a walk with these folders still to list, and others that it does not enter."""
+    return _spelled(_InTree(scope=scope, pending=tuple(pending), apart=tuple(sorted(apart))))
 
 
-def in_time(since: datetime | None, *, scope: str) -> Checkpoint:
-    """The place of a reading that goes on from a moment of the server's time."""
-    return _spelled(_InTime(scope=scope, since=since))
+def in_time(since: datetime | None, *, scope: str, lanes: Mapping[str, str] | None = None) -> Checkpoint:
+    """The place of a reading that goes on from a moment of the server's time, and the places of lanes."""
+    return _spelled(_InTime(scope=scope, since=since, lanes=dict(lanes or {})))
 
 
 def pending_at(checkpoint: Checkpoint, *, scope: str) -> list[PendingFolder]:
@@ -90,6 +92,15 @@ def pending_at(checkpoint: Checkpoint, *, scope: str) -> list[PendingFolder]:
     return list(_read(checkpoint, _InTree, scope=scope).pending)
 
 
+def apart_at(checkpoint: Checkpoint, *, scope: str) -> frozenset[str]:
+    """Read which folders the walk does not enter.
+
+    Raises:
+        CheckpointInvalid: as `pending_at`.
+    """
+    return frozenset(_read(checkpoint, _InTree, scope=scope).apart)
+
+
 def moment_at(checkpoint: Checkpoint, *, scope: str) -> datetime | None:
     """Read the place of a reading in time of the same scope.
 
@@ -97,6 +108,15 @@ def moment_at(checkpoint: Checkpoint, *, scope: str) -> datetime | None:
         CheckpointInvalid: it is damaged, of another scope, or no place in time.
     """
     return _read(checkpoint, _InTime, scope=scope).since
+
+
+def lanes_at(checkpoint: Checkpoint, *, scope: str) -> dict[str, str]:
+    """Read the places of lanes.
+
+    Raises:
+        CheckpointInvalid: as `moment_at`.
+    """
+    return dict(_read(checkpoint, _InTime, scope=scope).lanes)
 
 
 def _spelled(position: _Position) -> Checkpoint:

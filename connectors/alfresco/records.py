@@ -107,6 +107,23 @@ class Node(_Record):
     permissions: Permissions | None = None
     path: NodePath | None = None
 
+    @property
+    def is_subfolder(self) -> bool:
+        """Whether it holds others; a link to a folder only looks like one."""
+        return self.is_folder and not self.is_link
+
+    @property
+    def lineage(self) -> tuple[str, ...]:
+        """Ids of the folders it lies in, the outermost first, as far up as the account may read them."""
+        return tuple(element.id for element in self.path.elements) if self.path else ()
+
+
+class DeletedNode(_Record):
+    """The top of a tree in the trashcan."""
+
+    id: str
+    archived_at: Moment | None = None
+
 
 class Rendition(_Record):
     """Another form of a file's content; without a `content` of its own until it is created."""

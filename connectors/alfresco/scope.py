@@ -73,6 +73,10 @@ class ResolvedScope:
         """Whether a folder is one of the trees, or lies in one."""
         return not {root.id for root in self.roots}.isdisjoint(_ancestor_ids(folder) | {folder.id})
 
+    def roots_below(self, folder: Node) -> list[Node]:
+        """The folders to walk that lie below a folder."""
+        return [root for root in self.roots if folder.id in root.lineage]
+
     def covers(self, node: Node) -> str:
         """The reason why a file is not taken in, by its record with `path`; empty when it is."""
         return self._reason_to_refuse(node) or self.rules.reason(node)

@@ -51,6 +51,7 @@ class TreeWalk:
     ahead: int  # pages asked for at once
     folders_only: bool = False
     enters_subfolders: bool = True
+    apart: frozenset[str] = frozenset()  # folders that are walked by themselves: left out, with all below them
     _access: dict[str, Access | None] = field(default_factory=dict)  # of pending folders met since the beginning
     _total: int | None = None  # entries of the folder listed last, where the server says so
 
@@ -114,10 +115,11 @@ class TreeWalk:
             self.pending.append(_continued(folder, nodes, page_size=self.page_size))
         else:
             del self._access[folder.id]
-        subfolders = tuple((node, self.places.below(node, access)) for node in nodes if _is_subfolder(node))
+        entered = (node for node in nodes if node.is_subfolder and node.id not in self.apart)
+        subfolders = tuple((node, self.places.below(node, access)) for node in entered)
         if self.enters_subfolders:
             self._enter(subfolders)
-        return FolderPage(folder.id, access, tuple(node for node in nodes if not _is_subfolder(node)), subfolders)
+        return FolderPage(folder.id, access, tuple(node for node in nodes if not node.is_subfolder), subfolders)
 
     def _enter(self, subfolders: Sequence[tuple[Node, Access | None]]) -> None:
         for subfolder, access in reversed(subfolders):
@@ -128,10 +130,6 @@ class TreeWalk:
 def roots_pending(roots: Iterable[Node]) -> list[PendingFolder]:
     """The folders of a scope as a walk begins with them, in their order."""
     return [PendingFolder(id=root.id, is_root=True) for root in reversed(list(roots))]
-
-
-def _is_subfolder(node: Node) -> bool:
-    return node.is_folder and not node.is_link
 
 
 def _has_shifted(folder: PendingFolder, records: Sequence[Node]) -> bool:
