@@ -105,7 +105,8 @@ class Call:
         paging = read_paging(self.parameters)
         start = paging.skip_count and max(paging.skip_count + self.page_shift, 0)
         part = items[start : start + paging.max_items]
-        entries = [{"entry": self._narrow(render(item))} for item in part]
+        fields = _words(self.parameters.get("fields"))
+        entries = [{"entry": narrowed(render(item), fields, self.include)} for item in part]
         show_total = shows_total and not self.world.hides_total_items
         listing: dict[str, object] = {
             "pagination": paging.pagination(count=len(entries), total=len(items), show_total=show_total),

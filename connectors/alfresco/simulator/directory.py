@@ -30,13 +30,20 @@ class Directory:
         self.groups: dict[str, Group] = {}
         self._parents: dict[str, dict[str, None]] = {}  # member -> the groups it is a direct member of
         self._ancestors: dict[str, frozenset[str]] = {}  # what ancestors() found since the last change
+        self.generation = 0  # grows with every change of memberships and accounts, once it is done
 
     def add_person(self, person: Person) -> Person:
         """Add a person whose name no other has, in whatever case."""
         if self.find_login(person.id) is not None:
             raise ValueError(f"person {person.id!r} exists already")
         self.people[person.id] = person
+        self.generation += 1
         return person
+
+    def set_enabled(self, user: str, *, enabled: bool) -> None:
+        """Close or open an account."""
+        self.people[user].enabled = enabled
+        self.generation += 1
 
     def add_group(
         self,
@@ -67,13 +74,13 @@ class Directory:
             raise ValueError(f"{member!r} would become a member of itself through {group_id!r}")
         self.groups[group_id].members[member] = None
         self._parents.setdefault(member, {})[group_id] = None
-        self._ancestors = {}
+        self._forget_ancestors()
 
     def leave(self, member: str, group_id: str) -> None:
         """End a direct membership."""
         del self.groups[group_id].members[member]
         del self._parents[member][group_id]
-        self._ancestors = {}
+        self._forget_ancestors()
 
     def remove(self, authority: str) -> None:
         """Forget a person or group and its memberships; permission entries that name it stay."""
@@ -82,10 +89,11 @@ class Directory:
         group = self.groups.pop(authority, None)
         if group is None:
             del self.people[authority]
+            self.generation += 1
             return
         for member in group.members:
             del self._parents[member][authority]
-        self._ancestors = {}
+        self._forget_ancestors()
 
     def find_login(self, name: str) -> Person | None:
         """Return the person who logs in with this name, whatever its case (`user.name.caseSensitive=false`)."""
@@ -111,6 +119,10 @@ class Directory:
                     waiting.extend(self.parents(group_id))
             known[authority] = frozenset(found)
         return known[authority]
+
+    def _forget_ancestors(self) -> None:
+        self._ancestors = {}
+        self.generation += 1
 
     def people_below(self, group_id: str) -> Iterator[Person]:
         """Yield each person in the group or in a group below it, once, in the order of their ids."""

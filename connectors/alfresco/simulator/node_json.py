@@ -33,8 +33,11 @@ class NodeRenderer:
         self._world = world
         self._user = user
         self._include = frozenset(include)
+        self._named_properties = {word.removeprefix("properties/") for word in self._include}
+        self._users: dict[str, Bean] = {}
         self._paths: dict[str | None, Bean] = {}
         self._inherited: dict[str | None, list[Bean]] = {}
+        self._inherited_only: dict[str | None, Bean] = {}
 
     def single(self, node: Node) -> Bean:
         """Render a node asked for by id: aspects and properties are always there."""
@@ -57,7 +60,8 @@ class NodeRenderer:
     def listed(self, node: Node) -> Bean:
         """Render a node with its basic fields and what was asked to be included."""
         bean = self._basic(node)
-        bean.update(self._included(node))
+        if self._include:
+            bean.update(self._included(node))
         return bean
 
     def _basic(self, node: Node) -> Bean:
@@ -90,7 +94,9 @@ class NodeRenderer:
         )
 
     def _user_info(self, user: str) -> Bean:
-        return Bean(id=user, displayName=self._world.directory.display_name(user))
+        if user not in self._users:
+            self._users[user] = Bean(id=user, displayName=self._world.directory.display_name(user))
+        return self._users[user]
 
     def _properties(self, node: Node) -> dict[str, object]:
         """Return all visible properties, those named one by one, or none."""
@@ -102,8 +108,7 @@ class NodeRenderer:
         if "fm:commentsRollup" in node.aspects:
             visible["fm:commentCount"] = len(node.comments)
         if "properties" not in self._include:
-            named = {word.removeprefix("properties/") for word in self._include}
-            visible = {name: value for name, value in visible.items() if name in named}
+            visible = {name: value for name, value in visible.items() if name in self._named_properties}
         return filled({name: self._property(name, value) for name, value in visible.items()})
 
     def _property(self, name: str, value: PropertyValue) -> object:
@@ -134,6 +139,13 @@ class NodeRenderer:
         """Return what is set on the node, or nothing at all where the caller may not read permissions."""
         if not self._world.access.may_read_permissions(self._user, node):
             return None
+        if node.entries or not node.inherits_permissions:
+            return self._describe_permissions(node)
+        if node.parent_id not in self._inherited_only:  # most nodes of a folder set nothing, and look alike
+            self._inherited_only[node.parent_id] = self._describe_permissions(node)
+        return self._inherited_only[node.parent_id]
+
+    def _describe_permissions(self, node: Node) -> Bean:
         return Bean(
             isInheritanceEnabled=node.inherits_permissions,
             inherited=self._inherited_elements(node) if node.inherits_permissions else None,

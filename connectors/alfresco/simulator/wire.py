@@ -28,12 +28,14 @@ class Bean(dict[str, object]):
     """
 
     def __init__(self, **properties: object) -> None:
-        super().__init__({name: value for name, value in properties.items() if not _is_empty(value)})
+        for name, value in properties.items():
+            if value or not _is_empty(value):
+                self[name] = value
 
 
 def filled(values: Mapping[str, object]) -> dict[str, object]:
     """Return a map without its empty values, as a bean would write it."""
-    return {name: value for name, value in values.items() if not _is_empty(value)}
+    return {name: value for name, value in values.items() if value or not _is_empty(value)}
 
 
 def _is_empty(value: object) -> bool:
@@ -44,8 +46,7 @@ def _is_empty(value: object) -> bool:
 
 def timestamp(moment: datetime) -> str:
     """Write a moment in UTC with milliseconds and an offset without colon: `2024-05-01T09:30:00.123+0000`."""
-    utc = moment.astimezone(UTC)
-    return f"{utc:%Y-%m-%dT%H:%M:%S}.{utc.microsecond // 1000:03d}+0000"
+    return f"{moment.astimezone(UTC).replace(tzinfo=None).isoformat(timespec='milliseconds')}+0000"
 
 
 class JsonAnswer(Response):

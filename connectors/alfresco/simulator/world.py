@@ -16,6 +16,7 @@ from connectors.alfresco.simulator.directory import Directory
 from connectors.alfresco.simulator.faults import Faults
 from connectors.alfresco.simulator.identity import IdentityProvider, IdentityService
 from connectors.alfresco.simulator.index_tracking import IndexTracking
+from connectors.alfresco.simulator.listings import ChildListings
 from connectors.alfresco.simulator.login import Login, Tickets
 from connectors.alfresco.simulator.model import (
     ADMINISTRATORS,
@@ -65,6 +66,7 @@ class World(NodeStore):
         self.directory = Directory()
         self.access = AccessControl(self, self.directory, any_deny_denies=any_deny_denies)
         self.tracking = IndexTracking(self, self.access)
+        self.listings = ChildListings(self, self.directory, self.access)
         self.tickets = Tickets(self.now)
         self.login = Login(self.directory, self.tickets)
         self.identity_provider: IdentityProvider | None = None  # served beside the repository, if there is one
@@ -168,11 +170,11 @@ class World(NodeStore):
 
     def disable_person(self, user: str) -> None:
         """Close an account: no login, no access."""
-        self.directory.people[user].enabled = False
+        self.directory.set_enabled(user, enabled=False)
 
     def enable_person(self, user: str) -> None:
         """Open a closed account again."""
-        self.directory.people[user].enabled = True
+        self.directory.set_enabled(user, enabled=True)
 
     def remove_authority(self, authority: str) -> None:
         """Delete a person or group; permission entries that name it stay behind."""
@@ -224,6 +226,7 @@ class World(NodeStore):
         for node_id in tree:
             del self.nodes[node_id]
         self.acl_generation += 1
+        self.listings.clear()
 
     def find_site(self, site_id: str) -> None:
         """Bring back a lost site as it was."""
@@ -232,6 +235,7 @@ class World(NodeStore):
         self._attach(self.sites_folder, tree[site.node_id])
         self.sites[site_id] = site
         self.acl_generation += 1
+        self.listings.clear()
 
     def document_library(self, site_id: str) -> Node:
         """Return the folder of the site's documents."""

@@ -20,6 +20,9 @@ from connectors.alfresco.simulator.wire import invalid_argument
 SortKey: TypeAlias = Callable[[Node], str | int | datetime]
 
 _WHERE_NAMES = frozenset({"isFile", "isFolder", "isPrimary", "nodeType", "assocType"})
+_CONSTANT_NAMES = frozenset(
+    {"isFolder", "name", "nodeType", "createdAt", "createdByUser"}
+)  # a name: without a renaming
 _SUBTYPES = "INCLUDESUBTYPES"
 
 
@@ -28,17 +31,22 @@ def list_children(call: Call) -> Response:
     folder = requested_node(call)
     if not call.world.content_model.is_container(folder.node_type):
         raise invalid_argument(f"NodeId of folder is expected: {folder.id}")
-    wanted = _filter(call, folder)
-    order = _order(call)
-    may_read = call.world.access.may_read
-    children = [
-        node
-        for node in call.world.children(folder)
-        if node.node_type not in NEVER_LISTED and wanted(node) and may_read(call.user, node)
-    ]
-    children.sort(key=lambda node: (node.name.casefold(), node.id))
-    for key, descends in reversed(order):
-        children.sort(key=key, reverse=descends)
+    is_wanted, order = _filter(call, folder), _order(call)
+
+    def arrange(children: list[Node]) -> list[Node]:
+        listed = [node for node in children if node.node_type not in NEVER_LISTED and is_wanted(node)]
+        listed.sort(key=lambda node: (node.name.casefold(), node.id))
+        for key, descends in reversed(order):
+            listed.sort(key=key, reverse=descends)
+        return listed
+
+    children = call.world.listings.listing(
+        folder,
+        call.user,
+        (call.parameters.get("where"), call.parameters.get("orderBy")),
+        is_by_values=not {name for name, _ in call.order_by()} <= _CONSTANT_NAMES,
+        arrange=arrange,
+    )
     render = renderer(call)
     source = render.single(folder) if call.flag("includeSource") else None
     return call.page(children, lambda node: render.child(node, folder), source=source)
