@@ -1,0 +1,138 @@
+"""The product's rooms around a sync, with a stand-in for what reads and embeds text."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import sqlalchemy as sa
+from pydantic import SecretStr
+
+from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, ReaderClaims, SourceIdentityRule, refresh_identities
+from acl import create_tables as create_acl_tables
+from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
+from indexer.backends.embedded import EmbeddedBackend
+from indexer.ledger import Ledger
+from indexer.run_history import RunReport
+from indexer.runs import RunStore
+from indexer.sync import SyncSettings, run_sync
+from indexer.tables import create_tables
+from indexer.walk import SyncPorts
+from vocabulary.documents import Block, DocumentId, Enrichment, ExtractedText, TokenIds, Tokens, Vector
+from vocabulary.ports import SyncMode
+from vocabulary.search import IndexOperation
+
+_SOURCE = "bench"
+_DIMENSIONS = 16
+
+
+class _FirstLine:
+    """An extractor that reads a line of text."""
+
+    async def extract(self, path: Path, *, mime_type: str) -> ExtractedText:
+        with path.open("rb") as file:
+            return ExtractedText((Block(file.readline(200).decode(errors="replace") or "empty"),))
+
+
+class _OneToken:
+    """An enricher that takes no time."""
+
+    recipe = "stand-in/1"
+    dimensions = _DIMENSIONS
+    max_tokens = 256
+
+    def tokenise(self, text: str) -> Tokens:
+        return Tokens(np.array([1], dtype=np.int32), np.array([[0, len(text)]], dtype=np.int32))
+
+    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
+        vectors = np.full((len(sequences), _DIMENSIONS), _DIMENSIONS**-0.5, dtype=np.float32)
+        return Enrichment(vectors, np.zeros(len(sequences), dtype=np.float32))
+
+    async def embed_query(self, text: str) -> Vector:
+        return (await self.enrich([np.array([1], dtype=np.int32)])).vectors[0]
+
+
+class _CountingBackend(EmbeddedBackend):
+    """The embedded index, counting what is written to it."""
+
+    writes = 0
+
+    async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+        self.writes += len(operations)
+        return await super().apply(operations)
+
+
+class _CountingConnector(AlfrescoConnector):
+    """The connector, counting the documents whose content was asked for."""
+
+    opened = 0
+
+    def open_content(self, document_id: DocumentId):  # type: ignore[no-untyped-def]  # as the connector's
+        self.opened += 1
+        return super().open_content(document_id)
+
+
+@dataclass
+class Rooms:
+    """One source with its index and state store, open."""
+
+    connector: _CountingConnector
+    backend: _CountingBackend
+    acls: AclStore
+    identities: IdentityStore
+    access: AccessControl
+    ledger: Ledger
+    runs: RunStore
+    enricher: _OneToken = field(default_factory=_OneToken)
+    requests_at_once = 8  # the connector's default
+
+    @property
+    def opened(self) -> int:
+        return self.connector.opened
+
+    @property
+    def index_writes(self) -> int:
+        return self.backend.writes
+
+    @index_writes.setter
+    def index_writes(self, count: int) -> None:
+        self.backend.writes = count
+
+    async def refresh_people(self) -> None:
+        await refresh_identities(_SOURCE, self.connector, self.identities, confirmed=False)
+
+    async def sync(self, mode: SyncMode) -> RunReport:
+        ports = SyncPorts(self.connector, _FirstLine(), self.enricher, self.backend, self.acls)
+        return await run_sync(mode, ports, SyncSettings(_SOURCE), ledger=self.ledger, runs=self.runs)
+
+    async def visible_to(self, email: str) -> int:
+        """How many lists admit the person, as a query would have it."""
+        claims = ReaderClaims(issuer="https://idp.example.com", user=email, groups=())
+        rules = [SourceIdentityRule(_SOURCE, MatchUserBy.EMAIL)]
+        return len((await self.access.filter_for(claims, rules)).visible)
+
+
+@asynccontextmanager
+async def open_rooms(url: str, folder: Path) -> AsyncIterator[Rooms]:
+    """Open the rooms over a folder that keeps state and index."""
+    engine = sa.create_engine(f"sqlite:///{folder / 'state.db'}")
+    create_acl_tables(engine)
+    create_tables(engine)
+    auth = {"kind": "basic", "username": "admin", "password": SecretStr("admin")}
+    config = AlfrescoConfig.model_validate({"url": url, "auth": auth, "folders": ["/Company Home/Bulk"]})
+    async with AsyncExitStack() as stack:
+        stack.callback(engine.dispose)
+        connector = await stack.enter_async_context(_CountingConnector(_SOURCE, config))
+        backend = await stack.enter_async_context(_CountingBackend(folder / "index", dimensions=_DIMENSIONS))
+        yield Rooms(
+            connector=connector,
+            backend=backend,
+            acls=AclStore(engine),
+            identities=IdentityStore(engine),
+            access=AccessControl(engine),
+            ledger=Ledger(engine),
+            runs=RunStore(engine),
+        )

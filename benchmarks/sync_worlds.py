@@ -1,0 +1,76 @@
+"""A simulated Alfresco in a process of its own, for benchmarks that must not share their processor time with it."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, Literal
+
+from connectors.alfresco.simulator import served_world
+from connectors.alfresco.simulator.generator import flat_world
+
+SEED = 20_261_125
+_START_TIMEOUT_S = 300  # a hundred thousand nodes are built in some ten seconds; a busy machine takes longer
+
+Order = Literal["shut", "open", "requests", "stop"]
+
+
+@dataclass(frozen=True, slots=True)
+class Repository:
+    """One folder of documents that all inherit from it, served over HTTP."""
+
+    url: str
+    folder_id: str
+    _orders: Connection
+
+    def shut_out_readers(self) -> None:
+        """Take the folder's list from the one group that reads it, in one call, as an administrator would."""
+        self._order("shut")
+
+    def let_readers_in(self) -> None:
+        self._order("open")
+
+    def requests(self) -> int:
+        """How many requests were answered since the last time this was asked."""
+        return int(self._order("requests"))
+
+    def _order(self, order: Order) -> Any:
+        self._orders.send(order)
+        return self._orders.recv()
+
+
+@contextmanager
+def repository(documents: int, *, per_folder: int, latency_s: float = 0.0) -> Iterator[Repository]:
+    """Serve a folder of so many documents, `per_folder` in each subfolder, from another process."""
+    here, there = multiprocessing.get_context("spawn").Pipe()
+    serving = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(there, documents, per_folder, latency_s), daemon=True
+    )
+    serving.start()
+    try:
+        if not here.poll(_START_TIMEOUT_S):
+            raise RuntimeError("the simulated repository did not start")
+        url, folder_id = here.recv()
+        yield Repository(url, folder_id, here)
+    finally:
+        here.send("stop")
+        serving.join(timeout=30)
+
+
+def _serve(orders: Connection, documents: int, per_folder: int, latency_s: float) -> None:
+    world, folder = flat_world(documents, seed=SEED, per_folder=per_folder)
+    if latency_s:
+        world.faults.latency_s = latency_s
+    with served_world(world) as url:
+        orders.send((url, folder.id))
+        while (order := orders.recv()) != "stop":
+            if order == "requests":
+                orders.send(len(world.request_log))
+                world.request_log.clear()
+                continue
+            entries = [] if order == "shut" else [("GROUP_readers", "Consumer")]
+            world.set_permissions(folder, inherit=False, entries=entries)
+            orders.send(None)
