@@ -1,10 +1,10 @@
-"""What a sync costs beside reading and embedding: an unchanged walk, a permission change, a first walk over a slow line.
+"""What a sync costs beside reading and embedding: an unchanged walk, a permission change, a slow line.
 
     python -m benchmarks.sync [--documents 10000 100000] [--slow-documents 1000] [--latency-ms 50] [--json]
 
-A simulated Alfresco runs in a process of its own and each sync in another, so that memory is that of the sync alone. The
-rooms are the product's: connector, ledger, ACL store, embedded index. Only text and vectors come from a stand-in, since
-the model's work is what `benchmarks.ingest` measures.
+A simulated Alfresco runs in a process of its own and each sync in another, so that memory is that of the sync alone.
+The rooms are the product's: connector, ledger, ACL store, embedded index. Only text and vectors come from a stand-in,
+since the model's work is what `benchmarks.ingest` measures.
 
 - unchanged: a full sync of what is indexed already, in a fresh process: documents/s, requests per document, peak memory
 - permissions: the one group that may read is taken from the folder above all documents; seconds from that moment, and
@@ -151,8 +151,11 @@ def _revoke(source: Repository, folder: str) -> RevocationFigures:
 
 
 async def _when_shut_out(rooms: Rooms) -> float:
-    while await rooms.visible_to(_READER):
+    """Ask as readers do, again and again: nobody tells them."""
+    admitted = await rooms.visible_to(_READER)
+    while admitted:
         await asyncio.sleep(_POLL_S)
+        admitted = await rooms.visible_to(_READER)
     return time.perf_counter()
 
 
@@ -163,8 +166,8 @@ def _print(found: Sequence[SyncFigures | RevocationFigures], *, latency_s: float
     for each in found:
         if isinstance(each, RevocationFigures):
             print(
-                f"permissions  {each.documents:>7} documents: obeyed {each.obeyed_after_start_s:.2f} s after the sync's "
-                f"start ({each.obeyed_after_change_s:.2f} s after the change), sweep {each.sweep_s:.1f} s, "
+                f"permissions  {each.documents:>7} documents: obeyed {each.obeyed_after_start_s:.2f} s after the "
+                f"start of the sync ({each.obeyed_after_change_s:.2f} s after the change), sweep {each.sweep_s:.1f} s, "
                 f"{each.index_writes} index writes"
             )
             continue
@@ -175,7 +178,9 @@ def _print(found: Sequence[SyncFigures | RevocationFigures], *, latency_s: float
         )
         if each.what.startswith("first at"):
             bound_s = each.requests * latency_s / Rooms.requests_at_once
-            print(f"{'':<12} bound {bound_s:.1f} s for {each.requests} requests: efficiency {bound_s / each.wall_s:.0%}")
+            print(
+                f"{'':<12} bound {bound_s:.1f} s for {each.requests} requests: efficiency {bound_s / each.wall_s:.0%}"
+            )
 
 
 if __name__ == "__main__":

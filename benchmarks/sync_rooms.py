@@ -11,7 +11,15 @@ import numpy as np
 import sqlalchemy as sa
 from pydantic import SecretStr
 
-from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, ReaderClaims, SourceIdentityRule, refresh_identities
+from acl import (
+    AccessControl,
+    AclStore,
+    IdentityStore,
+    MatchUserBy,
+    ReaderClaims,
+    SourceIdentityRule,
+    refresh_identities,
+)
 from acl import create_tables as create_acl_tables
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
 from indexer.backends.embedded import EmbeddedBackend

@@ -9,11 +9,14 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 from indexer.layers import RetryPolicy
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ContentUnavailable, RetryableError, TooLarge
 from vocabulary.ports import Connector
+
+_WRITTEN_BYTES = 1 << 20  # handed to a thread together
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +39,11 @@ async def spooled_content(
         ContentUnavailable: passing faults outlasted the retries.
         ContentGone: the source has no bytes for it.
     """
-    with tempfile.TemporaryDirectory(prefix="sightline-") as folder:
-        path = Path(folder) / "content"
+    # One file, made and removed: a folder around it costs three more calls for every document.
+    with tempfile.NamedTemporaryFile(prefix="sightline-", buffering=0) as file:
 
         async def read_whole() -> SpooledContent:
-            return await _spool(connector, document_id, path, max_bytes)
+            return await _spool(connector, document_id, file, max_bytes)
 
         try:
             content = await policy.call(read_whole)
@@ -49,15 +52,22 @@ async def spooled_content(
         yield content
 
 
-async def _spool(connector: Connector, document_id: DocumentId, path: Path, max_bytes: int) -> SpooledContent:
+async def _spool(connector: Connector, document_id: DocumentId, file: IO[bytes], max_bytes: int) -> SpooledContent:
+    """Write the content from the file's beginning; small ones in one go."""
     digest = hashlib.sha256()
     size = 0
-    with path.open("wb") as file:
-        async with connector.open_content(document_id) as pieces:
-            async for piece in pieces:
-                size += len(piece)
-                if size > max_bytes:
-                    raise TooLarge(f"content is larger than {max_bytes} bytes")
-                digest.update(piece)
-                await asyncio.to_thread(file.write, piece)
-    return SpooledContent(path, size, digest.hexdigest())
+    waiting = bytearray()
+    file.seek(0)
+    file.truncate()
+    async with connector.open_content(document_id) as pieces:
+        async for piece in pieces:
+            size += len(piece)
+            if size > max_bytes:
+                raise TooLarge(f"content is larger than {max_bytes} bytes")
+            digest.update(piece)
+            waiting += piece
+            if len(waiting) >= _WRITTEN_BYTES:
+                await asyncio.to_thread(file.write, bytes(waiting))
+                waiting.clear()
+    await asyncio.to_thread(file.write, bytes(waiting))
+    return SpooledContent(Path(file.name), size, digest.hexdigest())

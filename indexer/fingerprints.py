@@ -17,6 +17,8 @@ def description_sha256(document: Document) -> str:
 
 def comments_sha256(document: Document) -> str:
     """Fingerprint the comments as they are searched."""
+    if not document.comments:  # most documents have none
+        return _OF_NO_COMMENTS
     return _sha256([[comment.native_id, comment.text] for comment in document.comments])
 
 
@@ -30,3 +32,6 @@ def _plain(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
     raise TypeError(f"no fingerprint for {type(value).__name__}")
+
+
+_OF_NO_COMMENTS = _sha256([])

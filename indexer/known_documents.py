@@ -28,11 +28,11 @@ class LedgerTree:
 
     async def directly_in(self, lineage: Sequence[str]) -> Sequence[str]:
         """Ids of the documents that lie directly in the folder at the end of the lineage."""
-        return await asyncio.to_thread(self._ids, ledger.c.lineage == spelled_lineage(lineage))
+        return await asyncio.to_thread(self._ids, ledger.c.lineage == spelled_lineage(tuple(lineage)))
 
     async def folders_in(self, lineage: Sequence[str]) -> Sequence[str]:
         """Ids of its subfolders with a document anywhere below; one look-up in the index for each."""
-        return await asyncio.to_thread(self._folders_in, spelled_lineage(lineage))
+        return await asyncio.to_thread(self._folders_in, spelled_lineage(tuple(lineage)))
 
     async def below(self, *folder_ids: str) -> Sequence[str]:
         """Ids of the documents anywhere below one of the folders, wherever it lay then.
@@ -54,7 +54,7 @@ class LedgerTree:
                 return await self.directly_in(lineage)
             acl_id = known
         elsewhere = ledger.c.acl_id.is_distinct_from(int(acl_id))
-        return await asyncio.to_thread(self._ids, (ledger.c.lineage == spelled_lineage(lineage)) & elsewhere)
+        return await asyncio.to_thread(self._ids, (ledger.c.lineage == spelled_lineage(tuple(lineage))) & elsewhere)
 
     def _ids(self, place: sa.ColumnElement[bool]) -> list[str]:
         with self._engine.connect() as connection:

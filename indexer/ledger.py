@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from functools import lru_cache
 from typing import Any
 from urllib.parse import quote
 
@@ -17,6 +18,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.leases import require_lease
+from indexer.ledger_counts import LedgerCounts
 from indexer.runs import RunTicket
 from indexer.tables import ledger, positions, run_documents
 from vocabulary.access import HIDDEN_ACL
@@ -64,14 +66,6 @@ _ROW_FIELDS = tuple(field.name for field in fields(LedgerRow))
 
 
 @dataclass(frozen=True, slots=True)
-class FailedCounts:
-    """Failed documents of a source: those that are tried again, and those that are not until they change."""
-
-    waiting: int
-    given_up: int
-
-
-@dataclass(frozen=True, slots=True)
 class MetRow:
     """A stored row, the full walk that last met its document, and the last pass of any mode that did."""
 
@@ -80,21 +74,14 @@ class MetRow:
     met_in: str
 
 
-def spelled_lineage(lineage: Sequence[str]) -> str:
+@lru_cache(maxsize=1024)  # one folder's documents come together
+def spelled_lineage(lineage: tuple[str, ...]) -> str:
     """The folders' ids as one text that sorts like the tree: `/outermost/…/innermost/`."""
     return "".join(f"/{quote(folder_id, safe='')}" for folder_id in lineage) + "/" if lineage else ""
 
 
-class Ledger:
+class Ledger(LedgerCounts):
     """The document rows of all sources in the state store."""
-
-    def __init__(self, engine: sa.Engine) -> None:
-        self._engine = engine
-
-    @property
-    def engine(self) -> sa.Engine:
-        """The state store."""
-        return self._engine
 
     async def look_up(self, source: str, native_ids: Sequence[str]) -> Mapping[str, MetRow]:
         """The rows of the given documents; unknown ones are missing from the answer."""
@@ -136,23 +123,37 @@ class Ledger:
         await asyncio.to_thread(self._execute, sa.update(ledger).where(held).values(_IN_DOUBT))
 
     async def settle(
-        self, ticket: RunTicket, rows: Sequence[LedgerRow], *, removed: Sequence[str], checkpoint: Checkpoint | None
+        self,
+        ticket: RunTicket,
+        rows: Sequence[LedgerRow],
+        *,
+        unchanged: Sequence[str] = (),
+        removed: Sequence[str],
+        checkpoint: Checkpoint | None,
     ) -> None:
         """Record how documents ended, forget the removed ones and move the checkpoint, in one transaction.
+
+        Of unchanged ones nothing but the meeting is noted.
 
         Raises:
             RunInProgress: the lease was lost to another run; nothing is recorded.
         """
-        await asyncio.to_thread(self._settle, ticket, rows, removed, checkpoint)
+        await asyncio.to_thread(self._settle, ticket, rows, unchanged, removed, checkpoint)
 
     def _settle(
-        self, ticket: RunTicket, rows: Sequence[LedgerRow], removed: Sequence[str], checkpoint: Checkpoint | None
+        self,
+        ticket: RunTicket,
+        rows: Sequence[LedgerRow],
+        unchanged: Sequence[str],
+        removed: Sequence[str],
+        checkpoint: Checkpoint | None,
     ) -> None:
         with self._engine.begin() as connection:
             require_lease(connection, source=ticket.source, runner=ticket.runner)
             if rows:
                 kept = [] if ticket.full_walk is not None else ["walk"]
                 self._upsert(connection, ledger, [_stored(ticket, row) for row in rows], kept=kept)
+            self._note_met(connection, ticket, unchanged)
             listed = [_listed(ticket, row) for row in rows if row.state is not DocumentState.UNCHANGED]
             gone = [_listed(ticket, LedgerRow(native_id, DocumentState.DELETED)) for native_id in removed]
             if listed or gone:
@@ -163,6 +164,14 @@ class Ledger:
                 )
             if checkpoint is not None:
                 self._save_checkpoint(connection, ticket, checkpoint)
+
+    def _note_met(self, connection: sa.Connection, ticket: RunTicket, native_ids: Sequence[str]) -> None:
+        marks = {"met_in": ticket.walk, "state": DocumentState.UNCHANGED, "reason": ""}
+        if ticket.full_walk is not None:
+            marks |= {"walk": ticket.full_walk}
+        for start in range(0, len(native_ids), _LOOKUP_SIZE):
+            some = ledger.c.native_id.in_(native_ids[start : start + _LOOKUP_SIZE])
+            connection.execute(sa.update(ledger).where((ledger.c.source == ticket.source) & some).values(marks))
 
     def _upsert(
         self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]], *, kept: Sequence[str] = ()
@@ -178,74 +187,6 @@ class Ledger:
     def _save_checkpoint(self, connection: sa.Connection, ticket: RunTicket, checkpoint: Checkpoint) -> None:
         mine = (positions.c.source == ticket.source) & (positions.c.mode == ticket.mode)
         connection.execute(sa.update(positions).where(mine).values(checkpoint=checkpoint.position))
-
-    async def due(self, source: str, now: float, *, limit: int) -> list[str]:
-        """Ids of failed documents whose time to be tried again has come, the longest waiting first."""
-        wanted = (
-            sa.select(ledger.c.native_id)
-            .where((ledger.c.source == source) & (ledger.c.retry_at <= now))
-            .order_by(ledger.c.retry_at, ledger.c.native_id)
-            .limit(limit)
-        )
-        return await asyncio.to_thread(self._scalars, wanted)
-
-    async def count_failed(self, source: str) -> FailedCounts:
-        """How many documents wait for another try, and how many were given up."""
-        failed = (ledger.c.source == source) & (ledger.c.state == DocumentState.FAILED)
-        counted = sa.select(sa.func.count(ledger.c.retry_at), sa.func.count()).where(failed)
-
-        def read() -> FailedCounts:
-            with self._engine.connect() as connection:
-                waiting, all_failed = connection.execute(counted).one()
-            return FailedCounts(waiting=int(waiting), given_up=int(all_failed) - int(waiting))
-
-        return await asyncio.to_thread(read)
-
-    def _scalars(self, statement: sa.Select[Any]) -> list[str]:
-        with self._engine.connect() as connection:
-            return list(connection.execute(statement).scalars())
-
-    async def count(self, source: str) -> int:
-        """How many documents of the source the index holds."""
-        return await asyncio.to_thread(self._scalar, self._indexed(source))
-
-    async def count_certain(self, source: str) -> int:
-        """How many of them are not in doubt."""
-        return await asyncio.to_thread(self._scalar, self._indexed(source).where(ledger.c.recipe.is_not(None)))
-
-    async def count_unmet(self, source: str, walk: str) -> int:
-        """How many of them the walk did not meet."""
-        return await asyncio.to_thread(self._scalar, self._indexed(source).where(ledger.c.walk != walk))
-
-    def _indexed(self, source: str) -> sa.Select[Any]:
-        return sa.select(sa.func.count()).where((ledger.c.source == source) & ledger.c.in_index)
-
-    def _scalar(self, statement: sa.Select[Any]) -> int:
-        with self._engine.connect() as connection:
-            return int(connection.execute(statement).scalar_one())
-
-    async def unmet(self, source: str, walk: str, *, after: str = "", limit: int = 500) -> list[str]:
-        """Ids of indexed documents, in order, that the full walk did not meet: out of scope if it was complete."""
-        return await asyncio.to_thread(self._held_but, source, ledger.c.walk != walk, after, limit)
-
-    async def held(self, source: str, *, after: str = "", limit: int = 500) -> list[str]:
-        """Ids of all indexed documents of a source, in order."""
-        return await asyncio.to_thread(self._held_but, source, sa.true(), after, limit)
-
-    async def shown_unmet(self, source: str, met_in: str, *, after: str = "", limit: int = 500) -> list[str]:
-        """Ids of indexed documents, in order, that a pass did not meet and that are not hidden from everybody."""
-        shown = ledger.c.acl_id.is_distinct_from(int(HIDDEN_ACL))
-        return await asyncio.to_thread(self._held_but, source, (ledger.c.met_in != met_in) & shown, after, limit)
-
-    def _held_but(self, source: str, unmet: sa.ColumnElement[bool], after: str, limit: int) -> list[str]:
-        wanted = (
-            sa.select(ledger.c.native_id)
-            .where((ledger.c.source == source) & unmet & ledger.c.in_index)
-            .where(ledger.c.native_id > after)
-            .order_by(ledger.c.native_id)
-            .limit(limit)
-        )
-        return self._scalars(wanted)
 
     async def forget_unmet(self, source: str, walk: str) -> None:
         """Drop the rows of documents that were never in the index and that the walk did not meet."""

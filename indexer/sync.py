@@ -68,8 +68,23 @@ async def run_sync(
         NumberingMismatch: the index was filled under another state's ACL numbers.
         Exception: whatever is not of our error tree, after the run is recorded as failed.
     """
-    incremental = _incremental(mode, ports.connector, settings)
+    _require_mode(mode, ports.connector, settings)
     await ports.backend.adopt(ports.acls.numbering)
+    report, is_lost = await _run(mode, ports, settings, ledger, runs, on_progress)
+    if is_lost:  # its position: forgotten, so that a second run begins anew; what the first one settled stays
+        report, _ = await _run(mode, ports, settings, ledger, runs, on_progress)
+    return report
+
+
+async def _run(  # noqa: PLR0917 - what `run_sync` was given
+    mode: SyncMode,
+    ports: SyncPorts,
+    settings: SyncSettings,
+    ledger: Ledger,
+    runs: RunStore,
+    on_progress: Callable[[Tally], None],
+) -> tuple[RunReport, bool]:
+    """Do one run, and say besides whether it failed only because its saved position was of no use any more."""
     index_id = ports.backend.index_id
     if mode is SyncMode.CHANGES and await runs.changes_position(settings.source, index_id=index_id) is None:
         mode = SyncMode.FULL
@@ -90,7 +105,7 @@ async def run_sync(
     )
     try:
         async with _heartbeat(runs, ticket, walk.tally):
-            ended = await _carry_out(walk, incremental, settings)
+            ended = await _carry_out(walk, settings)
     except asyncio.CancelledError:
         await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, walk.tally, "interrupted"))
         raise
@@ -99,16 +114,14 @@ async def run_sync(
         report = await _end_early(walk, cause)
         if not isinstance(cause, SightlineError):
             raise
-        return report
-    return await runs.finish(ticket, ended.state, walk.tally, ended.message)
+        return report, isinstance(cause, CheckpointInvalid) and ticket.checkpoint is not None
+    return await runs.finish(ticket, ended.state, walk.tally, ended.message), False
 
 
-def _incremental(mode: SyncMode, connector: Connector, settings: SyncSettings) -> IncrementalConnector | None:
-    if isinstance(connector, IncrementalConnector):
-        return connector
-    if mode is SyncMode.FULL:
-        return None
-    raise SettingInvalid(f"source {settings.source!r}: its connector knows no {mode} sync, only full and identities")
+def _require_mode(mode: SyncMode, connector: Connector, settings: SyncSettings) -> None:
+    if mode is not SyncMode.FULL and not isinstance(connector, IncrementalConnector):
+        message = f"source {settings.source!r}: its connector knows no {mode} sync, only full and identities"
+        raise SettingInvalid(message)
 
 
 async def _brake(settings: SyncSettings, ledger: Ledger) -> RemovalBrake:
@@ -117,14 +130,15 @@ async def _brake(settings: SyncSettings, ledger: Ledger) -> RemovalBrake:
     return RemovalBrake(left=math.floor(settings.delete_brake * await ledger.count(settings.source)))
 
 
-async def _carry_out(walk: Walk, incremental: IncrementalConnector | None, settings: SyncSettings) -> Ending:
-    match walk.ticket.mode:
-        case SyncMode.CHANGES if incremental is not None:
-            return await sync_changes(walk, incremental)
-        case SyncMode.PERMISSIONS if incremental is not None:
-            return await sync_permissions(walk, incremental)
-        case _:
-            return await sync_everything(walk, brake=settings.delete_brake, confirmed=settings.confirm_deletes)
+async def _carry_out(walk: Walk, settings: SyncSettings) -> Ending:
+    connector = walk.ports.connector
+    if isinstance(connector, IncrementalConnector):
+        match walk.ticket.mode:
+            case SyncMode.CHANGES:
+                return await sync_changes(walk, connector)
+            case SyncMode.PERMISSIONS:
+                return await sync_permissions(walk, connector)
+    return await sync_everything(walk, brake=settings.delete_brake, confirmed=settings.confirm_deletes)
 
 
 async def _end_early(walk: Walk, cause: BaseException) -> RunReport:

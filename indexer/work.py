@@ -61,6 +61,7 @@ class Settlement:
 
     numbers: tuple[int, ...]
     rows: tuple[LedgerRow, ...] = ()
+    unchanged: tuple[str, ...] = ()  # documents whose row stays as it is
     removed: tuple[str, ...] = ()
     operations: tuple[IndexOperation, ...] = ()
 

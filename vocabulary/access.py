@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import NewType, TypeAlias
 from urllib.parse import quote, unquote
 
@@ -23,6 +24,11 @@ class PrincipalKind(StrEnum):
     ADMINISTRATORS = "administrators"  # those whom the scope lets read everything
 
 
+@lru_cache(maxsize=1024)
+def _spelled_scope(scope: str) -> str:
+    return quote(scope, safe="")
+
+
 @dataclass(frozen=True, slots=True, order=True)
 class Principal:
     """A user or group, always scoped by the source (or token issuer) that names it.
@@ -36,7 +42,7 @@ class Principal:
     id: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}:{quote(self.scope, safe='')}/{self.id}"
+        return f"{self.kind}:{_spelled_scope(self.scope)}/{self.id}"
 
     @classmethod
     def parse(cls, text: str) -> Principal:

@@ -145,7 +145,7 @@ class CrawlStage:
             reason = hidden_reason or "permissions-unreadable"
             settled.append(self._withdrawal(document.id, DocumentState.HIDDEN, reason, previous))
         elif needed.need is Need.NOTHING and previous is not None:
-            settled.append(self._unchanged(replace(previous, lineage=spelled_lineage(document.lineage))))
+            settled.append(self._unchanged(previous, lineage=spelled_lineage(document.lineage)))
         elif needed.need is Need.ACCESS and previous is not None:
             moved = replace(previous, lineage=spelled_lineage(document.lineage))
             settled.append(self._under(document.id, moved, acl_id, document.owner))
@@ -153,11 +153,13 @@ class CrawlStage:
             number = self._walk.acknowledgements.open()
             await self._tasks.put(Task(number, document, acl_id, previous, needed))
 
-    def _unchanged(self, previous: LedgerRow) -> Settlement:
+    def _unchanged(self, previous: LedgerRow, *, lineage: str) -> Settlement:
         """Keep the row; a failure that is not to be tried now stays a failure and is reported as one."""
         reason = standing_failure(previous)
+        if not reason and previous.lineage == lineage:
+            return self._settlement(unchanged=(previous.native_id,))
         state = DocumentState.FAILED if reason else DocumentState.UNCHANGED
-        return self._settlement(rows=(replace(previous, state=state, reason=reason),))
+        return self._settlement(rows=(replace(previous, state=state, reason=reason, lineage=lineage),))
 
     def _under(
         self, document_id: DocumentId, previous: LedgerRow, acl_id: AclId, owner: Principal | None
@@ -184,7 +186,7 @@ class CrawlStage:
         if hidden_reason or acl_id == HIDDEN_ACL:
             return self._hidden(read.document_id, previous, hidden_reason or "permissions-unreadable")
         if is_under(previous, acl_id, read.owner):
-            return self._unchanged(previous)
+            return self._unchanged(previous, lineage=previous.lineage)
         return self._under(read.document_id, previous, acl_id, read.owner)
 
     def _hidden(self, document_id: DocumentId, previous: LedgerRow, reason: str) -> Settlement:
@@ -233,10 +235,11 @@ class CrawlStage:
         self,
         *,
         rows: tuple[LedgerRow, ...] = (),
+        unchanged: tuple[str, ...] = (),
         removed: tuple[str, ...] = (),
         operations: tuple[IndexOperation, ...] = (),
     ) -> Settlement:
-        return Settlement((self._walk.acknowledgements.open(),), rows, removed, operations)
+        return Settlement((self._walk.acknowledgements.open(),), rows, unchanged, removed, operations)
 
     async def _settle(self, settled: Sequence[Settlement]) -> None:
         """Send a page's settlements as one, in their order."""
@@ -245,6 +248,7 @@ class CrawlStage:
         together = Settlement(
             numbers=tuple(number for one in settled for number in one.numbers),
             rows=tuple(row for one in settled for row in one.rows),
+            unchanged=tuple(native_id for one in settled for native_id in one.unchanged),
             removed=tuple(native_id for one in settled for native_id in one.removed),
             operations=tuple(operation for one in settled for operation in one.operations),
         )

@@ -34,7 +34,7 @@ class IndexStage:
             except ChannelClosed:
                 break
             await self._write(batch)
-        await self._record([], [], frozenset())
+        await self._record([], [], [], frozenset())
 
     async def _write(self, batch: Sequence[Settlement]) -> None:
         operations = [operation for settlement in batch for operation in settlement.operations]
@@ -42,23 +42,33 @@ class IndexStage:
         if operations:
             missing = await self._walk.policy.call(lambda: self._apply(operations))
         rows = [_as_found(row, missing, self._walk.ticket.source) for one in batch for row in one.rows]
+        unchanged = [native_id for one in batch for native_id in one.unchanged]
         removed = [native_id for one in batch for native_id in one.removed]
-        await self._record(rows, removed, frozenset(number for one in batch for number in one.numbers))
+        await self._record(rows, unchanged, removed, frozenset(number for one in batch for number in one.numbers))
 
     async def _apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
         await self._walk.ledger.doubt(self._walk.ticket, [_native_id(each) for each in operations])
         return await self._walk.ports.backend.apply(operations)
 
-    async def _record(self, rows: Sequence[LedgerRow], removed: Sequence[str], numbers: frozenset[int]) -> None:
+    async def _record(
+        self,
+        rows: Sequence[LedgerRow],
+        unchanged: Sequence[str],
+        removed: Sequence[str],
+        numbers: frozenset[int],
+    ) -> None:
         walk = self._walk
         checkpoint = walk.acknowledgements.reached(closing=numbers)
-        if rows or removed or checkpoint is not None:
-            await walk.ledger.settle(walk.ticket, rows, removed=removed, checkpoint=checkpoint)
+        if rows or unchanged or removed or checkpoint is not None:
+            await walk.ledger.settle(walk.ticket, rows, unchanged=unchanged, removed=removed, checkpoint=checkpoint)
         for number in numbers:
             walk.acknowledgements.close(number)
         for row in rows:
             walk.under_way.discard(DocumentId(walk.ticket.source, row.native_id))
             walk.tally.settle(row.state, row.reason)
+        for native_id in unchanged:
+            walk.under_way.discard(DocumentId(walk.ticket.source, native_id))
+            walk.tally.settle(DocumentState.UNCHANGED, "")
         for _ in removed:
             walk.tally.settle(DocumentState.DELETED, "")
         walk.on_progress(walk.tally)

@@ -29,7 +29,7 @@ async def test_the_bytes_lie_in_a_file_that_is_gone_afterwards(source: ScriptedS
     async with spooled_content(source, ID, policy=POLICY, max_bytes=100) as content:
         assert content.path.read_bytes() == b"twelve bytes"
         assert (content.size_bytes, content.sha256) == (12, hashlib.sha256(b"twelve bytes").hexdigest())
-    assert not content.path.parent.exists()
+    assert not content.path.exists()
 
 
 async def test_a_broken_transfer_begins_again(source: ScriptedSource) -> None:

@@ -193,12 +193,21 @@ async def test_a_fault_that_outlasts_the_retries_ends_the_run_and_the_next_one_g
     assert len(await bench.stored()) == 40
 
 
-async def test_an_unusable_checkpoint_starts_the_next_walk_over(bench: Bench) -> None:
+async def test_a_checkpoint_of_another_scope_starts_the_walk_over_at_once(bench: Bench) -> None:
     bench.source = numbered(40)
-    bench.source.faults = {2: [CheckpointInvalid("another scope")]}
+    bench.source.faults = {2: [CredentialsRejected("no")]}
     assert (await bench.sync()).state is RunState.FAILED
+    bench.source.faults = {2: [CheckpointInvalid("another scope")]}
     bench.source.crawled_from.clear()
-    assert (await bench.sync()).state is RunState.SUCCEEDED
+    report = await bench.sync()
+    assert (report.state, report.resumed) == (RunState.SUCCEEDED, False)
+    assert bench.source.crawled_from == ['{"page": 2}', None]
+
+
+async def test_a_connector_that_takes_none_of_its_own_checkpoints_fails_once(bench: Bench) -> None:
+    bench.source = numbered(40)
+    bench.source.faults = {2: [CheckpointInvalid("another scope")] * 2}
+    assert (await bench.sync()).state is RunState.FAILED
     assert bench.source.crawled_from == [None]
 
 

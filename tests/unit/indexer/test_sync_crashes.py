@@ -33,12 +33,13 @@ def killed_before_the_ledger_knows(native_id: str) -> Iterator[None]:
         ticket: RunTicket,
         rows: Sequence[LedgerRow],
         *,
+        unchanged: Sequence[str] = (),
         removed: Sequence[str],
         checkpoint: Checkpoint | None,
     ) -> None:
         if native_id in {*removed, *(row.native_id for row in rows)}:
             raise Killed
-        await settle(self, ticket, rows, removed=removed, checkpoint=checkpoint)
+        await settle(self, ticket, rows, unchanged=unchanged, removed=removed, checkpoint=checkpoint)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Ledger, "settle", settle_or_die)
