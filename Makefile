@@ -49,6 +49,10 @@ check: test
 test-fidelity: install-dev
 	$(BIN)/python -m pytest -m fidelity tests/fidelity
 
+# Repositories of up to 100,000 nodes, long random sequences of changes, and many deaths of a sync.
+test-large: install-dev
+	$(BIN)/python -m pytest -m large tests
+
 # The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
 test-reference: .venv-reference/.installed
 	.venv-reference/bin/python -m pytest -m reference tests

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,7 @@ class HashingEnricher:
         return _direction(self.tokenise(text).ids)
 
 
+@cache
 def _number(word: str) -> int:
     return int.from_bytes(hashlib.sha256(word.encode()).digest()[:3], "big")
 
@@ -72,8 +74,13 @@ def _number(word: str) -> int:
 def _direction(ids: TokenIds) -> Vector:
     total = np.ones(DIMENSIONS, dtype=np.float32) * 1e-3
     for number in ids:
-        total += np.random.default_rng(int(number)).standard_normal(DIMENSIONS).astype(np.float32)
+        total += _direction_of(int(number))
     return np.asarray(total / np.linalg.norm(total), dtype=np.float32)
+
+
+@cache
+def _direction_of(number: int) -> Vector:
+    return np.random.default_rng(number).standard_normal(DIMENSIONS).astype(np.float32)
 
 
 class MemoryNumbering:
