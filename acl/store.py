@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
-from acl.tables import Effect, Realm, acl_entries, acl_lists, acl_state, lock_version, set_version
+from acl.tables import Effect, Realm, acl_entries, acl_lists, acl_state, lock_version, read_versions, set_version
 from vocabulary.access import Acl, AclId, Principal
 from vocabulary.ports import KnownAcl
 
@@ -59,6 +59,25 @@ class AclStore:
     async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
         """Compare the lists with what is stored under their keys, and change nothing."""
         return await asyncio.to_thread(self._look_up, source, {acl.key: acl for acl in acls})
+
+    async def version(self, source: str) -> int:
+        """A number that grows with every change of the source's lists."""
+
+        def read() -> int:
+            with self._engine.connect() as connection:
+                return read_versions(connection, [source]).get((Realm.LISTS, source), 0)
+
+        return await asyncio.to_thread(read)
+
+    async def count_changed(self, source: str, *, since: int) -> int:
+        """How many lists are new, or have other entries, since the source was at that version."""
+        younger = (acl_lists.c.source == source) & (acl_lists.c.version > since)
+
+        def count() -> int:
+            with self._engine.connect() as connection:
+                return int(connection.execute(select(func.count()).select_from(acl_lists).where(younger)).scalar_one())
+
+        return await asyncio.to_thread(count)
 
     async def grant(self, source: str) -> None:
         """Let the source's changed lists give what they give."""

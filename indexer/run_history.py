@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -79,6 +80,15 @@ class RunHistory:
         wanted = sa.select(runs).where(runs.c.id.in_(newest)).order_by(runs.c.id)
         reports = [_report(row) for row in await asyncio.to_thread(self._rows, wanted)]
         return {(report.source, report.mode): report for report in reports}
+
+    async def last_begin(self, source: str, modes: Collection[SyncMode]) -> float | None:
+        """When the last complete run in one of the modes began, in epoch seconds; None where there was none."""
+        complete = (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED)
+        wanted = sa.select(sa.func.max(runs.c.started_at).label("at")).where(
+            runs.c.source == source, runs.c.mode.in_(modes), runs.c.state.in_(complete)
+        )
+        begun_at = (await asyncio.to_thread(self._rows, wanted))[0].at
+        return None if begun_at is None else float(begun_at)
 
     async def show(self, run_id: int) -> RunReport:
         """One run.

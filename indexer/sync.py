@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
+from indexer.counting import counted
 from indexer.layers import RetryPolicy
 from indexer.leases import HEARTBEAT_S
 from indexer.ledger import Ledger
@@ -104,7 +105,7 @@ async def _run(  # noqa: PLR0917 - what `run_sync` was given
         clock=settings.clock,
     )
     try:
-        async with _heartbeat(runs, ticket, walk.tally):
+        async with _heartbeat(runs, ticket, walk.tally), counted(walk):
             ended = await _carry_out(walk, settings)
     except asyncio.CancelledError:
         await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, walk.tally, "interrupted"))

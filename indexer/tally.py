@@ -9,7 +9,7 @@ from typing import Any
 
 from vocabulary.documents import DocumentState
 
-_COUNTERS = ("states", "reasons", "warnings")
+_COUNTERS = ("states", "reasons", "warnings", "requests")
 
 
 @dataclass(slots=True)
@@ -22,7 +22,10 @@ class Tally:
     warnings: Counter[str] = field(default_factory=Counter)  # what connectors could not bring of documents they brought
     deleted: int = 0  # not met by a complete walk, or removed by the source's own word
     withheld: int = 0  # indexed and not met by a permissions sweep: hidden until a full sync decides
-    bytes_read: int = 0
+    lists_changed: int = 0  # ACLs that were new, or had other entries than before
+    revoked_within_s: float | None = None  # whom the source shut out, the index shuts out so long after, at most
+    requests: Counter[str] = field(default_factory=Counter)  # sent to the source, by kind
+    bytes_read: int = 0  # of content
     passages_embedded: int = 0
     passages_reused: int = 0
 
@@ -49,6 +52,9 @@ class Tally:
             "warnings": dict(self.warnings),
             "deleted": self.deleted,
             "withheld": self.withheld,
+            "lists_changed": self.lists_changed,
+            "revoked_within_s": self.revoked_within_s,
+            "requests": dict(self.requests),
             "bytes_read": self.bytes_read,
             "passages_embedded": self.passages_embedded,
             "passages_reused": self.passages_reused,
@@ -58,5 +64,5 @@ class Tally:
     def from_json(cls, stored: Mapping[str, Any]) -> Tally:
         counts = {key: value for key, value in stored.items() if key not in _COUNTERS}
         states = Counter({DocumentState(state): count for state, count in stored.get("states", {}).items()})
-        reasons, warnings = (Counter[str](stored.get(key, {})) for key in ("reasons", "warnings"))
-        return cls(states=states, reasons=reasons, warnings=warnings, **counts)
+        reasons, warnings, requests = (Counter[str](stored.get(key, {})) for key in _COUNTERS[1:])
+        return cls(states=states, reasons=reasons, warnings=warnings, requests=requests, **counts)

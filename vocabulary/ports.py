@@ -84,6 +84,11 @@ class Connector(Protocol):
     """
 
     @property
+    def requests(self) -> Mapping[str, int]:
+        """How many requests were sent since the connector was entered, by kind; empty where nobody is asked."""
+        ...
+
+    @property
     def absence_is_proof(self) -> bool:
         """Whether what a complete crawl did not yield is gone for certain; else each such document is revisited."""
         ...
@@ -271,6 +276,14 @@ class AclNumbering(Protocol):
 
     async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
         """Compare the lists with what is stored under their keys, and change nothing."""
+        ...
+
+    async def version(self, source: str) -> int:
+        """A number that grows with every change of the source's lists."""
+        ...
+
+    async def count_changed(self, source: str, *, since: int) -> int:
+        """How many lists are new, or have other entries, since the source was at that version."""
         ...
 
     async def grant(self, source: str) -> None:

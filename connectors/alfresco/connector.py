@@ -6,7 +6,7 @@ it is found now, the permissions of the places on the way. Nothing is retried he
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -71,6 +71,10 @@ class AlfrescoConnector:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._client.__aexit__(kind, error, trace)
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        return {kind: count for kind, count in self._client.counts.requests.items() if count}
 
     @property
     def absence_is_proof(self) -> bool:

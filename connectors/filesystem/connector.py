@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import os
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from itertools import islice
 from pathlib import PurePosixPath
@@ -51,6 +51,10 @@ class FilesystemConnector:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         return None
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        return {}
 
     @property
     def absence_is_proof(self) -> bool:

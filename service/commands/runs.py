@@ -144,6 +144,11 @@ def _print_run(report: RunReport) -> None:
         print_table(["reason", "documents"], report.tally.reasons.most_common())
     if report.tally.warnings:
         print_table(["warning", "documents"], report.tally.warnings.most_common())
+    if report.tally.requests:
+        print_table(["requests for", "number"], report.tally.requests.most_common())
+    if report.tally.revoked_within_s is not None:
+        lists = f"{report.tally.lists_changed} lists changed"
+        console().print(f"{lists}; whom the source shuts out is shut out within {report.tally.revoked_within_s:.0f} s")
     documents_per_s, passages_per_s = (
         _per_s(n, report) for n in (report.tally.scanned, report.tally.passages_embedded)
     )

@@ -109,6 +109,12 @@ class MemoryNumbering:
             for acl in acls
         }
 
+    async def version(self, source: str) -> int:
+        return len(self.lists)
+
+    async def count_changed(self, source: str, *, since: int) -> int:
+        return len(self.lists) - since
+
     async def grant(self, source: str) -> None:
         """Nothing waits."""
 

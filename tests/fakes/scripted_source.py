@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -59,6 +59,10 @@ class ScriptedSource:
             comments=self.comments.get(native_id, ()),
             warnings=self.warnings.get(native_id, ()),
         )
+
+    @property
+    def requests(self) -> Mapping[str, int]:
+        return {"content": len(self.opened)}
 
     @property
     def absence_is_proof(self) -> bool:

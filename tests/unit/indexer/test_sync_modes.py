@@ -324,3 +324,17 @@ async def test_a_notice_is_counted_once_a_run_however_often_the_stream_begins(be
     assert (source.streams, report.tally.warnings) == (2, {"lane-audit: disabled": 1})
     assert (report.state, report.tally.scanned) == (RunState.SUCCEEDED, 1)
     assert {str(act): n for act, n in (await bench.preview(SyncMode.CHANGES)).counts.items()} == {}
+
+
+# -- reports -----------------------------------------------------------------------------------------------------------
+
+
+async def test_a_report_tells_changed_lists_requests_and_how_soon_a_revocation_is_obeyed(bench: Bench) -> None:
+    bench.source = incremental(25)
+    first = await bench.sync()
+    assert (first.tally.lists_changed, first.tally.requests, first.tally.revoked_within_s) == (1, {"content": 25}, None)
+    bench.source.acls["d003"] = STAFF
+    second = await bench.sync(SyncMode.PERMISSIONS)
+    assert second.tally.lists_changed == 1
+    assert second.tally.revoked_within_s is not None
+    assert (await bench.sync(SyncMode.CHANGES)).tally.revoked_within_s is None  # it looks at no list for certain
