@@ -8,12 +8,13 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from service.commands.demo import demo, simulate_alfresco
+from service.commands.demo import demo
 from service.commands.runs import runs
 from service.commands.schedule import schedule
 from service.commands.search import search
 from service.commands.serve import serve
 from service.commands.setup import check, init
+from service.commands.simulate import simulate_alfresco
 from service.commands.status import status
 from service.commands.sync import sync
 from service.commands.terminal import ConfigOption, ExitCode, print_problem
