@@ -10,7 +10,7 @@ Source: SearchTrackingComponentImpl, AclDAOImpl; `getReaders` and `getReadersDen
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -72,6 +72,7 @@ class IndexTracking:
         self._deleted: set[str] = set()
         self._change_sets: list[AclChangeSet] = []
         self._change_set_of: dict[int, int] = {}
+        self._acls_of: dict[int, set[int]] = {}  # change set -> the ACLs that it altered last
 
     def transactions(self) -> list[Transaction]:
         self._catch_up()
@@ -101,7 +102,7 @@ class IndexTracking:
     def acls_of(self, change_set_id: int) -> list[int]:
         """Return the ACLs that this change set altered last."""
         self._catch_up()
-        return [acl for acl, last in self._change_set_of.items() if last == change_set_id]
+        return sorted(self._acls_of.get(change_set_id, ()))
 
     def readers(self, acl: int) -> tuple[int, Verdicts] | None:
         """Return an ACL's change set, its readers and its denied; None for one that counts for nothing any more."""
@@ -125,8 +126,14 @@ class IndexTracking:
         return TrackedNode(number, node_id, transaction_id, None) if node_id in self._deleted else None
 
     def _catch_up(self) -> None:
+        """Read on in the change log; the first time nobody has been told anything that could have become another."""
+        is_first = self._read == 0
         for transaction in self._tree.changes.since(self._read):
             self._take(transaction)
+            top = self._tree.nodes.get(transaction.node_id)
+            if transaction.kind in _MOVES_LISTS and top is not None:
+                reaches_down = not is_first or top.id in self._tree.unsettled_acls
+                self._change_lists(self._inheriting(top) if reaches_down else [top], transaction)
             self._read = transaction.id
 
     def _take(self, transaction: Transaction) -> None:
@@ -138,9 +145,6 @@ class IndexTracking:
             self._touch(node_id, transaction)
             self._place(node_id)
             self._deleted.discard(node_id)
-        top = self._tree.nodes.get(transaction.node_id)
-        if transaction.kind in _MOVES_LISTS and top is not None:
-            self._change_lists(top, transaction)
 
     def _touch(self, node_id: str, transaction: Transaction) -> None:
         self._nodes.of(node_id)
@@ -155,16 +159,20 @@ class IndexTracking:
         acl = self._acl_of[node_id] = self._acls.of(self._access.acl_name(node))
         return acl
 
-    def _change_lists(self, top: Node, transaction: Transaction) -> None:
-        """Write a change set of all ACLs that the node's list reaches, and touch what has another ACL than before."""
+    def _change_lists(self, nodes: Iterable[Node], transaction: Transaction) -> None:
+        """Write a change set of these nodes' ACLs, and touch those that have another ACL than before."""
         reached: set[int] = set()
-        for node in self._inheriting(top):
+        for node in nodes:
             before, acl = self._acl_of.get(node.id), self._place(node.id)
             if acl != before and self._transaction_of.get(node.id) != transaction.id:
                 self._touch(node.id, transaction)
             reached.update(() if acl is None else (acl,))
-        self._change_sets.append(AclChangeSet(len(self._change_sets) + 1, transaction.committed_at))
-        self._change_set_of.update(dict.fromkeys(sorted(reached), self._change_sets[-1].id))
+        change_set = AclChangeSet(len(self._change_sets) + 1, transaction.committed_at)
+        self._change_sets.append(change_set)
+        for acl in reached:
+            self._acls_of.get(self._change_set_of.get(acl, 0), set()).discard(acl)
+            self._change_set_of[acl] = change_set.id
+        self._acls_of[change_set.id] = reached
 
     def _inheriting(self, top: Node) -> Iterator[Node]:
         """Yield the node and all below it as far as they inherit from it."""

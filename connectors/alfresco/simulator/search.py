@@ -15,6 +15,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import islice
 from typing import NamedTuple
 
 from connectors.alfresco.simulator.access import AccessControl
@@ -98,7 +99,7 @@ class SearchEngine:
         end = paging.skip_count + paging.max_items
         candidates = self._matching(search, self._tree, self._tree.nodes.values())
         found: list[str] = []
-        for node in candidates[: self.max_permission_checks]:
+        for node in islice(candidates, self.max_permission_checks):
             if self._access.may_select(user, node):
                 found.append(node.id)
             if len(found) > end:
@@ -141,14 +142,14 @@ class SearchEngine:
             (self._index.last_transaction_id, view.acl_generation, self._tree.content_model.generation),
         )
 
-    def _matching(self, search: Search, view: NodeView, nodes: Iterable[Node]) -> list[Node]:
-        """Return the nodes that match, sorted; in the order of their creation where no sort is asked for."""
+    def _matching(self, search: Search, view: NodeView, nodes: Iterable[Node]) -> Iterable[Node]:
+        """Yield the nodes that match, sorted; one by one in the order of their creation where no sort is asked for."""
         sites = {site.id: site.node_id for site in list(self._sites.values())}
         matcher = Matcher(view, self._tree.content_model, sites)
         tests = [matcher.test(expression) for expression in search.expressions]
-        found = [node for node in list(nodes) if all(holds(node) for holds in tests)]
+        found: Iterable[Node] = (node for node in list(nodes) if all(holds(node) for holds in tests))
         for field, descends in reversed(search.sort):
-            found = _sorted(found, field, descends=descends)
+            found = _sorted(list(found), field, descends=descends)
         return found
 
 
