@@ -102,6 +102,8 @@ FOUND: dict[str, set[str]] = {
     'cm:created:<"2024-01-02T12:00:00.000Z" TO "2024-02-01T00:00:00Z"]': {"three.txt"},
     "cm:created:[2024-01-02 TO 2024-01-03]": {"two.txt", "three.txt"},
     "cm:created:[2023 TO 2024-01>": set(),
+    "cm:created:<2024-01 TO 2024-02]": set(),
+    'SITE:"hr" AND TYPE:"st:site"': {"hr"},
     "cm:created:<2023-12 TO 2024-01]": FILES,
     'cm:modified:[MIN TO "2024-01-01T12:00:00.000Z"]': {"one.txt"},
     'cm:modified:["2024-01-01T13:00:00.000+01:00" TO "2024-01-01T13:00:00.000+01:00"]': {"one.txt"},

@@ -285,6 +285,9 @@ async def test_metadata_of_deleted_nodes_are_not_told(followed: Followed) -> Non
 
 async def test_a_site_that_is_lost_is_not_told_as_deleted(followed: Followed) -> None:
     site = followed.world.add_site("hr")
+    library = followed.world.document_library("hr")
+    followed.world.delete(library)
+    followed.world.restore(library.id)
     followed.world.lose_site("hr")
     told = (await followed.told("nodes", {"fromTxnId": 1}))["nodes"]
     assert not [one for one in told if one["nodeRef"].endswith(site.node_id) or one["status"] == "d"]

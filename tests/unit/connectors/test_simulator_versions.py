@@ -49,6 +49,11 @@ async def test_new_content_makes_the_next_version_and_nothing_else_does(drafts: 
     assert drafts.shown() == ("1.1", "MINOR")
 
 
+async def test_the_same_bytes_sent_again_are_a_version_too(drafts: Drafts) -> None:
+    drafts.world.set_content(drafts.file, b"first")
+    assert await drafts.labels() == ["1.1", "1.0"]
+
+
 async def test_a_version_shows_the_node_as_it_was(drafts: Drafts) -> None:
     drafts.world.rename(drafts.file, "renamed.txt")
     drafts.world.set_content(drafts.file, b"second and longer", by="bob")
