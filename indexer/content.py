@@ -5,11 +5,10 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import tempfile
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from types import TracebackType
+from typing import Self
 
 from indexer.layers import RetryPolicy
 from vocabulary.documents import DocumentId
@@ -21,53 +20,62 @@ _WRITTEN_BYTES = 1 << 20  # handed to a thread together
 
 @dataclass(frozen=True, slots=True)
 class SpooledContent:
-    """A document's bytes in a file that lives as long as its context."""
+    """A document's bytes in a file."""
 
     path: Path
     size_bytes: int
     sha256: str
 
 
-@asynccontextmanager
-async def spooled_content(
-    connector: Connector, document_id: DocumentId, *, policy: RetryPolicy, max_bytes: int
-) -> AsyncIterator[SpooledContent]:
-    """Read a document's content whole; a broken transfer begins again.
+class Spool:
+    """A temporary file for one document after another: to make and remove one for each costs more than to read it."""
 
-    Raises:
-        TooLarge: more than `max_bytes`; the rest is not read.
-        ContentUnavailable: passing faults outlasted the retries.
-        ContentGone: the source has no bytes for it.
-    """
-    # One file, made and removed: a folder around it costs three more calls for every document.
-    with tempfile.NamedTemporaryFile(prefix="sightline-", buffering=0) as file:
+    def __init__(self, connector: Connector, *, policy: RetryPolicy, max_bytes: int) -> None:
+        self._connector = connector
+        self._policy = policy
+        self._max_bytes = max_bytes
+
+    def __enter__(self) -> Self:
+        self._file = tempfile.NamedTemporaryFile(prefix="sightline-", buffering=0)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._file.close()
+
+    async def content(self, document_id: DocumentId) -> SpooledContent:
+        """Read a document's content whole; a broken transfer begins again. It is there until the next one is read.
+
+        Raises:
+            TooLarge: more than the limit; the rest is not read.
+            ContentUnavailable: passing faults outlasted the retries.
+            ContentGone: the source has no bytes for it.
+        """
 
         async def read_whole() -> SpooledContent:
-            return await _spool(connector, document_id, file, max_bytes)
+            return await self._read(document_id)
 
         try:
-            content = await policy.call(read_whole)
+            return await self._policy.call(read_whole)
         except RetryableError as error:
             raise ContentUnavailable(f"content could not be read: {error}") from error
-        yield content
 
-
-async def _spool(connector: Connector, document_id: DocumentId, file: IO[bytes], max_bytes: int) -> SpooledContent:
-    """Write the content from the file's beginning; small ones in one go."""
-    digest = hashlib.sha256()
-    size = 0
-    waiting = bytearray()
-    file.seek(0)
-    file.truncate()
-    async with connector.open_content(document_id) as pieces:
-        async for piece in pieces:
-            size += len(piece)
-            if size > max_bytes:
-                raise TooLarge(f"content is larger than {max_bytes} bytes")
-            digest.update(piece)
-            waiting += piece
-            if len(waiting) >= _WRITTEN_BYTES:
-                await asyncio.to_thread(file.write, bytes(waiting))
-                waiting.clear()
-    await asyncio.to_thread(file.write, bytes(waiting))
-    return SpooledContent(Path(file.name), size, digest.hexdigest())
+    async def _read(self, document_id: DocumentId) -> SpooledContent:
+        digest = hashlib.sha256()
+        size = 0
+        waiting = bytearray()
+        self._file.seek(0)
+        self._file.truncate()
+        async with self._connector.open_content(document_id) as pieces:
+            async for piece in pieces:
+                size += len(piece)
+                if size > self._max_bytes:
+                    raise TooLarge(f"content is larger than {self._max_bytes} bytes")
+                digest.update(piece)
+                waiting += piece
+                if len(waiting) >= _WRITTEN_BYTES:
+                    await asyncio.to_thread(self._file.write, bytes(waiting))
+                    waiting.clear()
+        await asyncio.to_thread(self._file.write, bytes(waiting))
+        return SpooledContent(Path(self._file.name), size, digest.hexdigest())

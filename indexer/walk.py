@@ -33,7 +33,7 @@ class PipelineLimits:
     """How much may be under way at once. Memory is bounded by these, whatever the size of the source."""
 
     page_documents: int = 200  # looked up in the ledger together
-    read_at_once: int = 4  # documents whose content is fetched and extracted
+    read_at_once: int = 8  # documents whose content is fetched and extracted; a connector's requests at once
     queued_items: int = 64  # between two stages
     queued_bytes: int = 32 << 20  # text and vectors between two stages
     enriched_chars: int = 512 << 10  # given to the enricher together, about 800 passages: its look-ahead for sorting

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from indexer.channel import Channel, ChannelClosed
-from indexer.content import SpooledContent, spooled_content
+from indexer.content import Spool, SpooledContent
 from indexer.extraction.blocks import Reason
 from indexer.ledger import LedgerRow, spelled_lineage
 from indexer.passages import CutPassage, cut_passages
@@ -40,14 +40,16 @@ class ExtractStage:
         await self._prepared.close()
 
     async def _read_all(self) -> None:
-        while True:
-            try:
-                task = await self._tasks.get()
-            except ChannelClosed:
-                return
-            await self._prepared.put(await self._prepare(task))
+        limits, policy = self._walk.limits, self._walk.policy
+        with Spool(self._walk.ports.connector, policy=policy, max_bytes=limits.content_bytes) as spool:
+            while True:
+                try:
+                    task = await self._tasks.get()
+                except ChannelClosed:
+                    return
+                await self._prepared.put(await self._prepare(task, spool))
 
-    async def _prepare(self, task: Task) -> Prepared:
+    async def _prepare(self, task: Task, spool: Spool) -> Prepared:
         if task.plan.need is Need.DESCRIPTION:
             return self._described(task)
         if task.plan.need is Need.COMMENTS:
@@ -55,30 +57,23 @@ class ExtractStage:
         if task.plan.content_version == NO_CONTENT:
             return await self._cut(task, _NO_TEXT, sha256=None, reason="no-content")
         try:
-            return await self._read(task)
+            return await self._read(task, spool)
         except ContentUnavailable as error:
             return await self._unavailable(task, error.reason)
         except SkippedDocument as error:
             return await self._unreadable(task, error.reason)
 
-    async def _read(self, task: Task) -> Prepared:
-        reading = spooled_content(
-            self._walk.ports.connector,
-            task.document.id,
-            policy=self._walk.policy,
-            max_bytes=self._walk.limits.content_bytes,
-        )
-        async with reading as content:
-            self._walk.tally.bytes_read += content.size_bytes
-            if self._is_known(task, content):
-                return await self._keep_body(task, reason="same-content")
-            extractor = self._walk.ports.extractor
-            try:
-                text = await extractor.extract(content.path, mime_type=task.document.mime_type)
-            except SkippedDocument as error:
-                if error.reason != Reason.UNSUPPORTED:
-                    raise
-                return await self._cut(task, _NO_TEXT, sha256=content.sha256, reason=error.reason)
+    async def _read(self, task: Task, spool: Spool) -> Prepared:
+        content = await spool.content(task.document.id)
+        self._walk.tally.bytes_read += content.size_bytes
+        if self._is_known(task, content):
+            return await self._keep_body(task, reason="same-content")
+        try:
+            text = await self._walk.ports.extractor.extract(content.path, mime_type=task.document.mime_type)
+        except SkippedDocument as error:
+            if error.reason != Reason.UNSUPPORTED:
+                raise
+            return await self._cut(task, _NO_TEXT, sha256=content.sha256, reason=error.reason)
         return await self._cut(task, text, sha256=content.sha256, reason="")
 
     def _is_known(self, task: Task, content: SpooledContent) -> bool:
