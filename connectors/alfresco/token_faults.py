@@ -62,7 +62,9 @@ def token_refusal(answer: Answer, auth: OAuth2Auth) -> SightlineError:
     if error.get("error") in _BY_CODE:
         kind, hint = _BY_CODE[error["error"]]
         return kind(f"{OPERATION}: {hint}{_description(error, auth)}")
-    hint = "there is no token endpoint at the setting `auth.token_url`" if status in {404, 405} else "check `auth`"
+    hint = "check the setting `auth.token_url`, then the others of `auth`"
+    if status in {404, 405}:
+        hint = "there is no token endpoint at the setting `auth.token_url`"
     return SettingInvalid(f"{OPERATION}: answered {status}; {hint}{_description(error, auth)}")
 
 

@@ -17,13 +17,13 @@ from typing import Any
 import httpx
 import pytest
 import respx
-from certificates import CertificateAuthority
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig
 from connectors.alfresco import body as body_module
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.faults import AccessRefused, NodeMissing
+from tests.fakes.certificates import CertificateAuthority
 from vocabulary.errors import (
     ContentUnavailable,
     CredentialsRejected,

@@ -12,13 +12,13 @@ from urllib.parse import parse_qs, unquote_plus
 import httpx
 import pytest
 import respx
-from certificates import CertificateAuthority
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.simulator import World, running_app, running_simulator
 from connectors.alfresco.simulator.identity import IdentityProvider, create_identity_app
+from tests.fakes.certificates import CertificateAuthority
 from vocabulary.errors import (
     CredentialsRejected,
     RateLimited,
@@ -187,7 +187,7 @@ def refusal(status: int, error: str, description: str = "") -> httpx.Response:
         (refusal(400, "invalid_grant"), CredentialsRejected, ["`auth.username`", "`auth.password`"]),
         (refusal(400, "invalid_scope", "no such scope"), SettingInvalid, ["`auth.scope`", "no such scope"]),
         (refusal(400, "unsupported_grant_type"), SettingInvalid, ["`auth.grant`"]),
-        (refusal(400, "something_else"), SettingInvalid, ["`auth`", "something_else"]),
+        (refusal(400, "something_else"), SettingInvalid, ["`auth.token_url`", "`auth`", "something_else"]),
         (refusal(404, "Realm does not exist"), SettingInvalid, ["`auth.token_url`", "Realm does not exist"]),
         (refusal(405, "HTTP 405 Method Not Allowed"), SettingInvalid, ["`auth.token_url`"]),
         (refusal(401, "invalid_client", f"not {SECRET}"), CredentialsRejected, ["`auth.client_secret`"]),

@@ -10,7 +10,6 @@ from urllib.parse import quote_plus
 
 import httpx
 import pytest
-from certificates import CertificateAuthority
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from joserfc.jwk import RSAKey
 from joserfc.jwt import decode
@@ -25,6 +24,7 @@ from connectors.alfresco.simulator.identity import (
     public_key,
 )
 from connectors.alfresco.simulator.model import Person
+from tests.fakes.certificates import CertificateAuthority
 
 TOKEN = "http://alfresco/realms/alfresco/protocol/openid-connect/token"
 CLIENT = {"client_id": "sightline", "client_secret": "s3:cret&+%"}

@@ -54,13 +54,14 @@ class IdentityService:
         """Fetch the issuer's keys if the token names one that is not known yet."""
         if self.jwks_url is None or self._knows_key_of(token) or time.monotonic() < self._next_fetch_at_s:
             return
-        self._next_fetch_at_s = time.monotonic() + _FETCH_PAUSE_S
-        try:
+        try:  # requests that come meanwhile fetch, too: none is refused for a key that is on its way
             async with httpx.AsyncClient(verify=self.jwks_tls, timeout=_FETCH_TIMEOUT_S) as http:
                 answer = await http.get(self.jwks_url)
             self._fetched = KeySet.import_key_set(answer.raise_for_status().json())
         except (httpx.HTTPError, JoseError, ValueError, KeyError, TypeError):
             return  # without the key, the token is refused
+        finally:
+            self._next_fetch_at_s = time.monotonic() + _FETCH_PAUSE_S
 
     def user_of(self, token: str) -> str | None:
         """Return the name in a token that can be believed, else None."""

@@ -1,0 +1,32 @@
+"""The real servers, each started once for all tests that ask for it."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+
+from tests.fakes.certificates import CertificateAuthority
+from tests.servers.java import ServerMissing
+from tests.servers.keycloak import Keycloak, Realm, running_keycloak
+
+
+@pytest.fixture(scope="session")
+def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
+    """Skip where it cannot be had, which CI does not accept."""
+    folder = tmp_path_factory.mktemp("keycloak")
+    authority = CertificateAuthority(folder, "keycloak")
+    try:
+        with running_keycloak(folder, tls=authority.tls(), certificate=authority.certificate) as server:
+            yield server
+    except ServerMissing as missing:
+        if os.environ.get("CI"):
+            pytest.fail(f"no Keycloak: {missing}")
+        pytest.skip(f"no Keycloak: {missing}")
+
+
+@pytest.fixture(scope="session")
+def realm(keycloak: Keycloak) -> Realm:
+    """One for all tests, its keys take seconds to make; who changes more than clients and people makes another."""
+    return keycloak.add_realm("acme")
