@@ -1,4 +1,4 @@
-"""Full: walk everything in scope; what a COMPLETE walk did not meet is deleted.
+"""Full: walk everything in scope; what a COMPLETE walk did not meet is looked at once more, and deleted if it is gone.
 
 A walk that ended early deletes nothing, keeps its checkpoint, and is resumed by the next run.
 """
@@ -24,7 +24,7 @@ async def sync_everything(walk: Walk, *, brake: float, confirmed: bool) -> Endin
         await take_stock(walk)
         await _note_mark(walk)
     await run_walk(walk, walk.ports.connector.crawl, start=walk.ticket.checkpoint)
-    await _revisit_unmet(walk)
+    await _revisit_unmet(walk, brake=brake)
     deletions = await delete_unmet(walk, brake=brake, confirmed=confirmed)
     ended = ending(walk.tally, braked=deletions.message)
     # Before a resumption, the walk may have met what left its folder since: such a walk cannot tell who may see it.
@@ -40,10 +40,17 @@ async def _note_mark(walk: Walk) -> None:
         await walk.runs.note_mark(walk.ticket, await walk.policy.call(connector.mark))
 
 
-async def _revisit_unmet(walk: Walk) -> None:
-    """Where a crawl can miss what is there, look at each document that it did not meet before it is deleted."""
+async def _revisit_unmet(walk: Walk, *, brake: float) -> None:
+    """Look at each document that the crawl did not meet before it is deleted, where the source lets us.
+
+    It may have moved from a folder ahead of the crawl to one behind it. Where absence proves something, more than the
+    brake allows are left to the brake: a vanished site is no reason for a hundred thousand requests.
+    """
     connector = walk.ports.connector
-    if connector.absence_is_proof or not isinstance(connector, IncrementalConnector):
+    if not isinstance(connector, IncrementalConnector):
+        return
+    allowed = brake * await walk.ledger.count(walk.ticket.source)
+    if connector.absence_is_proof and await walk.ledger.count_unmet(walk.ticket.source, walk.ticket.walk) > allowed:
         return
 
     async def unmet(_: Checkpoint | None) -> AsyncIterator[Change]:

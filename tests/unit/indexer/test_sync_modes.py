@@ -208,6 +208,22 @@ async def test_where_absence_is_no_proof_each_missing_document_is_looked_at(sync
     assert sorted(source.revisited) == [f"d{number:03}" for number in range(25)]
 
 
+async def test_a_document_that_a_walk_missed_is_looked_at_before_it_is_deleted(synced: Synced) -> None:
+    bench, source = synced
+    source.unlisted = {"d003", "d004"}
+    source.remove("d004")
+    report = await bench.sync()
+    assert (report.tally.scanned, report.tally.deleted, sorted(source.revisited)) == (24, 1, ["d003", "d004"])
+    assert "d003" in await bench.find("document")
+
+
+async def test_more_missing_documents_than_the_brake_allows_are_left_to_the_brake(synced: Synced) -> None:
+    bench, source = synced
+    source.unlisted = {f"d{number:03}" for number in range(20)}
+    assert (await bench.sync()).state is RunState.BRAKED
+    assert source.revisited == []
+
+
 # -- stopping and trying again -----------------------------------------------------------------------------------------
 
 
