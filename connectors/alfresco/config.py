@@ -40,6 +40,7 @@ ServerUrl = Annotated[str, AfterValidator(_server_url)]
 class LaneName(StrEnum):
     """A way to hear of changes that not every server offers."""
 
+    AUDIT = "audit"  # the audit application CMISChangeLog
     DELETED_NODES = "deleted-nodes"  # the trashcan
 
 

@@ -22,10 +22,11 @@ from connectors.alfresco.faults import AccessRefused, NodeMissing
 from connectors.alfresco.folder_comparison import FolderComparison
 from connectors.alfresco.lanes.configured import configured_lanes
 from connectors.alfresco.lanes.lane_reading import LaneReading
+from connectors.alfresco.lanes.lately_secured import LatelySecured, lately_secured
 from connectors.alfresco.lanes.list_sweep import ListSweep
 from connectors.alfresco.lanes.news_reader import NewsReader
 from connectors.alfresco.node_changes import REVISITED_AT_ONCE, NodeChanges
-from connectors.alfresco.permission_sweep import PermissionSweep
+from connectors.alfresco.permission_sweep import PermissionSweep, SweepTools
 from connectors.alfresco.permissions import PermissionReader
 from connectors.alfresco.places import PlaceReader
 from connectors.alfresco.position import PendingFolder
@@ -132,17 +133,13 @@ class AlfrescoConnector:
 
     async def permissions(self, checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
         crawl = await self._begin()
-        sweep = PermissionSweep(
-            lambda pending, folders_only: self._walk(crawl.places, pending, folders_only=folders_only),
-            places=crawl.places,
-            changes=crawl.changes,
-            checkpoint=lambda pending: position.in_tree(pending, scope=self._scope),
-        )
+        sweep = PermissionSweep(self._sweep_tools(crawl), crawl.scope.roots)
         if checkpoint is None:
-            async for change in sweep.lists(crawl.scope.roots):
-                yield change
-            yield position.in_tree(roots_pending(crawl.scope.roots), scope=self._scope)
-        async for change in sweep.documents(self._pending(crawl, checkpoint)):
+            stream = sweep.begun(await self._lately_secured(crawl.scope))
+        else:
+            pending = position.pending_at(checkpoint, scope=self._scope)
+            stream = sweep.resumed(pending, apart=position.apart_at(checkpoint, scope=self._scope))
+        async for change in stream:
             yield change
 
     async def revisit(self, document_ids: Sequence[DocumentId]) -> AsyncIterator[Change]:
@@ -199,6 +196,20 @@ class AlfrescoConnector:
             since=since,
         )
 
+    def _sweep_tools(self, crawl: _Crawl) -> SweepTools:
+        return SweepTools(
+            places=crawl.places,
+            changes=crawl.changes,
+            folders=lambda pending, apart: self._walk(crawl.places, pending, folders_only=True, apart=apart),
+            everything=lambda pending, apart: self._walk(crawl.places, pending, apart=apart),
+            checkpoint=lambda pending, apart: position.in_tree(pending, apart=apart, scope=self._scope),
+        )
+
+    async def _lately_secured(self, scope: ResolvedScope) -> LatelySecured:
+        if not self._lanes:
+            return LatelySecured()
+        return await lately_secured(self._lanes, self._client, scope, now=await self._client.now())
+
     def _pending(self, crawl: _Crawl, checkpoint: Checkpoint | None) -> list[PendingFolder]:
         if checkpoint is None:
             return roots_pending(crawl.scope.roots)
@@ -211,6 +222,7 @@ class AlfrescoConnector:
         *,
         folders_only: bool = False,
         enters_subfolders: bool = True,
+        apart: frozenset[str] = frozenset(),
     ) -> TreeWalk:
         return TreeWalk(
             self._client,
@@ -220,4 +232,5 @@ class AlfrescoConnector:
             ahead=self._config.max_connections,
             folders_only=folders_only,
             enters_subfolders=enters_subfolders,
+            apart=apart,
         )

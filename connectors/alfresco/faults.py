@@ -51,6 +51,10 @@ class AccessRefused(ScopeMissing):
     """The entity exists and the account may not read it."""
 
 
+class ServiceDisabled(SourceUnavailable):
+    """The server has switched this service off."""
+
+
 def transport_fault(cause: httpx.HTTPError, operation: str, peer: Peer = SERVER) -> SightlineError:
     """Name a request that brought no complete answer."""
     if _certificate_refused(cause):
@@ -153,6 +157,10 @@ def _too_many(response: httpx.Response, _body: bytes, operation: str) -> Sightli
     return RateLimited(f"{operation}: asked for fewer requests", retry_after_s=retry_after_s(response))
 
 
+def _disabled(_response: httpx.Response, _body: bytes, operation: str) -> SightlineError:
+    return ServiceDisabled(f"{operation}: the server has switched this service off (501)")
+
+
 _BY_STATUS: dict[int, Callable[[httpx.Response, bytes, str], SightlineError]] = {
     401: _unauthorized,
     403: _forbidden,
@@ -160,6 +168,7 @@ _BY_STATUS: dict[int, Callable[[httpx.Response, bytes, str], SightlineError]] = 
     408: _timed_out,
     412: _archived,
     429: _too_many,
+    501: _disabled,
 }
 
 

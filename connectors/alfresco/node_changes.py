@@ -22,8 +22,6 @@ from vocabulary.errors import ScopeMissing
 
 REVISITED_AT_ONCE = 50  # so that their records need little memory
 
-_ANCHORED = "node:"  # the keys of lists that a folder anchors
-
 
 class NodeChanges:
     """Turns the nodes of one source into changes, by one scope as it was found."""
@@ -121,4 +119,4 @@ def anchored_lists(
 ) -> list[Change]:
     """The lists that begin at folders, but not the one that all of them share with their parent."""
     found = {access.key: access for access in accesses if access is not None and access is not besides}
-    return [AclRead(access.acl, changed_at) for access in found.values() if access.key.startswith(_ANCHORED)]
+    return [AclRead(access.acl, changed_at) for access in found.values() if access.is_of_folder]

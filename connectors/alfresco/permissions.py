@@ -42,6 +42,8 @@ _APART_FROM_READ = frozenset(
 # Ownership and administration are decided before any entry is read, so entries for them change nothing.
 _DECIDED_BEFORE_ENTRIES = frozenset({"ROLE_OWNER", "ROLE_ADMINISTRATOR"})
 
+_ANCHORED = "node:"  # the keys of lists that begin at a folder
+
 
 @dataclass(frozen=True)
 class Access:
@@ -50,6 +52,14 @@ class Access:
     source: str
     key: str
     admitted: Mapping[str, bool]
+
+    @property
+    def is_of_folder(self) -> bool:
+        """Whether the list begins at a folder, and can change under its key; else the key is of its entries."""
+        return self.key.startswith(_ANCHORED)
+
+    def begins_at(self, folder_id: str) -> bool:
+        return self.key == f"{_ANCHORED}{folder_id}"
 
     @cached_property
     def acl(self) -> Acl:
@@ -88,7 +98,7 @@ class PermissionReader:
         return self.access(node, self._decided_here(node, {}) if has_no_more else None)
 
     def _decided_here(self, node: Node, admitted: Mapping[str, bool]) -> Access:
-        key = f"node:{node.id}" if node.is_folder else f"entries:{_fingerprint(admitted)}"
+        key = f"{_ANCHORED}{node.id}" if node.is_folder else f"entries:{_fingerprint(admitted)}"
         return Access(self.source, key, admitted)
 
     def _decisions(self, entries: Iterable[PermissionEntry]) -> dict[str, bool]:

@@ -136,6 +136,21 @@ class Rendition(_Record):
         return self.status == "CREATED"
 
 
+class AuditApplication(_Record):
+    """What the audit service says of one of its applications; one that is not enabled records nothing more."""
+
+    is_enabled: bool = True
+    max_entry_id: int | None = None
+
+
+class AuditEntry(_Record):
+    """One recorded call. Ids are numbers, whatever the OpenAPI file says; `values` are by the key of what was told."""
+
+    id: int
+    created_at: Moment | None = None
+    values: dict[str, Any] = Field(default_factory=dict)
+
+
 class Site(_Record):
     """A site; `id` is its short name, `guid` the node of its folder."""
 

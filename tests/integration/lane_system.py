@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -39,12 +39,24 @@ from vocabulary.ports import CheckResult, SyncMode
 from vocabulary.search import Query
 
 ALICE, BOB = "alice", "bob"
+EVERYTHING = {"one.txt", "two.txt", "three.txt"}
+
+
+@dataclass
+class Clock:
+    """The repository's clock; it stands still but for what passes before each sync."""
+
+    now: datetime = datetime(2024, 5, 1, 9, 30, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
 
 
 @dataclass
 class LaneSystem:
     """What a test changes (world, settings), drives (syncs) and asks (what people find)."""
 
+    clock: Clock
     world: World
     url: str
     bench: Bench
@@ -52,20 +64,26 @@ class LaneSystem:
     settings: dict[str, Any] = field(default_factory=lambda: {"folders": ["Shared"]})
     account: str = "admin"
 
-    def furnish(self) -> Node:
-        """Add, a day ago, two people who may read all, and a folder with files and a folder below; return the first."""
-        with self.world.at(self.world.now() - timedelta(days=1)):
-            for name in (ALICE, BOB):
-                self.world.add_person(name)
-            plans = self.world.add_folder(self.world.shared, "plans")
-            deep = self.world.add_folder(plans, "deep")
-            for parent, names in ((plans, ("one.txt", "two.txt")), (deep, ("three.txt",))):
-                for name in names:
-                    self.world.add_file(parent, name, f"words of {name}".encode())
-        return plans
+    async def furnish(self) -> None:
+        """Have two people who may read all, and a folder with files and a folder below, a day before the first sync."""
+        for name in (ALICE, BOB):
+            self.world.add_person(name)
+        plans = self.world.add_folder(self.world.shared, "plans")
+        deep = self.world.add_folder(plans, "deep")
+        for parent, names in ((plans, ("one.txt", "two.txt")), (deep, ("three.txt",))):
+            for name in names:
+                self.world.add_file(parent, name, f"words of {name}".encode())
+        self.clock.now += timedelta(days=1)
+        await self.sync(SyncMode.FULL)
+        assert await self.find() == EVERYTHING
+
+    def named(self, name: str) -> Node:
+        """The node of the scope with this name."""
+        return next(node for node in self.world.subtree(self.world.shared) if node.name == name)
 
     async def sync(self, mode: SyncMode = SyncMode.CHANGES) -> RunReport:
-        """Run a sync with the requests of it alone in the log; identities are read before a full one."""
+        """Let ten minutes pass and run a sync, its requests alone in the log; people are read before a full one."""
+        self.clock.now += timedelta(minutes=10)
         self.world.request_log.clear()
         async with self.connected() as connector:
             if mode is SyncMode.FULL:
@@ -105,13 +123,14 @@ class LaneSystem:
 @asynccontextmanager
 async def lane_system(path: Path, *, lanes: Collection[str] = (), **settings: Any) -> AsyncIterator[LaneSystem]:
     """Serve an empty world and make an empty index."""
-    world = World(name="lanes")
+    clock = Clock()
+    world = World(name="lanes", clock=clock)
     engine = sa.create_engine(f"sqlite:///{path / 'state.db'}")
     create_tables(engine)
     create_acl_tables(engine)
     async with MemoryBackend(dimensions=DIMENSIONS) as backend, running_simulator(world) as url:
         bench = Bench(engine, backend, numbering=AclStore(engine))
-        system = LaneSystem(world, url, bench, AccessControl(engine))
+        system = LaneSystem(clock, world, url, bench, AccessControl(engine))
         system.settings |= {"lanes": sorted(lanes)} | settings
         yield system
     engine.dispose()

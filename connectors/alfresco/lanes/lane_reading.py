@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
-from connectors.alfresco.faults import AccessRefused
+from connectors.alfresco.faults import AccessRefused, ServiceDisabled
 from connectors.alfresco.lanes.lane import Lane, LaneUnusable, News
 from connectors.alfresco.lanes.news_reader import NewsReader
+from connectors.alfresco.lanes.places import moment_of
 from vocabulary.documents import Change, Checkpoint, Notice
 from vocabulary.errors import CheckpointInvalid, CredentialsRejected, RateLimited, SightlineError
 
-_NOT_THE_LANES_FAULT = (RateLimited, CredentialsRejected, CheckpointInvalid)
+_SINCE = "since "  # a moment follows
+
+NOT_THE_LANES_FAULT = (RateLimited, CredentialsRejected, CheckpointInvalid)
 
 
 class LaneReading:
@@ -32,8 +35,11 @@ class LaneReading:
     ) -> AsyncIterator[Change]:
         """Yield what all lanes tell, each page with a checkpoint behind it, and a notice for each that cannot."""
         for lane in self._lanes:
-            place = self.places.get(lane.name)
-            async for news in _until_fault(lane, lane.news(place, since=since, now=now)):
+            # Where a lane has told nothing yet, the moment to begin at stays, however often it fails before it does.
+            place = self.places.setdefault(lane.name, f"{_SINCE}{since.isoformat()}")
+            begins_at = moment_of(place.removeprefix(_SINCE)) if place.startswith(_SINCE) else None
+            pages = lane.news(None if begins_at else place, since=begins_at or since, now=now)
+            async for news in _until_fault(lane, pages):
                 if isinstance(news, Notice):
                     yield news
                     continue
@@ -48,13 +54,20 @@ async def _until_fault(lane: Lane, pages: AsyncIterator[News]) -> AsyncIterator[
     try:
         async for news in pages:
             yield news
-    except _NOT_THE_LANES_FAULT:
+    except NOT_THE_LANES_FAULT:
         raise
     except SightlineError as fault:
-        yield Notice(f"lane-{lane.name}: {_reason(fault)}")
+        yield notice(lane, fault)
+
+
+def notice(lane: Lane, fault: SightlineError) -> Notice:
+    """Say that a lane could not tell, and why."""
+    return Notice(f"lane-{lane.name}: {_reason(fault)}")
 
 
 def _reason(fault: SightlineError) -> str:
     if isinstance(fault, LaneUnusable):
         return fault.reason
+    if isinstance(fault, ServiceDisabled):
+        return "disabled"
     return "refused" if isinstance(fault, AccessRefused) else "unavailable"
