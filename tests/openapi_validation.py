@@ -33,11 +33,13 @@ _OPTIONAL_IN_REALITY = {
     "Comment": {"title"},  # recorded answers have none
     "Person": {"email", "enabled", "firstName"},  # people without an e-mail address; commenters who are gone
 }
-# Not so in the files and yet in real answers: hits say where they were found, and ids of audit entries are numbers
-# (AuditEntry.getId is a Long, which the repository's own test client reads).
+# Not so in the files and yet in real answers: hits say where they were found, ids of audit entries are numbers
+# (AuditEntry.getId is a Long, which the repository's own test client reads), and a site's group is embedded as a Group
+# (SiteGroup names GroupsEntityResource).
 _OTHERWISE_IN_REALITY: Mapping[str, Mapping[str, Any]] = {
     "AuditEntry": {"id": {"type": "integer"}},
     "ResultNode": {"location": {"type": "string"}},
+    "SiteGroup": {"group": {"$ref": "#/definitions/Group"}},
 }
 # The files show these answers bare; the REST framework wraps every entity in `entry`.
 _WRAPPED_IN_REALITY = {"#/definitions/AuditApp": "#/definitions/AuditAppEntry"}

@@ -59,12 +59,17 @@ def add_container(store: NodeStore, site: Site, name: str) -> Node:
 
 
 def change_visibility(store: NodeStore, site: Site, visibility: Visibility) -> None:
-    """Rewrite the permission entries of the site folder and its containers."""
+    """Rewrite the permission entries of the site folder and its containers.
+
+    A container that becomes public inherits again and keeps the entries that it had: they do no harm.
+    """
     site.visibility = visibility
     store.set_permissions(site.node_id, inherit=False, entries=_site_entries(site))
+    is_public = visibility == "PUBLIC"
     for container_id in site.containers.values():
-        is_public = visibility == "PUBLIC"
-        store.set_permissions(container_id, inherit=is_public, entries=[] if is_public else _role_entries(site.id))
+        kept = store.node(container_id).entries
+        entries = kept if is_public else [*kept, *_role_entries(site.id)]
+        store.set_permissions(container_id, inherit=is_public, entries=entries)
 
 
 def _role_entries(site_id: str) -> list[Entry]:

@@ -28,7 +28,7 @@ def list_groups(call: Call) -> Response:
 
 
 def get_group(call: Call) -> Response:
-    return call.entry(_group_bean(call, _requested_group(call)))
+    return call.entry(group_bean(call, _requested_group(call)))
 
 
 def answer_with_groups(call: Call, groups: Iterable[Group], *, heeds_is_root: bool = True) -> Response:
@@ -46,7 +46,7 @@ def answer_with_groups(call: Call, groups: Iterable[Group], *, heeds_is_root: bo
     keys = {"id": lambda group: group.id, "displayName": lambda group: group.display_name.casefold()}
     _refuse_several_orders(call)
     ordered = call.sort(wanted, keys, default="displayName", tie=lambda group: group.id)
-    return call.page(ordered, lambda group: _group_bean(call, group))
+    return call.page(ordered, lambda group: group_bean(call, group))
 
 
 def _refuse_several_orders(call: Call) -> None:
@@ -99,7 +99,7 @@ def _is_root(call: Call, group: Group) -> bool:
     return group.id != EVERYONE and not call.world.directory.parents(group.id)
 
 
-def _group_bean(call: Call, group: Group) -> Bean:
+def group_bean(call: Call, group: Group) -> Bean:
     include, directory = call.include, call.world.directory
     has_subgroups = any(member in directory.groups for member in list(group.members))
     return Bean(

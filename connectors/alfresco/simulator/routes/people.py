@@ -26,15 +26,12 @@ def list_people(call: Call) -> Response:
 
 
 def get_person(call: Call) -> Response:
-    person = _requested_person(call)
-    bean = person_bean(person)
-    bean["capabilities"] = _capabilities(call, person)
-    return call.entry(bean)
+    return call.entry(full_person_bean(call, requested_person(call)))
 
 
 def list_person_groups(call: Call) -> Response:
     """List all groups of a person, nested ones and GROUP_EVERYONE too; those of others only for administrators."""
-    person = _requested_person(call)
+    person = requested_person(call)
     if person.id != call.user and not call.is_admin:
         raise permission_denied()
     directory = call.world.directory
@@ -59,6 +56,13 @@ def person_bean(person: Person) -> Bean:
     )
 
 
+def full_person_bean(call: Call, person: Person) -> Bean:
+    """Render what an answer about one person shows, also where it stands inside another."""
+    bean = person_bean(person)
+    bean["capabilities"] = _capabilities(call, person)
+    return bean
+
+
 def _listed(call: Call, person: Person) -> Bean:
     bean = person_bean(person)
     if "capabilities" in call.include:
@@ -72,7 +76,7 @@ def _capabilities(call: Call, person: Person) -> Bean:
     return Bean(isAdmin=call.world.directory.is_admin(person.id), isGuest=person.id == GUEST, isMutable=True)
 
 
-def _requested_person(call: Call) -> Person:
+def requested_person(call: Call) -> Person:
     """Return the person that the path names, in whatever case, or the caller for `-me-`."""
     name = call.path_parameters["person_id"]
     person = call.world.directory.find_login(call.user if name == "-me-" else name)
