@@ -30,9 +30,12 @@ def log_ended(report: RunReport) -> None:
         "scanned": tally.scanned,
         **{str(state): count for state, count in sorted(tally.states.items()) if count},
         "deleted": tally.deleted,
+        "requests": tally.requests.total(),
         "bytes_read": tally.bytes_read,
         "passages_embedded": tally.passages_embedded,
     }
+    if tally.revoked_within_s is not None:
+        counts["revoked_within_s"] = round(tally.revoked_within_s, 1)
     _log.log(
         logging.WARNING if report.state in _TO_LOOK_AT else logging.INFO,
         "run ended: source=%s mode=%s run=%d state=%s %s reasons=%s message=%s",

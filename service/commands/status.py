@@ -73,6 +73,7 @@ def _mode_standing(mode: SyncMode, last: RunReport | None, next_run: datetime | 
         "started_at": last.started_at if last else None,
         "ended_at": last.ended_at if last else None,
         "age_s": round((now - (last.ended_at or last.started_at)).total_seconds()) if last else None,
+        "revoked_within_s": last.tally.revoked_within_s if last else None,
         "next_run": next_run,
     }
 
@@ -83,18 +84,28 @@ def _print_sources(sources: list[dict[str, Any]]) -> None:
 
 
 def _print_modes(sources: list[dict[str, Any]]) -> None:
+    columns = ["source", "mode", "last run", "state", "age", "revoked within", "next run"]
     rows = [
-        [source["source"], one["mode"], one["last_run"], one["state"], _age(one["age_s"]), one["next_run"]]
+        [
+            source["source"],
+            one["mode"],
+            one["last_run"],
+            one["state"],
+            _period(one["age_s"]),
+            _period(one["revoked_within_s"]),
+            one["next_run"],
+        ]
         for source in sources
         for one in source["modes"]
     ]
-    print_table(["source", "mode", "last run", "state", "age", "next run"], rows)
+    print_table(columns, rows)
 
 
-def _age(age_s: int | None) -> str:
-    if age_s is None:
+def _period(seconds: float | None) -> str:
+    """Spell a period in its largest whole unit."""
+    if seconds is None:
         return ""
     for unit_s, unit in ((_DAY_S, "d"), (_HOUR_S, "h"), (_MINUTE_S, "min")):
-        if age_s >= unit_s:
-            return f"{age_s // unit_s} {unit}"
-    return f"{age_s} s"
+        if seconds >= unit_s:
+            return f"{seconds // unit_s:.0f} {unit}"
+    return f"{seconds:.0f} s"

@@ -2,6 +2,7 @@ import logging
 import socket
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -185,7 +186,7 @@ async def test_a_run_is_one_log_line_when_it_begins_and_one_when_it_has_ended(
 ) -> None:
     caplog.set_level(logging.INFO, logger="indexer")
     runs = RunStore(engine)
-    tally = Tally(scanned=2, bytes_read=70)
+    tally = Tally(scanned=2, bytes_read=70, requests=Counter(content=2, listing=7), revoked_within_s=31.24)
     tally.settle(DocumentState.INDEXED, "")
     tally.settle(DocumentState.FAILED, "encrypted")
     await runs.finish(await runs.begin("files", "full", index_id="i"), RunState.INCOMPLETE, tally, "two\nlines")
@@ -194,7 +195,8 @@ async def test_a_run_is_one_log_line_when_it_begins_and_one_when_it_has_ended(
     assert ended == (
         "WARNING",
         "run ended: source=files mode=full run=1 state=incomplete took_s=0.0 scanned=2 failed=1 indexed=1 deleted=0"
-        ' bytes_read=70 passages_embedded=0 reasons={"failed: encrypted": 1} message="two\\nlines"',
+        " requests=9 bytes_read=70 passages_embedded=0 revoked_within_s=31.2"
+        ' reasons={"failed: encrypted": 1} message="two\\nlines"',
     )
 
 
