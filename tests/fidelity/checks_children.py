@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import expected
 from checks import check
-from foreign_client import Connect, denied, entries, ids, invalid, names, not_found, refused
+from foreign_client import Connect, ForeignClient, denied, entries, ids, invalid, names, not_found, refused
 from office import MINUTES, Office
 
 _FOLDERS = ["Annex", "secret", "shelf link", "zoo"]
@@ -293,3 +294,34 @@ def a_moved_child_changes_folders(office: Office, connect: Connect) -> None:
     office.world.move(office.plan, office.shelf)
     assert names(carol.call("nodes.listNodeChildren", office.shelf.id)) == ["flyer.txt", "Plan.pdf"]
     assert carol.call("nodes.getNode", office.plan.id)["entry"]["parentId"] == office.shelf.id
+
+
+@check()
+def lists_follow_every_change(office: Office, connect: Connect) -> None:
+    """The same list is asked for before and after each change: nothing of an earlier answer may be left in it."""
+    world, folder = office.world, office.handbook.id
+    alice, bob = connect.basic("alice"), connect.basic("bob")
+
+    def seen(client: ForeignClient, **query: Any) -> list[str]:
+        return names(client.call("nodes.listNodeChildren", folder, **query))
+
+    assert "part.txt" not in seen(alice)
+    assert "part.txt" in seen(bob)
+    world.set_permissions(office.named("part.txt"), inherit=False, entries=[("alice", "Consumer")])
+    assert "part.txt" in seen(alice)
+    assert "part.txt" not in seen(bob)
+    world.add_file(office.handbook, "new.txt", b"")
+    assert "new.txt" in seen(alice)
+    world.rename(office.named("new.txt"), "newer.txt")
+    assert {"new.txt", "newer.txt"} & set(seen(alice)) == {"newer.txt"}
+    by_date = {"orderBy": ["modifiedAt DESC"], "where": "(isFile=true)"}
+    assert seen(alice, **by_date)[0] == "newer.txt"
+    office.clock.advance(timedelta(seconds=1))
+    world.set_properties(office.named("abc.txt"), {"cm:title": "changed"})
+    assert seen(alice, **by_date)[0] == "abc.txt"
+    world.delete(office.named("newer.txt"))
+    assert "newer.txt" not in seen(alice)
+    world.leave_group("GROUP_lab", "GROUP_staff")
+    with denied():
+        seen(alice)
+    assert "abc.txt" in seen(bob)
