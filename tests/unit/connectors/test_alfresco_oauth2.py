@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -298,3 +299,13 @@ async def test_a_check_can_say_how_we_sign_in(router: respx.MockRouter) -> None:
     assert described == (
         "with an access token of idp.example.com that lives 300 s (grant client_credentials, client crawler)"
     )
+
+
+async def test_a_provider_that_is_not_there_is_told_with_the_setting_that_leads_to_it() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = listening.getsockname()[1]
+    for address, words in [(f"127.0.0.1:{port}", "refuses connections"), ("idp.invalid", "name of .* is not known")]:
+        async with client(token_url=f"http://{address}/token") as alfresco:
+            with pytest.raises(SourceUnavailable, match=f"identity provider.*{words}|{words}") as fault:
+                await alfresco.me()
+        assert "the identity provider" in str(fault.value) and "`auth.token_url`" in str(fault.value)

@@ -54,7 +54,7 @@ def test_a_limit_starts_at_its_most_and_never_leaves_one_to_most() -> None:
     limit = AdaptiveLimit(8)
     assert limit.value == 8
     for _ in range(10):
-        limit.succeeded()
+        limit.succeeded(sent_in_round=limit.round)
     assert limit.value == 8
     for _ in range(10):
         limit.overloaded(sent_in_round=limit.round)
@@ -71,16 +71,25 @@ def test_a_limit_is_halved_once_for_all_requests_that_were_under_way_together() 
     assert limit.value == 2
 
 
-def test_a_limit_grows_by_about_one_with_each_round_that_goes_well() -> None:
+def test_a_success_from_before_a_decrease_does_not_undo_it() -> None:
+    limit = AdaptiveLimit(8)
+    before = limit.round
+    limit.overloaded(sent_in_round=before)
+    for _ in range(7):
+        limit.succeeded(sent_in_round=before)
+    assert limit.value == 4
+
+
+def test_a_limit_grows_by_about_one_with_every_eight_rounds_that_go_well() -> None:
     limit = AdaptiveLimit(64)
     for _ in range(5):
         limit.overloaded(sent_in_round=limit.round)
-    rounds = []
+    values = []
     for _ in range(4):
-        for _ in range(limit.value):
-            limit.succeeded()
-        rounds.append(limit.value)
-    assert rounds == [2, 3, 4, 5]
+        for _ in range(8 * limit.value):
+            limit.succeeded(sent_in_round=limit.round)
+        values.append(limit.value)
+    assert values == [2, 3, 4, 5]
 
 
 async def test_no_more_requests_are_under_way_than_the_limit(pace_of: Callable[..., Pace], clock: VirtualClock) -> None:
@@ -109,7 +118,9 @@ async def test_an_overload_lets_fewer_pass_and_success_lets_more(
         await settled()
         assert (busy.under_way, calm.under_way) == (0, 4)
         calm.answer.set()
-    assert len(calm.sent_at_s) == 8
+        for _ in range(8 * 8):
+            group.create_task(calm.request())
+    assert len(calm.sent_at_s) == 8 + 8 * 8
     assert 4 < pace.limit <= 8
 
 
@@ -211,3 +222,37 @@ async def test_a_cancelled_request_leaves_its_place_to_others(
     await holder
     await server.request()
     assert server.most_under_way == 1
+
+
+async def test_many_requests_settle_at_what_a_server_bears(pace_of: Callable[..., Pace], clock: VirtualClock) -> None:
+    """A server that takes four at once and refuses the fifth, against sixteen who always want something."""
+    bears, under_way, refusals, answers = 4, 0, 0, 0
+    pace = pace_of(most=16)
+
+    async def request() -> None:
+        nonlocal under_way, refusals, answers
+        async with pace.slot() as slot:
+            await slot.turn()
+            under_way += 1
+            is_refused = under_way > bears
+            await clock.sleep(0.1 if is_refused else 1.0)
+            under_way -= 1
+            if is_refused:
+                refusals += 1
+                slot.overloaded()
+            else:
+                answers += 1
+
+    async def ask_always() -> None:
+        while True:
+            await request()
+
+    askers = [asyncio.ensure_future(ask_always()) for _ in range(16)]
+    await clock.advance(20)
+    refusals = answers = 0
+    await clock.advance(200)
+    for asker in askers:
+        asker.cancel()
+    await asyncio.gather(*askers, return_exceptions=True)
+    assert answers >= 0.7 * bears * 200  # of what the server could have answered
+    assert refusals <= 0.05 * answers
