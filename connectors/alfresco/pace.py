@@ -18,8 +18,8 @@ import anyio
 
 from vocabulary.errors import RateLimited
 
-# A wish for a longer silence is an error instead of a wait, so that it is told and may end the run: the next one resumes
-# at the checkpoint. As long as the retry layer waits at most when it is asked to.
+# A wish for a longer silence is an error instead of a wait, so that it is told and may end the run, which the next one
+# resumes. As long as the retry layer waits at most when it is asked to.
 _LONGEST_SILENCE_S = 300.0
 
 # A refusal costs more than the request: the crawl waits and goes back to its last checkpoint. Against a server that
