@@ -20,22 +20,12 @@ from sqlalchemy.dialects import postgresql, sqlite
 from indexer.leases import require_lease
 from indexer.ledger_counts import LedgerCounts
 from indexer.runs import RunTicket
-from indexer.tables import ledger, positions, run_documents
+from indexer.tables import IN_DOUBT, ledger, positions, run_documents
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import Checkpoint, DocumentState
 
 _LOOKUP_SIZE = 500  # ids in one IN list; SQLite takes 32,766 parameters, PostgreSQL 65,535
 _NO_WALK = ""  # the walk of a row that none has met yet
-_IN_DOUBT = {
-    "in_index": True,
-    "content_version": None,
-    "content_sha256": None,
-    "comments_sha256": None,
-    "description_sha256": None,
-    "recipe": None,
-    "acl_id": None,
-    "owner": None,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,14 +103,14 @@ class Ledger(LedgerCounts):
         with self._engine.begin() as connection:
             require_lease(connection, source=ticket.source, runner=ticket.runner)
             statement = _insert(connection)(ledger).on_conflict_do_update(
-                index_elements=["source", "native_id"], set_=_IN_DOUBT
+                index_elements=["source", "native_id"], set_=IN_DOUBT
             )
             connection.execute(statement, rows)
 
     async def doubt_all(self, source: str) -> None:
         """Note that nobody knows what the index holds of the whole source."""
         held = (ledger.c.source == source) & ledger.c.in_index
-        await asyncio.to_thread(self._execute, sa.update(ledger).where(held).values(_IN_DOUBT))
+        await asyncio.to_thread(self._execute, sa.update(ledger).where(held).values(IN_DOUBT))
 
     async def settle(
         self,

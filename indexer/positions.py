@@ -11,7 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from indexer.tables import ledger, positions, source_state
+from indexer.tables import IN_DOUBT, ledger, positions, source_state
 from vocabulary.ports import SyncMode
 
 
@@ -53,6 +53,14 @@ def close(connection: sa.Connection, source: str, mode: SyncMode) -> None:
         connection.execute(sa.delete(positions).where(of(source, SyncMode.CHANGES)))
         place = {"source": source, "mode": SyncMode.CHANGES, "walk": finished.walk, "checkpoint": finished.mark}
         connection.execute(sa.insert(positions).values(place))
+
+
+def doubt_index(connection: sa.Connection, index_id: str) -> None:
+    """Doubt all rows that speak of an index, and forget how far its sources have been read."""
+    sources = sa.select(source_state.c.source).where(source_state.c.index_id == index_id)
+    held = ledger.c.source.in_(sources) & ledger.c.in_index
+    connection.execute(sa.update(ledger).where(held).values(IN_DOUBT))
+    connection.execute(sa.delete(positions).where(positions.c.source.in_(sources)))
 
 
 def forget_source(connection: sa.Connection, source: str, *, index_id: str) -> None:

@@ -22,6 +22,7 @@ from indexer.modes.full import sync_everything
 from indexer.modes.permissions import sync_permissions
 from indexer.run_history import RunReport, RunState
 from indexer.runs import RunStore, RunTicket
+from indexer.seals import renew_seal
 from indexer.tally import Tally
 from indexer.walk import PipelineLimits, RemovalBrake, SyncPorts, Walk
 from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError
@@ -71,6 +72,7 @@ async def run_sync(
     """
     _require_mode(mode, ports.connector, settings)
     await ports.backend.adopt(ports.acls.numbering)
+    await settings.policy.call(lambda: renew_seal(ports.backend, ledger.engine))
     report, is_lost = await _run(mode, ports, settings, ledger, runs, on_progress)
     if is_lost:  # its position: forgotten, so that a second run begins anew; what the first one settled stays
         report, _ = await _run(mode, ports, settings, ledger, runs, on_progress)

@@ -5,6 +5,8 @@ Portable between SQLite and PostgreSQL. Times are stored as UTC epoch seconds, s
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn
 
@@ -36,6 +38,17 @@ ledger = sa.Table(
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row, of one version of the content
     sa.Column("retry_at", sa.Float),  # when to try again what failed; None: nothing to try, or given up
 )
+# The values of a row of which nobody knows what the index holds.
+IN_DOUBT: Mapping[str, bool | None] = {
+    "in_index": True,
+    "content_version": None,
+    "content_sha256": None,
+    "comments_sha256": None,
+    "description_sha256": None,
+    "recipe": None,
+    "acl_id": None,
+    "owner": None,
+}
 sa.Index("ledger_unmet", ledger.c.source, ledger.c.walk)
 sa.Index("ledger_by_lineage", ledger.c.source, ledger.c.lineage)
 sa.Index("ledger_retries", ledger.c.source, ledger.c.retry_at)
@@ -48,6 +61,16 @@ source_state = sa.Table(
     sa.Column("index_id", sa.Text),
     sa.Column("runner", sa.Text),
     sa.Column("lease_until", sa.Float),
+)
+
+# The words that were put on an index, in their order: the one that it bears tells whether it is the index that the
+# state store knows, or one of the two was put back from a backup.
+index_seals = sa.Table(
+    "index_seals",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("index_id", sa.Text, nullable=False, index=True),
+    sa.Column("seal", sa.Text, nullable=False),
 )
 
 # Where each mode of a source stands. Of `full` and `permissions` there is a row while a pass is unfinished; the row of

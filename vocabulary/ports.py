@@ -223,6 +223,14 @@ class SearchBackend(Protocol):
         """
         ...
 
+    async def seal(self) -> str:
+        """The word that was last put on the index; empty while there is none."""
+        ...
+
+    async def put_seal(self, seal: str, *, hide_all: bool) -> None:
+        """Put a word on the index; with `hide_all`, in the same step, hide every document of every source."""
+        ...
+
     async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
         """Carry out the operations in order, all or none, and return once they survive a crash and can be searched.
 

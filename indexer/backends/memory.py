@@ -79,6 +79,7 @@ class MemoryBackend:
         self._dimensions = dimensions
         self._index_id = uuid.uuid4().hex
         self._numbering: str | None = None
+        self._seal = ""
         self._documents: dict[DocumentId, _Stored] = {}
         self._stored_so_far = 0
 
@@ -104,6 +105,16 @@ class MemoryBackend:
         if self._documents and self._numbering != numbering:
             raise NumberingMismatch("the index holds documents under another state's numbers")
         self._numbering = numbering
+
+    async def seal(self) -> str:
+        """Return the word that was last put on the index."""
+        return self._seal
+
+    async def put_seal(self, seal: str, *, hide_all: bool) -> None:
+        """Put a word on the index, and hide every document where asked."""
+        if hide_all:
+            await self.apply([Hide(document_id) for document_id in self._documents])
+        self._seal = seal
 
     async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
         """Carry out the operations in order, all or none."""

@@ -84,6 +84,28 @@ async def test_a_filter_of_another_numbering_is_refused(index: SearchBackend) ->
         await ask(index, "budget", access=reader(1, numbering="another"))
 
 
+async def test_an_index_bears_the_seal_that_was_put_on_it_last(empty_index: SearchBackend) -> None:
+    assert await empty_index.seal() == ""
+    for seal in ("first", "second"):
+        await empty_index.put_seal(seal, hide_all=False)
+        assert await empty_index.seal() == seal
+
+
+async def test_a_seal_hides_nothing_unless_asked(index: SearchBackend) -> None:
+    await index.apply([document("a", "budget")])
+    await index.put_seal("seal", hide_all=False)
+    assert names(await ask(index, "budget")) == ["a"]
+
+
+async def test_a_seal_that_hides_all_hides_every_document_of_every_source_and_keeps_it(index: SearchBackend) -> None:
+    await index.apply([document("a", "budget"), document("b", "budget", source="other")])
+    assert names(await ask(index, "budget")) == ["a", "b"]
+    await index.put_seal("seal", hide_all=True)
+    assert names(await ask(index, "budget")) == []
+    await index.apply([Readmit(DocumentId("other", "b"), AclId(1), None)])
+    assert names(await ask(index, "budget")) == ["b"]
+
+
 # --- writing ---
 
 

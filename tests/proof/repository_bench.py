@@ -197,14 +197,24 @@ async def bench_on(
     world: World, clock: Clock, path: Path, *, embedded: bool = False, **settings: Any
 ) -> AsyncIterator[RepositoryBench]:
     """Serve the world and open a state store and an index in `path`; nothing is synced yet."""
+    async with (
+        running_simulator(world) as url,
+        bench_at(url, world, clock, path, embedded=embedded, **settings) as bench,
+    ):
+        yield bench
+
+
+@asynccontextmanager
+async def bench_at(
+    url: str, world: World, clock: Clock, path: Path, *, embedded: bool = True, **settings: Any
+) -> AsyncIterator[RepositoryBench]:
+    """The same with a world that is served already, so that state store and index can be opened again for it."""
     engine = open_state(path)
-    backend = (
-        EmbeddedBackend(path / "index", dimensions=DIMENSIONS) if embedded else MemoryBackend(dimensions=DIMENSIONS)
-    )
+    index = EmbeddedBackend(path / "index", dimensions=DIMENSIONS) if embedded else MemoryBackend(dimensions=DIMENSIONS)
     scope = settings or {"sites": "all", "folders": [ARCHIVE]}
     try:
-        async with running_simulator(world) as url, backend:
-            yield RepositoryBench(world, clock, url, engine, backend, scope)
+        async with index:
+            yield RepositoryBench(world, clock, url, engine, index, scope)
     finally:
         engine.dispose()
 

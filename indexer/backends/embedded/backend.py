@@ -61,6 +61,18 @@ class EmbeddedBackend:
         """
         await self._connections.write(lambda connection: writer.adopt(connection, numbering))
 
+    async def seal(self) -> str:
+        """Return the word that was last put on the index."""
+        return await self._connections.read(lambda connection: schema.read_state(connection, "seal")) or ""
+
+    async def put_seal(self, seal: str, *, hide_all: bool) -> None:
+        """Put a word on the index, and hide every document where asked, in one transaction.
+
+        Raises:
+            IndexBusy: another process writes, or the disk is full; nothing was changed.
+        """
+        await self._connections.write(lambda connection: writer.put_seal(connection, seal, hide_all=hide_all))
+
     async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
         """Carry out the operations in one transaction, on disk when this returns.
 

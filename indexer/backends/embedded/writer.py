@@ -50,6 +50,14 @@ def adopt(connection: Any, numbering: str) -> None:
     schema.write_state(connection, "numbering", numbering)
 
 
+def put_seal(connection: Any, seal: str, *, hide_all: bool) -> None:
+    """Put a word on the index, and hide every document where asked."""
+    if hide_all:
+        connection.execute("UPDATE document SET acl_id = ?", (HIDDEN_ACL,))
+        connection.execute("INSERT INTO change(document_id) SELECT id FROM document ORDER BY id")
+    schema.write_state(connection, "seal", seal)
+
+
 def _put(connection: Any, description: Description, passages: Sequence[EnrichedPassage]) -> None:
     toxicity = float(max((each.toxicity_0_1 for each in passages), default=0.0))
     known = _find(connection, description.document_id)
