@@ -1,7 +1,7 @@
 """A simulated identity provider: clients, realms and signed access tokens.
 
-Answers and refusals are Keycloak's. Source: RFC 6749 §4.3, §4.4, §5 and §6; Keycloak's TokenEndpoint and
-ClientCredentialsGrantType; RFC 7517 for the published keys.
+Source: RFC 6749 §4.3, §4.4, §5 and §6; RFC 7517 for the published keys. Where the standard leaves a choice, and where
+Keycloak departs from it, answers and refusals are those that Keycloak 26.7 was seen to give.
 """
 
 from __future__ import annotations
@@ -89,12 +89,12 @@ class IdentityProvider:
         Raises:
             TokenRefused: the request is wrong or proves nothing.
         """
+        if "grant_type" not in form:
+            raise TokenRefused(400, "invalid_request", "Missing form parameter: grant_type")
         client_id, secret = client
         self._check_client(client_id, secret)
         scope = self._scope(form.get("scope", ""))
-        match form.get("grant_type"):
-            case None:
-                raise TokenRefused(400, "invalid_request", "Missing form parameter: grant_type")
+        match form["grant_type"]:
             case "client_credentials":
                 return self._granted(f"service-account-{client_id}", client_id, scope)
             case "password":
@@ -127,7 +127,8 @@ class IdentityProvider:
     def _check_client(self, client_id: str, secret: str) -> None:
         known = self.clients.get(client_id)
         if known is None or not secrets.compare_digest(known.encode(), secret.encode()):
-            raise TokenRefused(401, "invalid_client", "Invalid client or Invalid client credentials")
+            error = "invalid_client" if known is None else "unauthorized_client"
+            raise TokenRefused(401, error, "Invalid client or Invalid client credentials")
 
     def _scope(self, asked: str) -> str:
         words = asked.split()
@@ -136,9 +137,11 @@ class IdentityProvider:
         return " ".join(dict.fromkeys([*words, *_SCOPES]))
 
     def _by_password(self, form: Mapping[str, str]) -> str:
-        person = self.by_password(form.get("username", ""), form.get("password", ""))
+        if "username" not in form:
+            raise TokenRefused(401, "invalid_request", "Missing parameter: username")
+        person = self.by_password(form["username"], form.get("password", ""))
         if person is None:
-            raise TokenRefused(401, "invalid_grant", "Invalid user credentials")
+            raise TokenRefused(400, "invalid_grant", "Invalid user credentials")
         return person.id
 
     def _by_refresh(self, refresh_token: str, client_id: str) -> dict[str, object]:
@@ -163,4 +166,5 @@ class IdentityProvider:
         ends_at = self.now().timestamp() + _REFRESH_LIFE_S
         self._refresh_tokens[refresh_token] = _Refresh(user, client_id, scope, ends_at)
         granted = self._granted(user, client_id, scope)
-        return granted | {"refresh_expires_in": _REFRESH_LIFE_S, "refresh_token": refresh_token}
+        session = {"refresh_token": refresh_token, "session_state": str(uuid4())}
+        return granted | session | {"refresh_expires_in": _REFRESH_LIFE_S}
