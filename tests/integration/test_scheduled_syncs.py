@@ -7,6 +7,10 @@ moved by the test.
 from __future__ import annotations
 
 import asyncio
+import signal
+import sqlite3
+import subprocess
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -25,11 +29,14 @@ from service.settings import Settings, load_settings
 from service.timetable import Job, timetable
 from service.wiring import State, Workshop, open_state, open_workshop
 from tests.fakes.scripted_clock import ScriptedClock
+from tests.unit.service.programs import running as running_program
+from tests.unit.service.programs import stop
 from vocabulary.ports import SyncMode
 from vocabulary.search import Query, SearchMode
 
 DOCUMENTS = 240  # more than the pipeline's queues hold, so that the crawl is still listing when it is asked to stop
 PATIENCE_S = 120.0
+SILENCE_S = 25.0
 NOON = datetime(2026, 6, 1, 12, 0, tzinfo=UTC)
 SETTINGS = """
 [state]
@@ -96,10 +103,14 @@ def url(world: World) -> Iterator[str]:
         yield address
 
 
-@asynccontextmanager
-async def scheduled(world: World, url: str, folder: Path) -> AsyncIterator[Scheduled]:
+def prepare(url: str, folder: Path) -> None:
     (folder / "password").write_text("admin")
     (folder / "sightline.toml").write_text(SETTINGS.format(url=url))
+
+
+@asynccontextmanager
+async def scheduled(world: World, url: str, folder: Path) -> AsyncIterator[Scheduled]:
+    prepare(url, folder)
     settings = load_settings(folder / "sightline.toml", {})
     library = world.document_library("library")
     shelf = next(child.id for child in world.subtree(library) if child.name == "first")
@@ -144,3 +155,20 @@ async def test_a_revocation_overtakes_a_crawl(world: World, url: str, tmp_path: 
         assert len(world.request_log.content_requests()) == DOCUMENTS, "each document was read once"
         assert [await system.found_by("ann", shelf) for shelf in ("first", "second")] == [DOCUMENTS // 2, 0]
         assert [await system.found_by("bob", shelf) for shelf in ("first", "second")] == [0, DOCUMENTS // 2]
+
+
+async def test_a_second_signal_waits_for_nothing(world: World, url: str, tmp_path: Path) -> None:
+    """The source has stopped answering: the first signal lets the crawl end in order, the second one ends it."""
+    silence = world.faults.add(delay(SILENCE_S), path="/content$")
+    prepare(url, tmp_path)
+    program = ["schedule", "--config", str(tmp_path / "sightline.toml")]
+    with running_program(program, announced_by="Scheduled 2 jobs") as (process, _):
+        await until(lambda: silence.hits)
+        began_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        with pytest.raises(subprocess.TimeoutExpired):
+            process.wait(timeout=2)
+        assert stop(process, signal.SIGTERM)[0] == 0
+        assert time.monotonic() - began_at < SILENCE_S
+    with sqlite3.connect(tmp_path / "state.db") as state:
+        assert state.execute("SELECT state FROM runs").fetchall() == [("interrupted",)]
