@@ -33,10 +33,11 @@ _OPTIONAL_IN_REALITY = {
     "Comment": {"title"},  # recorded answers have none
     "Person": {"email", "enabled", "firstName"},  # people without an e-mail address; commenters who are gone
 }
-# Not so in the files and yet in real answers: hits say where they were found, ids of audit entries are numbers
-# (AuditEntry.getId is a Long, which the repository's own test client reads), and a site's group is embedded as a Group
-# (SiteGroup names GroupsEntityResource).
+# Not so in the files and yet in real answers: parents say whether they are primary (AssocChild), hits say where they
+# were found, ids of audit entries are numbers (AuditEntry.getId is a Long, which the repository's own test client
+# reads), and a site's group is embedded as a Group (SiteGroup names GroupsEntityResource).
 _OTHERWISE_IN_REALITY: Mapping[str, Mapping[str, Any]] = {
+    "AssociationInfo": {"isPrimary": {"type": "boolean"}},
     "AuditEntry": {"id": {"type": "integer"}},
     "ResultNode": {"location": {"type": "string"}},
     "SiteGroup": {"group": {"$ref": "#/definitions/Group"}},

@@ -50,11 +50,10 @@ class NodeRenderer:
             bean["association"] = Bean(assocType="cm:contains", isPrimary=node.parent_id == folder.id)
         return bean
 
-    def parent(self, node: Node) -> Bean:
-        """Render a node as one of a child's parents."""
+    def parent(self, node: Node, child: Node) -> Bean:
+        """Render a node as one of a child's parents; the association is shown unasked."""
         bean = self.listed(node)
-        if "association" in self._include:
-            bean["association"] = Bean(assocType="cm:contains")
+        bean["association"] = Bean(assocType="cm:contains", isPrimary=child.parent_id == node.id)
         return bean
 
     def listed(self, node: Node) -> Bean:

@@ -27,7 +27,8 @@ def list_parents(call: Call) -> Response:
         if only_primary is None or only_primary == (folder_id == node.parent_id)
     ]
     readable = [parent for parent in parents if world.access.may_read(call.user, parent)]
-    return call.page(readable, renderer(call).parent)
+    render = renderer(call)
+    return call.page(readable, lambda parent: render.parent(parent, node))
 
 
 def renderer(call: Call) -> NodeRenderer:
