@@ -79,9 +79,9 @@ class AclStore:
 
         return await asyncio.to_thread(count)
 
-    async def grant(self, source: str) -> None:
-        """Let the source's changed lists give what they give."""
-        await asyncio.to_thread(self._grant, source)
+    async def grant(self, source: str, *, up_to: int | None = None) -> None:
+        """Let the source's changed lists give what they give; those changed behind version `up_to` go on waiting."""
+        await asyncio.to_thread(self._grant, source, up_to)
 
     async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
         """Whether the list allows the source's everyone and denies nobody, or will; an unknown list does not."""
@@ -102,10 +102,10 @@ class AclStore:
         changed = _changed(lists, stored)
         return {key: KnownAcl(stored[key].id if key in stored else None, key in changed) for key in lists}
 
-    def _grant(self, source: str) -> None:
+    def _grant(self, source: str, up_to: int | None) -> None:
         with self._engine.begin() as connection:
             version = 1 + lock_version(connection, realm=Realm.LISTS, source=source)
-            if _carry_out_waiting(connection, source, version=version):
+            if _carry_out_waiting(connection, source, version=version, up_to=up_to):
                 set_version(connection, version, realm=Realm.LISTS, source=source)
 
     def _admits_everyone(self, source: str, acl_id: AclId) -> bool:
@@ -175,10 +175,12 @@ def _narrowed(before: _Entries, acl: Acl) -> _Entries:
     }
 
 
-def _carry_out_waiting(connection: Connection, source: str, *, version: int) -> bool:
+def _carry_out_waiting(connection: Connection, source: str, *, version: int, up_to: int | None) -> bool:
     """Put in force what waits in the source's lists, and say whether anything did."""
     waits = acl_entries.c.effect.in_([Effect.ALLOW_LATER, Effect.DENY_NO_LONGER])
     of_source = select(acl_lists.c.id).join(acl_entries).where(acl_lists.c.source == source, waits).distinct()
+    if up_to is not None:
+        of_source = of_source.where(acl_lists.c.version <= up_to)
     waiting = [AclId(acl_id) for (acl_id,) in connection.execute(of_source)]
     for ids in _in_pieces(waiting):
         _replace_entries(connection, {acl_id: _in_force(each) for acl_id, each in _entries(connection, ids).items()})

@@ -60,10 +60,21 @@ class RetryPolicy:
         return await retrying(attempt)
 
 
-async def resumed(stream: ChangeStream, start: Checkpoint | None, policy: RetryPolicy) -> AsyncIterator[Change]:
+async def _nothing() -> None:
+    """Nobody needs to know."""
+
+
+async def resumed(
+    stream: ChangeStream,
+    start: Checkpoint | None,
+    policy: RetryPolicy,
+    *,
+    on_resumption: Callable[[], Awaitable[None]] = _nothing,
+) -> AsyncIterator[Change]:
     """A connector's stream that goes on from its last checkpoint after a passing fault.
 
     A replay yields changes a second time; attempts are counted anew after each checkpoint that was reached.
+    `on_resumption` is awaited before the source is asked again.
     """
     position, failed = start, 0
     while True:
@@ -76,6 +87,7 @@ async def resumed(stream: ChangeStream, start: Checkpoint | None, policy: RetryP
             failed += 1
             if failed >= policy.attempts:
                 raise
+            await on_resumption()
             await policy.sleep(policy.wait_s(failed, error))
         else:
             return

@@ -76,8 +76,24 @@ class Walk:
     removals: RemovalBrake
     stop: asyncio.Event = field(default_factory=asyncio.Event)  # set: end at the next page, settle what was crawled
     clock: Callable[[], float] = time.time  # epoch seconds
+    lists_trusted_up_to: int | None = None  # the version of the source's lists at the first resumption
     acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
     under_way: set[DocumentId] = field(default_factory=set)  # met in this walk and not yet in the ledger
+
+    async def note_resumption(self) -> None:
+        """Trust no list that is read from now on to the end: what it is said of may have been met before."""
+        if self.lists_trusted_up_to is None:
+            self.lists_trusted_up_to = await self.ports.acls.version(self.ticket.source)
+
+    async def grant(self) -> None:
+        """Let changed lists give, now that every document is under the list it belongs to.
+
+        A list gives only what it gave when it was read before the documents that are under it. After a resumption it
+        may have been read again, and admit somebody whom a document that has left meanwhile must not be shown to: what
+        changed since the first resumption waits for the next run; where the run itself is one, everything does.
+        """
+        if self.ticket.checkpoint is None:
+            await self.ports.acls.grant(self.ticket.source, up_to=self.lists_trusted_up_to)
 
     @property
     def recipe(self) -> str:

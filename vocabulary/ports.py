@@ -294,8 +294,11 @@ class AclNumbering(Protocol):
         """How many lists are new, or have other entries, since the source was at that version."""
         ...
 
-    async def grant(self, source: str) -> None:
-        """Let changed lists admit whom they admit: no document is under a list any more that it has left."""
+    async def grant(self, source: str, *, up_to: int | None = None) -> None:
+        """Let changed lists admit whom they admit: no document is under a list any more that it has left.
+
+        Lists that changed behind version `up_to` go on waiting; None: none does.
+        """
         ...
 
     async def admits_everyone(self, source: str, acl_id: AclId) -> bool:

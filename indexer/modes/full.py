@@ -19,17 +19,15 @@ from vocabulary.ports import IncrementalConnector
 
 async def sync_everything(walk: Walk, *, brake: float, confirmed: bool) -> Ending:
     """Bring the index up to date with the whole scope of the source."""
-    is_new = walk.ticket.checkpoint is None
-    if is_new:
+    if walk.ticket.checkpoint is None:
         await take_stock(walk)
         await _note_mark(walk)
     await run_walk(walk, walk.ports.connector.crawl, start=walk.ticket.checkpoint)
     await _revisit_unmet(walk, brake=brake)
     deletions = await delete_unmet(walk, brake=brake, confirmed=confirmed)
     ended = ending(walk.tally, braked=deletions.message)
-    # Before a resumption, the walk may have met what left its folder since: such a walk cannot tell who may see it.
-    if ended.state is not RunState.FAILED and is_new:
-        await walk.ports.acls.grant(walk.ticket.source)
+    if ended.state is not RunState.FAILED:
+        await walk.grant()
     return ended
 
 

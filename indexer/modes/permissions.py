@@ -16,11 +16,10 @@ from vocabulary.ports import IncrementalConnector
 
 async def sync_permissions(walk: Walk, connector: IncrementalConnector) -> Ending:
     """Bring lists, and which document is under which, up to date."""
-    is_new = walk.ticket.checkpoint is None
     await run_walk(walk, connector.permissions, start=walk.ticket.checkpoint)
     withheld = await hide_unmet(walk)
     message = f"{withheld} documents were not met: hidden until a full sync decides" if withheld else ""
     ended = ending(walk.tally, message=message)
-    if ended.state is not RunState.FAILED and is_new:
-        await walk.ports.acls.grant(walk.ticket.source)
+    if ended.state is not RunState.FAILED:
+        await walk.grant()
     return ended

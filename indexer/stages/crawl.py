@@ -51,7 +51,8 @@ class CrawlStage:
     async def run(self, stream: ChangeStream, start: Checkpoint | None) -> SightlineError | None:
         """Crawl to the end; what ended the crawl early is returned, so that the later stages finish what is theirs."""
         try:
-            await self._crawl(resumed(stream, start, self._walk.policy))
+            walk = self._walk
+            await self._crawl(resumed(stream, start, walk.policy, on_resumption=walk.note_resumption))
         except SightlineError as error:
             return error
         finally:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import dataclass, field
 
 from tests.fakes.scripted_source import SOURCE, ScriptedSource
@@ -21,6 +21,7 @@ class IncrementalSource(ScriptedSource):
     unlisted: set[str] = field(default_factory=set)  # what a crawl and a sweep miss although it is there
     proves_absence: bool = True
     sweep_faults: dict[int, list[SightlineError]] = field(default_factory=dict)
+    on_fault: Callable[[], None] = lambda: None
     revisited: list[str] = field(default_factory=list)
 
     @property
@@ -58,6 +59,7 @@ class IncrementalSource(ScriptedSource):
                 yield AclRead(acl)
         for number, page in enumerate(pages[first:], start=first):
             if self.sweep_faults.get(number):
+                self.on_fault()
                 raise self.sweep_faults[number].pop(0)
             for native_id in page:
                 yield AccessRead(DocumentId(SOURCE, native_id), self.acls[native_id])

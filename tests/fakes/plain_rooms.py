@@ -115,7 +115,7 @@ class MemoryNumbering:
     async def count_changed(self, source: str, *, since: int) -> int:
         return len(self.lists) - since
 
-    async def grant(self, source: str) -> None:
+    async def grant(self, source: str, *, up_to: int | None = None) -> None:
         """Nothing waits."""
 
     async def admits_everyone(self, source: str, acl_id: AclId) -> bool:

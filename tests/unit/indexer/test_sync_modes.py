@@ -7,6 +7,7 @@ from itertools import pairwise
 
 import pytest
 
+from acl import AccessControl, AclStore, create_tables
 from indexer.retrying import MAX_FAILURES
 from indexer.run_history import RunState
 from tests.fakes.incremental_source import IncrementalSource, incremental
@@ -192,6 +193,38 @@ async def test_a_sweep_leaves_an_unfinished_full_walk_as_it_is(synced: Synced) -
     report = await bench.sync()
     assert (report.state, report.resumed, report.tally.deleted) == (RunState.SUCCEEDED, True, 0)
     assert await bench.find("walruses") == {"d020"}
+
+
+async def test_what_a_list_gives_after_a_fault_waits_for_a_sweep_without_one(bench: Bench) -> None:
+    """It may have been read again after documents that have left its folder were met under it."""
+    create_tables(bench.engine)
+    store, source = AclStore(bench.engine), incremental(25)
+    bench.source, bench.numbering = source, store
+    source.acls |= dict.fromkeys(source.texts, Acl("node:f", allow=STAFF.allow))
+    await bench.sync()
+
+    def open_to_everyone() -> None:
+        source.acls |= dict.fromkeys(source.texts, Acl("node:f", allow=EVERYONE.allow))
+
+    source.sweep_faults = {1: [SourceUnavailable("503")]}
+    source.on_fault = open_to_everyone
+    assert (await bench.sync(SyncMode.PERMISSIONS)).state is RunState.SUCCEEDED
+    access = AccessControl(bench.engine)
+    assert len((await access.public_filter([SOURCE])).visible) == 0
+    assert (await bench.sync(SyncMode.PERMISSIONS)).state is RunState.SUCCEEDED
+    assert len((await access.public_filter([SOURCE])).visible) == 1
+
+
+async def test_what_a_list_gave_before_a_fault_is_given(bench: Bench) -> None:
+    create_tables(bench.engine)
+    store, source = AclStore(bench.engine), incremental(25)
+    bench.source, bench.numbering = source, store
+    source.acls |= dict.fromkeys(source.texts, Acl("node:f", allow=STAFF.allow))
+    await bench.sync()
+    source.acls |= dict.fromkeys(source.texts, Acl("node:f", allow=EVERYONE.allow))
+    source.sweep_faults = {1: [SourceUnavailable("503")]}
+    assert (await bench.sync(SyncMode.PERMISSIONS)).state is RunState.SUCCEEDED
+    assert len((await AccessControl(bench.engine).public_filter([SOURCE])).visible) == 1
 
 
 # -- absence that proves nothing ---------------------------------------------------------------------------------------
