@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import logging
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qs, unquote_plus
+from urllib.parse import parse_qs, quote_plus, unquote_plus
 
 import httpx
 import pytest
@@ -281,6 +282,42 @@ async def test_the_provider_has_its_own_authority(tmp_path: Path) -> None:
         settings["auth"]["token_ca_certificate"] = authorities["idp"].certificate
         async with AlfrescoClient(AlfrescoConfig.model_validate(settings)) as alfresco:
             assert (await alfresco.me()).id == "service-account-crawler"
+
+
+async def test_nothing_secret_is_logged_whatever_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    world = World(name="oauth2")
+    provider = IdentityProvider(by_password=world.login.by_password, now=world.now)
+    world.add_person(provider.add_client("crawler", SECRET))
+    world.identity_service, world.identity_provider = provider.service(), provider
+    caplog.set_level(logging.DEBUG)
+    async with running_simulator(world) as url:
+        config = AlfrescoConfig.model_validate(
+            {
+                "url": url,
+                "sites": "all",
+                "auth": {
+                    "kind": "oauth2",
+                    "token_url": f"{url}/realms/alfresco/protocol/openid-connect/token",
+                    "client_id": "crawler",
+                    "client_secret": SecretStr(SECRET),
+                },
+            }
+        )
+        alfresco = AlfrescoClient(config)
+        async with alfresco:
+            await alfresco.me()
+            shown = f"{config!r}{vars(alfresco)}{vars(alfresco._exchange)}{vars(alfresco._exchange._sign_in)}"
+            credential = alfresco._exchange._sign_in._credential
+    assert "people/-me-" in caplog.text  # the libraries do log
+    assert credential is not None
+    token = credential.authorization.removeprefix("Bearer ")
+    for secret in (
+        SECRET,
+        quote_plus(SECRET),
+        token,
+        base64.b64encode(f"crawler:{quote_plus(SECRET)}".encode()).decode(),
+    ):
+        assert secret not in caplog.text + shown
 
 
 async def test_a_file_of_authorities_that_is_none_is_named(router: respx.MockRouter, tmp_path: Path) -> None:
