@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TypeAlias, TypeVar
@@ -59,6 +59,20 @@ class AclStore:
     async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
         """Compare the lists with what is stored under their keys, and change nothing."""
         return await asyncio.to_thread(self._look_up, source, {acl.key: acl for acl in acls})
+
+    async def keys(self, source: str, acl_ids: Collection[AclId]) -> Mapping[AclId, str]:
+        """The keys of stored lists; an id that is none of the source's is missing."""
+
+        def read() -> dict[AclId, str]:
+            found: dict[AclId, str] = {}
+            with self._engine.connect() as connection:
+                for piece in _in_pieces(list(acl_ids)):
+                    its_own = (acl_lists.c.source == source) & acl_lists.c.id.in_(piece)
+                    rows = connection.execute(select(acl_lists.c.id, acl_lists.c.key).where(its_own))
+                    found |= {AclId(acl_id): key for acl_id, key in rows}
+            return found
+
+        return await asyncio.to_thread(read)
 
     async def version(self, source: str) -> int:
         """A number that grows with every change of the source's lists."""

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
 from urllib.parse import quote, unquote
 
 import sqlalchemy as sa
 
 from indexer.ledger import spelled_lineage
 from indexer.tables import ledger
-from vocabulary.access import HIDDEN_ACL, Acl
+from vocabulary.access import HIDDEN_ACL, Acl, AclId
 from vocabulary.ports import AclNumbering
 
 _LAST = chr(0x10FFFF)  # sorts behind every other character
@@ -56,6 +57,26 @@ class LedgerTree:
         elsewhere = ledger.c.acl_id.is_distinct_from(int(acl_id))
         return await asyncio.to_thread(self._ids, (ledger.c.lineage == spelled_lineage(tuple(lineage))) & elsewhere)
 
+    async def list_keys(self) -> Sequence[str]:
+        """Keys of the lists that documents are under."""
+        return list((await self._keys()).values())
+
+    async def under_lists(self, keys: Collection[str]) -> Sequence[str]:
+        """Ids of the documents that are under one of the lists."""
+        wanted = set(keys)
+        ids = [int(acl_id) for acl_id, key in (await self._keys()).items() if key in wanted]
+        return await asyncio.to_thread(self._matching, ledger.c.acl_id, ids)
+
+    async def _keys(self) -> Mapping[AclId, str]:
+        """The lists that documents are under."""
+
+        def used() -> list[AclId]:
+            with self._engine.connect() as connection:
+                found = connection.execute(sa.select(ledger.c.acl_id).where(self._held).distinct()).scalars()
+                return [AclId(acl_id) for acl_id in found if acl_id is not None]
+
+        return await self._acls.keys(self._source, await asyncio.to_thread(used))
+
     def _ids(self, place: sa.ColumnElement[bool]) -> list[str]:
         with self._engine.connect() as connection:
             return list(connection.execute(sa.select(ledger.c.native_id).where(self._held & place)).scalars())
@@ -81,7 +102,7 @@ class LedgerTree:
             lineages = [lineage for lineage in places if not wanted.isdisjoint(lineage.split("/"))]
         return self._matching(ledger.c.lineage, lineages)
 
-    def _matching(self, column: sa.ColumnElement[str], values: Sequence[str]) -> list[str]:
+    def _matching(self, column: sa.ColumnElement[Any], values: Sequence[str | int]) -> list[str]:
         """Ids of the documents whose column has one of the values."""
         found: list[str] = []
         with self._engine.connect() as connection:
@@ -91,6 +112,6 @@ class LedgerTree:
         return found
 
 
-def _in_pieces(values: Sequence[str]) -> Iterator[Sequence[str]]:
+def _in_pieces(values: Sequence[str | int]) -> Iterator[Sequence[str | int]]:
     for start in range(0, len(values), _LOOKUP_SIZE):
         yield values[start : start + _LOOKUP_SIZE]

@@ -68,6 +68,14 @@ class KnownDocuments(Protocol):
         """
         ...
 
+    async def list_keys(self) -> Sequence[str]:
+        """Keys of the lists that documents are under."""
+        ...
+
+    async def under_lists(self, keys: Collection[str]) -> Sequence[str]:
+        """Ids of the documents that are under one of the lists."""
+        ...
+
 
 class Connector(Protocol):
     """A source system as a stream of changes.
@@ -292,6 +300,10 @@ class AclNumbering(Protocol):
 
     async def count_changed(self, source: str, *, since: int) -> int:
         """How many lists are new, or have other entries, since the source was at that version."""
+        ...
+
+    async def keys(self, source: str, acl_ids: Collection[AclId]) -> Mapping[AclId, str]:
+        """The keys of stored lists; an id that is none of the source's is missing."""
         ...
 
     async def grant(self, source: str, *, up_to: int | None = None) -> None:

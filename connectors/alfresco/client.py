@@ -98,6 +98,11 @@ class AlfrescoClient:
         await self._exchange.__aexit__(kind, error, trace)
 
     @property
+    def exchange(self) -> Exchange:
+        """For requests to other resources of the server than those of the public API."""
+        return self._exchange
+
+    @property
     def counts(self) -> RequestCounts:
         """What was asked and received so far."""
         return self._exchange.counts
@@ -137,12 +142,12 @@ class AlfrescoClient:
             "sort": [{"type": "FIELD", "field": sort_by, "ascending": True}],
         }
         answer = await self._exchange.answer("POST", _SEARCH, kind=RequestKind.LISTING, json=body)
-        return _record_page(_read(_NODES, answer))
+        return _record_page(read_answer(_NODES, answer))
 
     async def now(self) -> datetime:
         """The server's own time, to the second, which the dates of its nodes follow."""
         answer = await self._exchange.answer("GET", _ME, kind=RequestKind.LISTING)
-        _read(_PERSON, answer)
+        read_answer(_PERSON, answer)
         try:
             return parsedate_to_datetime(answer.response.headers["date"]).astimezone(UTC)
         except (KeyError, ValueError) as cause:
@@ -248,7 +253,7 @@ class AlfrescoClient:
     async def _get(
         self, shape: TypeAdapter[BodyT], path: str, parameters: Mapping[str, str], *, kind: RequestKind
     ) -> BodyT:
-        return _read(shape, await self._exchange.answer("GET", path, kind=kind, parameters=parameters))
+        return read_answer(shape, await self._exchange.answer("GET", path, kind=kind, parameters=parameters))
 
     async def _refuse_login_page(self, response: httpx.Response, operation: str) -> None:
         """Alfresco names the file of every content that it sends; a page from a sign-in proxy does not."""
@@ -258,7 +263,8 @@ class AlfrescoClient:
         raise unreadable_answer(response, await self._exchange.read(response), operation, at="")
 
 
-def _read(shape: TypeAdapter[BodyT], answer: Answer) -> BodyT:
+def read_answer(shape: TypeAdapter[BodyT], answer: Answer) -> BodyT:
+    """Read an answer's JSON, or raise what its status means."""
     operation = operation_of(answer.response.request)
     if answer.response.status_code != 200:
         raise status_fault(answer.response, answer.body, operation)

@@ -20,6 +20,7 @@ from connectors.alfresco.rules import RuleList
 from connectors.alfresco.scope_settings import ScopeKeys, ScopeSettings
 from connectors.alfresco.setting_types import Name
 from connectors.configured_path import ConfiguredPath
+from connectors.secret_reference import Secret
 
 
 def _server_url(text: str) -> str:
@@ -41,6 +42,7 @@ class LaneName(StrEnum):
     """A way to hear of changes that not every server offers."""
 
     AUDIT = "audit"  # the audit application CMISChangeLog
+    TRACKING = "tracking"  # what the server tells its search index
     DELETED_NODES = "deleted-nodes"  # the trashcan
 
 
@@ -57,6 +59,7 @@ class AlfrescoConfig(ScopeKeys):
     index_lag_s: float = Field(default=300.0, ge=0)  # how far the search index may be behind; every reading overlaps
 
     lanes: frozenset[LaneName] = frozenset()  # asked by `changes` and `permissions` before the index and the walk
+    tracking_secret: Secret | None = None  # of the lane "tracking": what the repository shares with its search index
 
     include: RuleList = ()  # what is brought of the scope; empty: everything
     exclude: RuleList = ()  # and what is not, whatever `include` says
@@ -83,6 +86,12 @@ class AlfrescoConfig(ScopeKeys):
     def _searches_for_aspects(self) -> Self:
         if self.find_by == "search" and not all(scope.aspects for scope in self.all_scopes):
             raise ValueError('find_by = "search" finds files by their aspects: every scope needs `aspects`')
+        return self
+
+    @model_validator(mode="after")
+    def _knows_the_secret(self) -> Self:
+        if LaneName.TRACKING in self.lanes and self.tracking_secret is None:
+            raise ValueError('the lane "tracking" requires tracking_secret')
         return self
 
     @property

@@ -20,10 +20,12 @@ from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.faults import AccessRefused, NodeMissing
 from connectors.alfresco.folder_comparison import FolderComparison
+from connectors.alfresco.lanes.changed_lists import ChangedLists
 from connectors.alfresco.lanes.configured import configured_lanes
 from connectors.alfresco.lanes.lane_reading import LaneReading
 from connectors.alfresco.lanes.lately_secured import LatelySecured, lately_secured
 from connectors.alfresco.lanes.list_sweep import ListSweep
+from connectors.alfresco.lanes.named_nodes import NamedNodes
 from connectors.alfresco.lanes.news_reader import NewsReader
 from connectors.alfresco.node_changes import REVISITED_AT_ONCE, NodeChanges
 from connectors.alfresco.permission_sweep import PermissionSweep, SweepTools
@@ -176,25 +178,21 @@ class AlfrescoConnector:
     def _news_reader(
         self, crawl: _Crawl, known: KnownDocuments, comparison: FolderComparison, since: datetime
     ) -> NewsReader:
-        lists = ListSweep(
-            places=crawl.places,
-            changes=crawl.changes,
+        scope, places, changes = crawl.scope, crawl.places, crawl.changes
+        nodes = NamedNodes(
+            self._client, scope=scope, places=places, changes=changes, known=known, comparison=comparison
+        )
+        sweep = ListSweep(
+            places=places,
+            changes=changes,
             known=known,
             comparison=comparison,
-            folders=lambda top: self._walk(crawl.places, [PendingFolder(id=top.id)], folders_only=True),
-            files=lambda top: self._walk(crawl.places, [PendingFolder(id=top.id)], enters_subfolders=False),
+            folders=lambda top: self._walk(places, [PendingFolder(id=top.id)], folders_only=True),
+            files=lambda top: self._walk(places, [PendingFolder(id=top.id)], enters_subfolders=False),
             page_size=self._config.page_size,
         )
-        return NewsReader(
-            self._client,
-            scope=crawl.scope,
-            places=crawl.places,
-            changes=crawl.changes,
-            known=known,
-            comparison=comparison,
-            lists=lists,
-            since=since,
-        )
+        lists = ChangedLists(scope=scope, nodes=nodes, places=places, known=known, comparison=comparison, sweep=sweep)
+        return NewsReader(scope=scope, nodes=nodes, comparison=comparison, lists=lists, since=since)
 
     def _sweep_tools(self, crawl: _Crawl) -> SweepTools:
         return SweepTools(

@@ -83,9 +83,10 @@ class Exchange:
         kind: RequestKind,
         parameters: Mapping[str, str] | None = None,
         json: Any = None,
+        headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Send a request and read its answer whole, whatever its status; only a 401 is raised."""
-        request = self._http.build_request(method, path, params=parameters, json=json)
+        request = self._http.build_request(method, path, params=parameters, json=json, headers=headers)
         async with self._opened(request, kind) as response:
             return Answer(response, await self.read(response))
 

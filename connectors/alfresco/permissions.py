@@ -61,11 +61,22 @@ class Access:
     def begins_at(self, folder_id: str) -> bool:
         return self.key == f"{_ANCHORED}{folder_id}"
 
+    def is_more_open(self, *, admitted: frozenset[str], denied: frozenset[str]) -> bool:
+        """Whether it admits somebody whom the server's own list does not, or denies somebody less."""
+        admits = {name for name, admits in self.admitted.items() if admits} - _DECIDED_BEFORE_ENTRIES
+        denies = {name for name, admits in self.admitted.items() if not admits}
+        return bool(admits - admitted or denied - _DECIDED_BEFORE_ENTRIES - denies)
+
     @cached_property
     def acl(self) -> Acl:
         allow = {_principal(self.source, name) for name, admits in self.admitted.items() if admits}
         deny = {_denied(self.source, name) for name, admits in self.admitted.items() if not admits}
         return Acl(self.key, frozenset(allow - {None}), frozenset(deny - {None}))  # type: ignore[arg-type]  # None is taken out
+
+
+def folder_of(key: str) -> str | None:
+    """The folder at which a list of this key begins; None for a list of a file's own."""
+    return key.removeprefix(_ANCHORED) if key.startswith(_ANCHORED) else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,8 +43,11 @@ class PlaceReader:
         return self._found[folder_id]
 
     async def at_node(self, node: Node) -> Access | None:
-        """Decide at a node of which only the record is known."""
-        return await self._upwards(node)
+        """Decide at a node by its record, which is as it is now."""
+        access = await self._upwards(node)
+        if node.is_subfolder:
+            self._remember(node.id, access)
+        return access
 
     async def _upwards(self, node: Node) -> Access | None:
         if node.permissions is None or not node.permissions.is_inheritance_enabled:

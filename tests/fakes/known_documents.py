@@ -32,3 +32,9 @@ class Known:
     async def under_other_lists(self, lineage: Sequence[str], acl: Acl | None) -> Sequence[str]:
         key = acl.key if acl is not None else None
         return [each for each in await self.directly_in(lineage) if self._lists[each] != key]
+
+    async def list_keys(self) -> Sequence[str]:
+        return sorted({key for key in self._lists.values() if key is not None})
+
+    async def under_lists(self, keys: Collection[str]) -> Sequence[str]:
+        return [native_id for native_id, key in self._lists.items() if key in keys]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -114,6 +114,9 @@ class MemoryNumbering:
 
     async def count_changed(self, source: str, *, since: int) -> int:
         return len(self.lists) - since
+
+    async def keys(self, source: str, acl_ids: Collection[AclId]) -> Mapping[AclId, str]:
+        return {known[0]: key for (of, key), known in self.lists.items() if of == source and known[0] in acl_ids}
 
     async def grant(self, source: str, *, up_to: int | None = None) -> None:
         """Nothing waits."""

@@ -25,18 +25,35 @@ class LaneUnusable(SightlineError):
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedList:
+    """When a list was changed, and whom the server itself computes it to admit and deny; None where it does not say."""
+
+    changed_at: datetime
+    admitted: frozenset[str] | None = None
+    denied: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
 class News:
     """A page of what a lane tells; `place` is where to go on behind it.
 
     `touched` are nodes that were made or modified, `gone` those that were deleted, with all below them, and `secured`
-    those where somebody changed who may read, and when. `notices` are fixed words on what the lane could not tell.
+    those where somebody changed who may read, and when. Under `relisted` nodes there is a list that was changed,
+    wherever it begins; `lists_changed_at` is when lists were changed of which the lane knows no node. `notices` are
+    fixed words on what the lane could not tell.
     """
 
     place: str
     touched: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
     secured: Mapping[str, datetime] = field(default_factory=dict)
+    relisted: Mapping[str, ChangedList] = field(default_factory=dict)
+    lists_changed_at: datetime | None = None
     notices: tuple[str, ...] = ()
+
+    @property
+    def concerns_lists(self) -> bool:
+        return bool(self.secured or self.relisted or self.lists_changed_at)
 
 
 class Lane(Protocol):

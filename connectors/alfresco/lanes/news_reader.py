@@ -6,21 +6,16 @@ only those are told that the index holds; lists come before anything else.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
+from collections.abc import AsyncIterator
 from datetime import datetime
 
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.concurrency import all_of
-from connectors.alfresco.faults import AccessRefused, NodeMissing
 from connectors.alfresco.folder_comparison import FolderComparison
+from connectors.alfresco.lanes.changed_lists import ChangedLists
 from connectors.alfresco.lanes.lane import News
-from connectors.alfresco.lanes.list_sweep import ListSweep
-from connectors.alfresco.node_changes import REVISITED_AT_ONCE, NodeChanges
-from connectors.alfresco.places import PlaceReader
+from connectors.alfresco.lanes.named_nodes import NamedNodes
 from connectors.alfresco.records import Node
 from connectors.alfresco.scope import ResolvedScope
-from vocabulary.documents import Change, Notice
-from vocabulary.ports import KnownDocuments
+from vocabulary.documents import Change, Notice, Upsert
 
 
 class NewsReader:
@@ -28,21 +23,15 @@ class NewsReader:
 
     def __init__(
         self,
-        client: AlfrescoClient,
         *,
         scope: ResolvedScope,
-        places: PlaceReader,
-        changes: NodeChanges,
-        known: KnownDocuments,
+        nodes: NamedNodes,
         comparison: FolderComparison,
-        lists: ListSweep,
+        lists: ChangedLists,
         since: datetime,
     ) -> None:
-        self._client = client
         self._scope = scope
-        self._places = places
-        self._changes = changes
-        self._known = known
+        self._nodes = nodes
         self._comparison = comparison
         self._lists = lists
         self._since = since
@@ -51,61 +40,29 @@ class NewsReader:
         """Yield what the server says of the nodes that a page of news names."""
         for words in news.notices:
             yield Notice(words)
-        if news.secured:
-            self._places.forget()
-        for some in _pieces([*news.secured, *(news.touched - news.secured.keys())]):
-            async for change in self._named(some, news):
+        brought: set[str] = set()  # a list that begins anew touches every document below it
+        async for change in self._lists.changes(news):
+            if isinstance(change, Upsert):
+                brought.add(change.document.id.native_id)
+            yield change
+        async for change in self._touched(news.touched - brought):
+            yield change
+        async for change in self._nodes.gone(news.gone):
+            yield change
+
+    async def _touched(self, node_ids: frozenset[str]) -> AsyncIterator[Change]:
+        async for found, unread in self._nodes.found(sorted(node_ids)):
+            async for change in self._nodes.documents([node for node in found if not node.is_subfolder]):
                 yield change
-        async for change in self._gone(news.gone):
-            yield change
-
-    async def _named(self, node_ids: Sequence[str], news: News) -> AsyncIterator[Change]:
-        nodes = dict(zip(node_ids, await all_of(map(self._node, node_ids)), strict=True))
-        found = [node for node in nodes.values() if node is not None]
-        folders = [node for node in found if node.is_subfolder]
-        for folder in folders:
-            if folder.id in news.secured:
-                async for change in self._secured(folder, news.secured[folder.id]):
-                    yield change
-        files = await self._of_interest([node for node in found if not node.is_subfolder])
-        placed = zip(files, await all_of(map(self._places.at_node, files)), strict=True)
-        for change in await self._changes.placed_documents(list(placed)):
-            yield change
-        for folder in folders:
-            if folder.id in news.touched and self._scope.encloses(folder):
-                async for change in self._comparison.touched(folder, since=self._since):
-                    yield change
-        # What cannot be read may be gone or closed, and what was below a folder elsewhere has left the scope.
-        elsewhere = [node.id for node in folders if not self._scope.encloses(node)]
-        unread = [node_id for node_id, node in nodes.items() if node is None]
-        async for change in self._gone([*unread, *elsewhere]):
-            yield change
-
-    async def _node(self, node_id: str) -> Node | None:
-        try:
-            return await self._client.node(node_id)
-        except (NodeMissing, AccessRefused):
-            return None
-
-    async def _of_interest(self, files: Sequence[Node]) -> list[Node]:
-        held = set(await self._known.held([node.id for node in files]))
-        return [node for node in files if node.id in held or self._scope.encloses(node)]
-
-    async def _secured(self, folder: Node, changed_at: datetime) -> AsyncIterator[Change]:
-        """The lists of a folder of the scope, or of those folders of the scope that lie below it."""
-        tops = [folder] if self._scope.encloses(folder) else self._scope.roots_below(folder)
-        for top in tops:
-            async for change in self._lists.below(top, changed_at=changed_at):
+            folders = [node for node in found if node.is_subfolder]
+            for folder in folders:
+                if self._scope.encloses(folder):
+                    async for change in self._comparison.touched(folder, since=self._since):
+                        yield change
+            async for change in self._nodes.gone([*unread, *filter(None, map(self._left, folders))]):
                 yield change
 
-    async def _gone(self, node_ids: Collection[str]) -> AsyncIterator[Change]:
-        """Look at the known documents among nodes, and below them, each by its id."""
-        concerned = {*await self._known.held(node_ids), *await self._known.below(*node_ids)}
-        async for change in self._comparison.looked_at(concerned):
-            yield change
-
-
-def _pieces(node_ids: Iterable[str]) -> Iterable[Sequence[str]]:
-    ids = list(node_ids)
-    for start in range(0, len(ids), REVISITED_AT_ONCE):
-        yield ids[start : start + REVISITED_AT_ONCE]
+    def _left(self, folder: Node) -> str | None:
+        """The folder, if it lies outside the scope and no folder of the scope below it: it may have left."""
+        is_apart = not self._scope.encloses(folder) and not self._scope.roots_below(folder)
+        return folder.id if is_apart else None

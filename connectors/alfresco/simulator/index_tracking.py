@@ -3,9 +3,11 @@
 Everything follows from the change log and is brought up to date when somebody asks. A node belongs to the latest
 transaction that touched it, an ACL to the latest change set that altered whom it admits, so both move on and never
 come twice. A node that only inherits shares the ACL of its parent; where that becomes another one the node is part of
-the transaction, although nothing of it was modified. Readers and denied are those of `AccessControl`.
+the transaction, although nothing of it was modified. Where its own ACL is edited, it is not. Readers and denied are
+those of `AccessControl`.
 
-Source: SearchTrackingComponentImpl, AclDAOImpl; `getReaders` and `getReadersDenied` of PermissionServiceImpl.
+Source: SearchTrackingComponentImpl, AclDAOImpl, ADMAccessControlListDAO.updateChangedAcls; `getReaders` and
+`getReadersDenied` of PermissionServiceImpl.
 """
 
 from __future__ import annotations
@@ -129,22 +131,30 @@ class IndexTracking:
         """Read on in the change log; the first time nobody has been told anything that could have become another."""
         is_first = self._read == 0
         for transaction in self._tree.changes.since(self._read):
-            self._take(transaction)
+            self._take(transaction, is_first=is_first)
             top = self._tree.nodes.get(transaction.node_id)
             if transaction.kind in _MOVES_LISTS and top is not None:
                 reaches_down = not is_first or top.id in self._tree.unsettled_acls
                 self._change_lists(self._inheriting(top) if reaches_down else [top], transaction)
             self._read = transaction.id
 
-    def _take(self, transaction: Transaction) -> None:
+    def _take(self, transaction: Transaction, *, is_first: bool) -> None:
         for node_id in transaction.deleted:
             self._touch(node_id, transaction)
             self._acl_of.pop(node_id, None)
             self._deleted.add(node_id)
         for node_id in transaction.updated:
+            if transaction.kind is ChangeKind.SECURITY and not is_first and self._keeps_its_list(node_id):
+                continue
             self._touch(node_id, transaction)
             self._place(node_id)
             self._deleted.discard(node_id)
+
+    def _keeps_its_list(self, node_id: str) -> bool:
+        """Return whether a node had a list of its own and still has: an edited list is a change set and no more."""
+        node = self._tree.nodes.get(node_id)
+        name = "" if node is None else self._access.acl_name(node)
+        return name.partition("/")[0] == node_id and self._acl_of.get(node_id) == self._acls.of(name)
 
     def _touch(self, node_id: str, transaction: Transaction) -> None:
         self._nodes.of(node_id)

@@ -52,6 +52,15 @@ async def test_ids_are_positive_and_one_per_key(engine: Engine) -> None:
     assert min(ids.values()) > HIDDEN_ACL
 
 
+async def test_keys_are_told_by_id_within_their_source(engine: Engine) -> None:
+    store = AclStore(engine)
+    ids = await store.number("hr", [_acl("a", ANN), _acl("b", ANN)])
+    other = await store.number("sales", [_acl("a", ANN)])
+    asked = [*ids.values(), *other.values(), HIDDEN_ACL, AclId(4711)]
+    assert await store.keys("hr", asked) == {acl_id: key for key, acl_id in ids.items()}
+    assert await store.keys("hr", []) == {}
+
+
 async def test_one_key_in_two_sources_is_two_lists(engine: Engine) -> None:
     store = AclStore(engine)
     assert (await store.number("hr", [_acl("a", ANN)]))["a"] != (await store.number("sales", [_acl("a", ANN)]))["a"]

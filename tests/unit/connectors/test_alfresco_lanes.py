@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,9 +15,10 @@ from pydantic import SecretStr, ValidationError
 from connectors.alfresco import AlfrescoConfig
 from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.lanes.audit import AuditLane
-from connectors.alfresco.lanes.lane import Lane, LaneUnusable, News
+from connectors.alfresco.lanes.lane import ChangedList, Lane, LaneUnusable, News
+from connectors.alfresco.lanes.tracking import TrackingLane
 from connectors.alfresco.lanes.trashcan import TrashcanLane
-from vocabulary.errors import CheckpointInvalid, CredentialsRejected, SourceUnavailable
+from vocabulary.errors import CheckpointInvalid, CredentialsRejected, SightlineError, SourceUnavailable
 
 URL = "https://alfresco.example.com"
 CORE = f"{URL}/alfresco/api/-default-/public/alfresco/versions/1"
@@ -194,7 +196,180 @@ async def test_a_damaged_moment_is_refused(server: respx.MockRouter, place: str)
             await read(TrashcanLane(alfresco), place)
 
 
+# -- tracking ----------------------------------------------------------------------------------------------------------
+
+SOLR = f"{URL}/alfresco/service/api/solr"
+BEGIN = NOW - timedelta(hours=1)
+
+
+def commit(minutes: int, number: int, **counts: int) -> dict[str, int]:
+    """Something that was committed so many minutes after the beginning."""
+    return {"id": number, "commitTimeMs": int((BEGIN + timedelta(minutes=minutes)).timestamp() * 1000), **counts}
+
+
+def tracked(node_id: str, acl: int | None = 7, *, status: str = "u", store: str = "workspace://SpacesStore/") -> Any:
+    return {"nodeRef": store + node_id, "status": status} | ({} if acl is None else {"aclId": acl})
+
+
+class Index:
+    """What a server tells an index, as a test writes it down; every answer holds all that is left of its kind."""
+
+    def __init__(self, server: respx.MockRouter) -> None:
+        self.transactions: list[dict[str, int]] = []
+        self.nodes: dict[int, list[Any]] = {}
+        self.change_sets: list[dict[str, int]] = []
+        self.acls: list[dict[str, int]] = []
+        self.readers: list[dict[str, Any]] = []
+        self.secrets: set[str] = set()
+        server.get(f"{SOLR}/transactions").mock(side_effect=self._transactions)
+        server.get(f"{SOLR}/aclchangesets").mock(side_effect=self._change_sets)
+        server.post(f"{SOLR}/nodes").mock(side_effect=self._nodes)
+        server.post(f"{SOLR}/acls").mock(side_effect=self._acls)
+        server.post(f"{SOLR}/aclsReaders").mock(side_effect=lambda _: self._told(aclsReaders=self.readers))
+
+    def _told(self, **body: Any) -> httpx.Response:
+        return httpx.Response(200, json=body)
+
+    def _transactions(self, request: httpx.Request) -> httpx.Response:
+        self.secrets.add(request.headers["X-Alfresco-Search-Secret"])
+        return self._told(transactions=_page(self.transactions, request, "fromCommitTime"), maxTxnId=1)
+
+    def _change_sets(self, request: httpx.Request) -> httpx.Response:
+        return self._told(aclChangeSets=_page(self.change_sets, request, "fromTime"))
+
+    def _nodes(self, request: httpx.Request) -> httpx.Response:
+        asked = json.loads(request.content)["txnIds"]
+        return self._told(nodes=[node for number in asked for node in self.nodes.get(number, [])])
+
+    def _acls(self, request: httpx.Request) -> httpx.Response:
+        first, most = (int(request.url.params[name]) for name in ("fromId", "maxResults"))
+        return self._told(acls=[acl for acl in self.acls if acl["id"] >= first][:most])
+
+    async def read(self, place: str | None = None) -> list[News]:
+        async with client() as alfresco:
+            return await read(TrackingLane(alfresco, SecretStr("s3cret")), place or BEGIN.isoformat())
+
+
+def _page(rows: list[dict[str, int]], request: httpx.Request, since: str) -> list[dict[str, int]]:
+    first, most = (int(request.url.params[name]) for name in (since, "maxResults"))
+    return [row for row in rows if row["commitTimeMs"] >= first][:most]
+
+
+@pytest.fixture
+def index(server: respx.MockRouter) -> Index:
+    return Index(server)
+
+
+async def test_nodes_of_other_stores_and_of_unknown_status_are_no_news(index: Index) -> None:
+    index.transactions = [commit(1, 1, updates=4, deletes=2)]
+    index.nodes = {
+        1: [
+            tracked("n1", None),
+            tracked("n2", status="d"),
+            tracked("n3", store="archive://SpacesStore/"),
+            tracked("n4", status="d", store="workspace://version2Store/"),
+            tracked("n5", status="?"),
+        ]
+    }
+    first, last = await index.read()
+    assert (first.touched, first.gone, first.relisted) == ({"n1"}, {"n2"}, {})
+    assert (last.touched, last.lists_changed_at, last.place) == (set(), None, (NOW - timedelta(minutes=1)).isoformat())
+    assert index.secrets == {"s3cret"}
+
+
+async def test_transactions_are_read_in_pieces_and_pages_and_each_moves_the_place(index: Index) -> None:
+    index.transactions = [commit(number // 100, number, updates=1) for number in range(2500)]
+    index.nodes = {number: [tracked(f"n{number}")] for number in range(2500)}
+    pages = await index.read()
+    assert sorted(node for news in pages for node in news.touched) == sorted(f"n{number}" for number in range(2500))
+    assert max(len(news.touched) for news in pages) <= 1000
+    places = [datetime.fromisoformat(news.place) for news in pages]
+    assert places == sorted(places) and places[0] > BEGIN
+
+
+async def test_the_place_never_comes_nearer_than_a_minute_to_now(index: Index) -> None:
+    index.transactions = [commit(60, 1, updates=1)]
+    index.nodes = {1: [tracked("n1")]}
+    assert {news.place for news in await index.read()} == {(NOW - timedelta(minutes=1)).isoformat()}
+
+
+async def test_a_changed_list_is_told_by_a_node_under_it_with_its_readers_and_the_place_waits(index: Index) -> None:
+    index.change_sets = [commit(1, 5, aclCount=2)]
+    index.acls = [{"id": 7, "aclChangeSetId": 5}, {"id": 8, "aclChangeSetId": 5}]
+    index.readers = [{"aclId": 7, "readers": ["GROUP_a"], "denied": ["bob"], "tenantDomain": ""}]
+    index.transactions = [commit(1, 1, updates=3)]
+    index.nodes = {1: [tracked("n1", 7), tracked("n2", 9)]}
+    first, last = await index.read()
+    at = BEGIN + timedelta(minutes=1)
+    assert first.relisted == {"n1": ChangedList(at, frozenset({"GROUP_a"}), frozenset({"bob"}))}
+    assert (first.touched, first.place) == ({"n1", "n2"}, BEGIN.isoformat())
+    assert last.lists_changed_at == at  # nobody knows where list 8 is
+
+
+async def test_a_list_whose_readers_are_not_told_is_a_changed_list_all_the_same(index: Index) -> None:
+    index.change_sets, index.acls = [commit(1, 5)], [{"id": 7, "aclChangeSetId": 5}]
+    index.transactions, index.nodes = [commit(1, 1, updates=1)], {1: [tracked("n1", 7)]}
+    first, last = await index.read()
+    assert first.relisted == {"n1": ChangedList(BEGIN + timedelta(minutes=1))}
+    assert last.lists_changed_at is None
+
+
+async def test_lists_are_read_page_by_page_and_too_many_are_not_asked_for_by_name(index: Index) -> None:
+    index.change_sets = [commit(1, 5)]
+    index.acls = [{"id": number, "aclChangeSetId": 5} for number in range(2500)]
+    [last] = await index.read()
+    assert last.lists_changed_at == BEGIN + timedelta(minutes=1)
+    index.acls = [{"id": number, "aclChangeSetId": 5} for number in range(20_000)]
+    index.transactions, index.nodes = [commit(1, 1, updates=1)], {1: [tracked("n1", 7)]}
+    first, last = await index.read()
+    assert (first.relisted, first.place, last.lists_changed_at) == ({}, BEGIN.isoformat(), NOW)
+
+
+async def test_a_transaction_that_touched_too_much_is_said_to_be_left_out(index: Index) -> None:
+    index.transactions = [commit(1, 1, updates=100_001), commit(2, 2, updates=1)]
+    index.nodes = {2: [tracked("n2")]}
+    first, second, _ = await index.read()
+    assert (first.touched, first.notices) == (set(), ("lane-tracking: transaction-too-large",))
+    assert (second.touched, second.notices) == ({"n2"}, ())
+
+
+async def test_a_repository_that_tells_nothing_has_its_search_switched_off(server: respx.MockRouter) -> None:
+    server.get(f"{SOLR}/aclchangesets").respond(json={"aclChangeSets": []})
+    server.get(f"{SOLR}/transactions").respond(json={"transactions": []})
+    async with client() as alfresco:
+        with pytest.raises(LaneUnusable) as fault:
+            await read(TrackingLane(alfresco, SecretStr("s3cret")), None)
+    assert fault.value.reason == "disabled"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        httpx.Response(302, headers={"Location": "https://elsewhere.example.com/"}),
+        httpx.Response(200, json={"aclChangeSets": [{"id": "x"}]}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, html="<p>hello"),
+    ],
+)
+async def test_an_odd_answer_is_an_error_and_the_secret_goes_nowhere_else(
+    server: respx.MockRouter, answer: httpx.Response
+) -> None:
+    server.get(f"{SOLR}/aclchangesets").mock(side_effect=[answer])
+    async with client() as alfresco:
+        with pytest.raises(SightlineError) as fault:
+            await read(TrackingLane(alfresco, SecretStr("s3cret")), None)
+    assert "s3cret" not in str(fault.value)
+    assert {call.request.url.host for call in server.calls} == {"alfresco.example.com"}
+
+
 # -- settings ----------------------------------------------------------------------------------------------------------
+
+
+def test_tracking_needs_its_secret_and_hides_it() -> None:
+    with pytest.raises(ValidationError, match="tracking_secret"):
+        AlfrescoConfig.model_validate(SETTINGS | {"lanes": ["tracking"]})
+    config = AlfrescoConfig.model_validate(SETTINGS | {"lanes": ["tracking"], "tracking_secret": SecretStr("s3cret")})
+    assert "s3cret" not in repr(config)
 
 
 def test_no_lane_is_on_unless_it_is_named() -> None:

@@ -121,7 +121,7 @@ NODES: dict[str, tuple[Callable[[Followed], object], dict[str, str]]] = {
     ),
     "a list that was there": (
         lambda at: at.world.set_permissions(at.folder, entries=[("bob", "Consumer")]),
-        {"folder": "u"},
+        {},  # an ACL is edited, and no node gets another one
     ),
     "a list that is new": (
         lambda at: at.world.set_permissions(at.inner, entries=[("bob", "Consumer")]),

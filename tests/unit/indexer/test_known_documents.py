@@ -83,3 +83,9 @@ async def test_a_list_that_is_not_stored_has_nothing_under_it(tree: LedgerTree) 
 
 async def test_without_a_list_those_are_meant_that_anybody_might_find(tree: LedgerTree) -> None:
     assert sorted(await tree.under_other_lists(("root", "a"), None)) == ["also in a", "in a"]
+
+
+async def test_lists_are_those_that_documents_are_under(tree: LedgerTree) -> None:
+    assert list(await tree.list_keys()) == [STAFF.key]
+    assert set(await tree.under_lists([STAFF.key, UNSEEN.key])) == set(PLACES)
+    assert list(await tree.under_lists([CLOSED.key])) == list(await tree.under_lists([])) == []
