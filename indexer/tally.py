@@ -24,6 +24,9 @@ class Tally:
     withheld: int = 0  # indexed and not met by a permissions sweep: hidden until a full sync decides
     lists_changed: int = 0  # ACLs that were new, or had other entries than before
     revoked_within_s: float | None = None  # whom the source shut out, the index shuts out so long after, at most
+    revocation_latency_s: float | None = (
+        None  # the longest from a change of a list, where its time is told, to its effect
+    )
     requests: Counter[str] = field(default_factory=Counter)  # sent to the source, by kind
     bytes_read: int = 0  # of content
     passages_embedded: int = 0
@@ -36,6 +39,10 @@ class Tally:
             self.states[state] += 1
         if reason:
             self.reasons[f"{state}: {reason}"] += 1
+
+    def note_obeyed(self, latency_s: float) -> None:
+        """Note that a changed list took effect so long after it was changed at the source."""
+        self.revocation_latency_s = round(max(latency_s, self.revocation_latency_s or 0.0), 3)
 
     def check(self) -> str:
         """Say what does not add up; empty when every scanned document ended in exactly one state."""
@@ -54,6 +61,7 @@ class Tally:
             "withheld": self.withheld,
             "lists_changed": self.lists_changed,
             "revoked_within_s": self.revoked_within_s,
+            "revocation_latency_s": self.revocation_latency_s,
             "requests": dict(self.requests),
             "bytes_read": self.bytes_read,
             "passages_embedded": self.passages_embedded,

@@ -120,7 +120,11 @@ class CrawlStage:
         acls = {acl.key: acl for change in page if (acl := acl_of(change)) is not None}
         if not acls:
             return {}
-        return await self._walk.ports.acls.number(self._walk.ticket.source, acls.values())
+        numbers = await self._walk.ports.acls.number(self._walk.ticket.source, acls.values())
+        for change in page:  # whom these lists shut out, the next query shuts out
+            if isinstance(change, AclRead) and change.changed_at is not None:
+                self._walk.tally.note_obeyed(self._walk.clock() - change.changed_at.timestamp())
+        return numbers
 
     async def _not_public(self, acl_ids: Collection[AclId]) -> frozenset[AclId]:
         """Those of a page's lists that a public index may not hold; none where readers prove who they are."""

@@ -149,6 +149,10 @@ def _print_run(report: RunReport) -> None:
     if report.tally.revoked_within_s is not None:
         lists = f"{report.tally.lists_changed} lists changed"
         console().print(f"{lists}; whom the source shuts out is shut out within {report.tally.revoked_within_s:.0f} s")
+    if report.tally.revocation_latency_s is not None:
+        console().print(
+            f"The slowest changed list took effect {report.tally.revocation_latency_s:.1f} s after its change"
+        )
     documents_per_s, passages_per_s = (
         _per_s(n, report) for n in (report.tally.scanned, report.tally.passages_embedded)
     )

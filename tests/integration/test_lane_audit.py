@@ -70,7 +70,9 @@ async def test_a_list_that_is_narrowed_again_takes_effect_although_nothing_shows
     for name in ("plans", "one.txt"):
         only(system, name, BOB)
     assert dates == {name: system.named(name).modified_at for name in dates}
-    await system.sync()
+    report = await system.sync()
+    assert report.tally.revocation_latency_s is not None
+    assert 0 <= report.tally.revocation_latency_s < 60  # since the list above was narrowed
     assert await system.find(ALICE) == system.permitted(ALICE) == set()
     assert await system.find(BOB) == EVERYTHING
 
