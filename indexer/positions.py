@@ -23,18 +23,20 @@ def of(source: str, mode: SyncMode) -> sa.ColumnElement[bool]:
 def take(connection: sa.Connection, source: str, mode: SyncMode) -> tuple[sa.Row[Any], bool]:
     """The mode's position, made where it is missing, and whether a pass is gone on with.
 
-    Every reading of changes is a pass of its own. An unfinished permissions sweep ends with a run of another mode:
-    what that run met it would take for unmet.
+    Every reading of changes is a pass of its own, and so is whatever reached no checkpoint: what was met before it is
+    met again, for it may be elsewhere by now. An unfinished permissions sweep ends with a run of another mode: what
+    that run met it would take for unmet.
     """
     if mode is not SyncMode.PERMISSIONS:
         connection.execute(sa.delete(positions).where(of(source, SyncMode.PERMISSIONS)))
     mine = sa.select(positions).where(of(source, mode))
-    resumed = connection.execute(mine).first() is not None and mode is not SyncMode.CHANGES
+    found = connection.execute(mine).first()
+    resumed = found is not None and found.checkpoint is not None and mode is not SyncMode.CHANGES
     new_pass = {"walk": uuid.uuid4().hex}
-    if mode is SyncMode.CHANGES:
-        connection.execute(sa.update(positions).where(of(source, mode)).values(new_pass))
-    elif not resumed:
+    if found is None:
         connection.execute(sa.insert(positions).values(source=source, mode=mode, **new_pass))
+    elif not resumed:
+        connection.execute(sa.update(positions).where(of(source, mode)).values(new_pass))
     return connection.execute(mine).one(), resumed
 
 

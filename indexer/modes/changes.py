@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from indexer.known_documents import LedgerTree
-from indexer.modes.ending import Ending, ending
+from indexer.modes.ending import Ending, ending, held_back
 from indexer.pipeline import run_walk
 from indexer.walk import Walk
 from vocabulary.documents import Change, Checkpoint, DocumentId
@@ -30,7 +30,7 @@ async def sync_changes(walk: Walk, connector: IncrementalConnector) -> Ending:
 
     await run_walk(walk, changes, start=walk.ticket.checkpoint)
     await _retry_due(walk, connector)
-    return ending(walk.tally, braked=_braked(walk))
+    return ending(walk.tally, braked=held_back(walk))
 
 
 async def _retry_due(walk: Walk, connector: IncrementalConnector) -> None:
@@ -39,12 +39,3 @@ async def _retry_due(walk: Walk, connector: IncrementalConnector) -> None:
         return
     documents = [DocumentId(walk.ticket.source, native_id) for native_id in due]
     await run_walk(walk, lambda _: connector.revisit(documents), start=None)
-
-
-def _braked(walk: Walk) -> str:
-    if not walk.removals.engaged:
-        return ""
-    return (
-        "the source calls more documents gone than delete_brake allows: hidden, not deleted; "
-        "if they are really gone, sync with --confirm-deletes"
-    )

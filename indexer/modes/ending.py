@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from indexer.run_history import RunState
 from indexer.tally import Tally
+from indexer.walk import Walk
 from vocabulary.documents import DocumentState
 
 
@@ -15,6 +16,16 @@ class Ending:
 
     state: RunState
     message: str = ""
+
+
+def held_back(walk: Walk) -> str:
+    """Say that the source called more documents gone than the brake allows; empty when it did not."""
+    if not walk.removals.engaged:
+        return ""
+    return (
+        "the source calls more documents gone than delete_brake allows: hidden, not deleted; "
+        "if they are really gone, sync with --confirm-deletes"
+    )
 
 
 def ending(tally: Tally, *, braked: str = "", message: str = "") -> Ending:

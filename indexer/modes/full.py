@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from indexer.modes.ending import Ending, ending
+from indexer.modes.ending import Ending, ending, held_back
 from indexer.pipeline import run_walk
 from indexer.run_history import RunState
 from indexer.stocktaking import take_stock
@@ -25,7 +25,7 @@ async def sync_everything(walk: Walk, *, brake: float, confirmed: bool) -> Endin
     await run_walk(walk, walk.ports.connector.crawl, start=walk.ticket.checkpoint)
     await _revisit_unmet(walk, brake=brake)
     deletions = await delete_unmet(walk, brake=brake, confirmed=confirmed)
-    ended = ending(walk.tally, braked=deletions.message)
+    ended = ending(walk.tally, braked=deletions.message or held_back(walk))
     if ended.state is not RunState.FAILED:
         await walk.grant()
     return ended
@@ -42,7 +42,8 @@ async def _revisit_unmet(walk: Walk, *, brake: float) -> None:
     """Look at each document that the crawl did not meet before it is deleted, where the source lets us.
 
     It may have moved from a folder ahead of the crawl to one behind it. Where absence proves something, more than the
-    brake allows are left to the brake: a vanished site is no reason for a hundred thousand requests.
+    brake allows are left to the brake: a vanished site is no reason for a hundred thousand requests. Lists are read
+    again on the way, after documents that are under them: what they give now waits.
     """
     connector = walk.ports.connector
     if not isinstance(connector, IncrementalConnector):
@@ -58,4 +59,5 @@ async def _revisit_unmet(walk: Walk, *, brake: float) -> None:
                 yield change
             last = page[-1]
 
+    await walk.note_resumption()
     await run_walk(walk, unmet, start=None)

@@ -48,6 +48,7 @@ async def test_a_run_of_another_machine_is_taken_over_when_its_lease_has_expired
     clock = Clock()
     runs = RunStore(engine, clock=clock)
     ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
+    await Ledger(engine).settle(ticket, [], removed=[], checkpoint=Checkpoint("page 1"))
     _hold(engine, "elsewhere:1:ab", clock.now_s + LEASE_S)
     with pytest.raises(RunInProgress):
         await runs.begin("files", SyncMode.FULL, index_id="i")

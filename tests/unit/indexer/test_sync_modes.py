@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -14,7 +15,7 @@ from tests.fakes.incremental_source import IncrementalSource, incremental
 from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.access import Acl, Principal
-from vocabulary.documents import Change, Checkpoint, DocumentState, Notice
+from vocabulary.documents import Change, Checkpoint, DocumentId, DocumentState, Notice
 from vocabulary.errors import ContentUnavailable, CredentialsRejected, SettingInvalid, SourceUnavailable
 from vocabulary.ports import KnownDocuments, SyncMode
 
@@ -227,6 +228,73 @@ async def test_what_a_list_gave_before_a_fault_is_given(bench: Bench) -> None:
     assert len((await AccessControl(bench.engine).public_filter([SOURCE])).visible) == 1
 
 
+class LateReader(IncrementalSource):
+    """Something happens right before single documents are looked at again."""
+
+    before_revisit: Callable[[], None]
+
+    async def revisit(self, document_ids: Sequence[DocumentId]) -> AsyncIterator[Change]:
+        self.before_revisit()
+        async for change in super().revisit(document_ids):
+            yield change
+
+
+async def test_a_list_read_again_to_look_at_missing_documents_gives_nothing_yet(bench: Bench) -> None:
+    """A document that was met under it may have left its folder before the list admitted anybody."""
+    create_tables(bench.engine)
+    source = LateReader()
+    bench.source, bench.numbering = source, AclStore(bench.engine)
+    for number in range(25):
+        source.put(f"d{number:03}", f"Document number {number}.", acl=Acl("node:f", allow=STAFF.allow))
+    await bench.sync()
+    source.unlisted = {"d003"}
+    source.before_revisit = lambda: source.acls.update(dict.fromkeys(source.texts, Acl("node:f", allow=EVERYONE.allow)))
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    access = AccessControl(bench.engine)
+    assert len((await access.public_filter([SOURCE])).visible) == 0
+    assert (await bench.sync(SyncMode.PERMISSIONS)).state is RunState.SUCCEEDED
+    assert len((await access.public_filter([SOURCE])).visible) == 1
+
+
+class BreakingOff(IncrementalSource):
+    """Breaks off in the middle of its first page, where asked to."""
+
+    breaks_off = False
+
+    async def crawl(self, checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
+        async for change in self._until_break(super().crawl(checkpoint)):
+            yield change
+
+    async def permissions(self, checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
+        async for change in self._until_break(super().permissions(checkpoint)):
+            yield change
+
+    async def _until_break(self, changes: AsyncIterator[Change]) -> AsyncIterator[Change]:
+        passed = 0
+        async for change in changes:
+            if self.breaks_off and passed == 8:
+                self.breaks_off = False
+                raise CredentialsRejected("no")
+            yield change
+            passed += 1
+
+
+@pytest.mark.parametrize("mode", [SyncMode.FULL, SyncMode.PERMISSIONS])
+async def test_a_pass_that_reached_no_checkpoint_begins_anew(bench: Bench, mode: SyncMode) -> None:
+    """What it met may have moved since: skipped as met, it would stay under a list that the new pass may widen."""
+    source = BreakingOff()
+    bench.source, bench.limits = source, replace(bench.limits, page_documents=3)
+    for number in range(25):
+        source.put(f"d{number:03}", f"Document number {number} speaks of subject {number}.")
+    await bench.sync()
+    source.breaks_off = True
+    assert (await bench.sync(mode)).state is RunState.FAILED
+    source.acls["d000"] = STAFF
+    report = await bench.sync(mode)
+    assert (report.state, report.resumed, report.tally.scanned) == (RunState.SUCCEEDED, False, 25)
+    assert await bench.find("subject 0", acl=STAFF) == {"d000"}
+
+
 # -- absence that proves nothing ---------------------------------------------------------------------------------------
 
 
@@ -255,6 +323,16 @@ async def test_more_missing_documents_than_the_brake_allows_are_left_to_the_brak
     source.unlisted = {f"d{number:03}" for number in range(20)}
     assert (await bench.sync()).state is RunState.BRAKED
     assert source.revisited == []
+
+
+async def test_documents_that_are_gone_by_the_sources_word_are_braked_in_a_full_sync_too(synced: Synced) -> None:
+    bench, source = synced
+    source.proves_absence = False
+    for native_id in sorted(source.texts)[:10]:
+        source.remove(native_id)
+    report = await bench.sync(brake=0.2)
+    assert (report.state, report.tally.deleted) == (RunState.BRAKED, 5)
+    assert "--confirm-deletes" in report.message
 
 
 # -- stopping and trying again -----------------------------------------------------------------------------------------
