@@ -58,6 +58,7 @@ def children_are_listed_for_those_who_may_read_them(office: Office, connect: Con
 @check()
 def children_carry_what_is_included(office: Office, connect: Connect) -> None:
     include = ["aspectNames", "properties", "permissions", "path", "association", "isLink"]
+    office.world.set_permissions(office.named("Annex"), inherit=False, entries=[])
     listed = entries(connect.basic("admin").call("nodes.listNodeChildren", office.handbook.id, include=include))
     by_name = {entry["name"]: entry for entry in listed}
     for name, entry in by_name.items():
@@ -126,6 +127,7 @@ def a_where_without_sense_is_refused(office: Office, connect: Connect) -> None:
             alice.call("nodes.listNodeChildren", folder, where=where)
     for where in (
         "isFile=true",
+        "and isFile=true)",
         "(isFile=true or isFolder=true)",
         "(isFile=true",
         "(not isFile=true)",
@@ -234,6 +236,10 @@ def paging_without_sense_is_refused(office: Office, connect: Connect) -> None:
             alice.call("nodes.listNodeChildren", folder, skipCount=1.5)
     with invalid("Invalid paging parameters skipCount: x, maxItems:A"):
         alice.call("nodes.listNodeChildren", folder, skipCount="x", maxItems="A")
+    largest = 2**31 - 1  # of Java's integers
+    assert len(entries(alice.call("nodes.listNodeChildren", folder, maxItems=largest))) == 12
+    with invalid():
+        alice.call("nodes.listNodeChildren", folder, maxItems=largest + 1)
 
 
 @check()

@@ -76,8 +76,15 @@ def groups_are_chosen_by_where(office: Office, connect: Connect) -> None:
     assert sorted(ids(below)) == ["GROUP_lab", "GROUP_staff"]
     named = alice.call("groups.listGroups", where="(displayName in ('laboratory'))")
     assert ids(named) == ["GROUP_lab"]
-    with invalid():
-        alice.call("groups.listGroups", where="(memberType='PERSON')")
+    for nonsense in (
+        "(memberType='PERSON')",
+        "(zones in ('APP.DEFAULT','APP.SHARE'))",
+        "(zones in ('APP.DEFAULT' and 'APP.SHARE'))",
+        "(zones in (''))",
+        "(zones in ())",
+    ):
+        with invalid():
+            alice.call("groups.listGroups", where=nonsense)
 
 
 @check()

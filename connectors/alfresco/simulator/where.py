@@ -45,6 +45,15 @@ class Conditions:
             raise invalid_argument(f"{name} does not support {condition.operator}")
         return condition.values[0]
 
+    def only_text(self, name: str) -> str | None:
+        """Return the one value in a list that `name` is to be in, or None without such a condition."""
+        value = self.text(name, operator="in")
+        if value is None:
+            return None
+        if not value or len(self._by_name[name].values) > 1:
+            raise invalid_argument(f"One value for {name} may be specified, and it cannot be empty")
+        return value
+
     def between(self, name: str) -> tuple[str, str] | None:
         """Return the two values that `name` is to lie between, or None without such a condition."""
         if self.text(name, operator="between") is None:

@@ -34,8 +34,8 @@ def get_group(call: Call) -> Response:
 def answer_with_groups(call: Call, groups: Iterable[Group], *, heeds_is_root: bool = True) -> Response:
     """Filter by `where`, sort and page a list of groups."""
     call.where.allow(_WHERE_NAMES)
-    is_root, zone = call.where.flag("isRoot") if heeds_is_root else None, call.where.text("zones", operator="in")
-    display_name = call.where.text("displayName", operator="in")
+    is_root, zone = call.where.flag("isRoot") if heeds_is_root else None, call.where.only_text("zones")
+    display_name = call.where.only_text("displayName")
     wanted = [
         group
         for group in groups
