@@ -28,6 +28,9 @@ class RunState(StrEnum):
     INTERRUPTED = "interrupted"  # stopped or killed; the next run resumes
 
 
+COMPLETE = frozenset({RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED})  # the pass came to its end
+
+
 @dataclass(frozen=True, slots=True)
 class RunReport:
     """One run as history keeps it."""

@@ -19,7 +19,7 @@ import sqlalchemy as sa
 
 from indexer import positions, tables
 from indexer.leases import LEASE_S, RunInProgress, is_dead, lost, require_lease
-from indexer.run_history import RunHistory, RunReport, RunState
+from indexer.run_history import COMPLETE, RunHistory, RunReport, RunState
 from indexer.run_log import log_began, log_ended
 from indexer.tables import runs, source_state
 from indexer.tally import Tally
@@ -180,11 +180,10 @@ class RunStore(RunHistory):
         return report
 
     def _finish(self, ticket: RunTicket, state: RunState, tally: dict[str, Any], message: str) -> None:
-        complete = state in (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED)
         mine = (source_state.c.source == ticket.source) & (source_state.c.runner == ticket.runner)
         released = sa.update(source_state).where(mine).values(runner=None, lease_until=None)
         with self._engine.begin() as connection:
-            if connection.execute(released).rowcount == 1 and complete:
+            if connection.execute(released).rowcount == 1 and state in COMPLETE:
                 positions.close(connection, ticket.source, ticket.mode)
             self._end(connection, ticket.run_id, state, {"tally": tally, "message": message})
 

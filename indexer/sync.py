@@ -1,6 +1,7 @@
 """One run of a sync, in any mode: lease and heartbeat around it, a report behind it.
 
-What a mode does is in `modes/`. A run that ended early keeps its checkpoint; the next of its mode goes on from there.
+What a mode does is in `modes/`. A run that ended early keeps its checkpoint; the next of its mode goes on from there,
+and is followed by a run that reads permissions from the beginning.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from indexer.modes.changes import sync_changes
 from indexer.modes.ending import Ending
 from indexer.modes.full import sync_everything
 from indexer.modes.permissions import sync_permissions
-from indexer.run_history import RunReport, RunState
+from indexer.run_history import COMPLETE, RunReport, RunState
 from indexer.runs import RunStore, RunTicket
 from indexer.seals import renew_seal
 from indexer.tally import Tally
@@ -61,8 +62,9 @@ async def run_sync(
 ) -> RunReport:
     """Bring the index up to date with the source, as far as the mode goes, and report how every document ended.
 
-    Changes of a source that was never walked to its end are all of it: such a run is a full one. Cancelled, the run
-    ends as interrupted with what was acknowledged kept, and the cancellation goes on.
+    Changes of a source that was never walked to its end are all of it: such a run is a full one. A run that went on
+    with an interrupted pass is followed by one that reads from the beginning who may read what. Cancelled, the run ends
+    as interrupted with what was acknowledged kept, and the cancellation goes on.
 
     Raises:
         SettingInvalid: the source's connector lacks the mode.
@@ -73,9 +75,17 @@ async def run_sync(
     _require_mode(mode, ports.connector, settings)
     await ports.backend.adopt(ports.acls.numbering)
     await settings.policy.call(lambda: renew_seal(ports.backend, ledger.engine))
-    report, is_lost = await _run(mode, ports, settings, ledger, runs, on_progress)
+
+    async def run(mode: SyncMode) -> tuple[RunReport, bool]:
+        return await _run(mode, ports, settings, ledger, runs, on_progress)
+
+    report, is_lost = await run(mode)
     if is_lost:  # its position: forgotten, so that a second run begins anew; what the first one settled stays
-        report, _ = await _run(mode, ports, settings, ledger, runs, on_progress)
+        report, _ = await run(mode)
+    if report.resumed and report.state in COMPLETE and not settings.stop.is_set():
+        # What was met before the interruption may have changed its readers since, behind the back of the pass.
+        again, _ = await run(SyncMode.PERMISSIONS if isinstance(ports.connector, IncrementalConnector) else mode)
+        return report if again.state in COMPLETE | {RunState.INTERRUPTED} else again
     return report
 
 

@@ -82,7 +82,9 @@ async def test_a_sync_killed_again_and_again_ends_in_an_index_that_equals_the_so
     assert ids == Counter(DocumentId("site", node.id) for node in files)
     assert len(passages_each) == 1, "the documents are cut alike"
     assert passages == DOCUMENTS * passages_each.pop()
-    assert _run_states(folder) == ["interrupted"] * 3 + ["succeeded"] * 2
+    assert (
+        _run_states(folder) == ["interrupted"] * 3 + ["succeeded"] * 3
+    )  # the resumed one is followed by its permissions
 
 
 def _finish(process: subprocess.Popen[bytes]) -> None:

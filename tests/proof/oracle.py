@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 from connectors.alfresco.simulator import World
 from connectors.alfresco.simulator.generator import GeneratedContent
-from connectors.alfresco.simulator.model import Node, Person
+from connectors.alfresco.simulator.model import Content, Node, Person
 
 # permissionDefinitions.xml and sitePermissionDefinitions.xml: what includes all of Read, what has a part in it.
 _LETS_READ = {
@@ -35,7 +35,7 @@ class Expected:
 
     title: str
     path: str
-    reference: str  # the word that only its present content has; empty where there is nothing to read
+    text: str  # what only its present content has; empty where there is nothing to read
     comments: frozenset[tuple[str, str]]  # id and text
 
 
@@ -68,11 +68,10 @@ class Oracle:
 
     def expected(self, node_id: str) -> Expected:
         node = self._nodes[node_id]
-        content = node.content
         return Expected(
             title=node.name,
             path="/" + "/".join(reversed([above.name for above in self._above(node)])),
-            reference=f"REF{content.number:08d}" if isinstance(content, GeneratedContent) else "",
+            text=_of_it_alone(node.content),
             comments=frozenset((comment.id, plain(comment.html)) for comment in node.comments),
         )
 
@@ -138,6 +137,12 @@ _FOLDERS = {"cm:folder", "st:sites", "st:site"}
 def plain(markup: str) -> str:
     """The text of a comment of one paragraph, with single spaces."""
     return " ".join(html.unescape(re.sub(r"<[^>]*>", "", markup)).split())
+
+
+def _of_it_alone(content: Content | None) -> str:
+    if isinstance(content, GeneratedContent):
+        return f"REF{content.number:08d}"
+    return content.data.decode() if content is not None else ""
 
 
 def _is_document(node: Node) -> bool:

@@ -54,7 +54,7 @@ async def contents_are_current(bench: RepositoryBench, *, besides_far_changes: b
         expected = oracle.expected(node_id)
         body, comments = await bench.texts(node_id)
         assert hit.title == expected.title
-        assert expected.reference in body if expected.reference else body == "", f"{hit.title}: other content"
+        assert expected.text in body if expected.text else body == "", f"{hit.title}: other content"
         if besides_far_changes:
             assert {comment_id for comment_id, _ in comments} == {comment_id for comment_id, _ in expected.comments}
         else:

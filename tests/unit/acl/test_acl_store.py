@@ -90,6 +90,19 @@ async def test_what_waits_gives_way_to_a_later_change(engine: Engine) -> None:
     assert _entries(engine, acl_id) == {("allow", "user:hr/ann")}
 
 
+async def test_a_list_that_changed_after_the_version_of_a_grant_waits_for_the_next(engine: Engine) -> None:
+    store = AclStore(engine)
+    ids = await store.number("hr", [_acl("a", ANN), _acl("b", ANN)])
+    await store.number("hr", [_acl("a", ANN, EVERYONE)])
+    version = await store.version("hr")
+    await store.number("hr", [_acl("b", ANN, EVERYONE)])
+    await store.grant("hr", up_to=version)
+    assert ("allow", "everyone:hr/") in _entries(engine, ids["a"])
+    assert ("allow-later", "everyone:hr/") in _entries(engine, ids["b"])
+    await store.grant("hr")
+    assert ("allow", "everyone:hr/") in _entries(engine, ids["b"])
+
+
 async def test_a_grant_is_for_one_source_and_writes_nothing_where_nothing_waits(engine: Engine) -> None:
     store = AclStore(engine)
     for source in ("hr", "sales"):

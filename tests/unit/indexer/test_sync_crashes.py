@@ -12,6 +12,7 @@ from indexer.backends.memory import MemoryBackend
 from indexer.ledger import Ledger, LedgerRow
 from indexer.run_history import RunState
 from indexer.runs import RunTicket
+from indexer.walk import PipelineLimits
 from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench
@@ -164,3 +165,16 @@ async def test_documents_that_an_index_lost_are_read_again(bench: Bench) -> None
     assert report.tally.states == {DocumentState.INDEXED: 5}
     assert "d003" in await bench.find("document")
     assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 5}
+
+
+async def test_what_was_met_before_the_first_checkpoint_is_met_again(bench: Bench) -> None:
+    bench.source = numbered(7)
+    bench.limits = PipelineLimits(page_documents=2, written_items=1)
+    await bench.sync()
+    bench.source.titles = dict.fromkeys(bench.source.texts, "Giraffes")
+    with killed_before_the_ledger_knows("d006"):
+        await bench.sync()
+    bench.source.titles = dict.fromkeys(bench.source.texts, "Walruses")
+    report = await bench.sync()
+    assert (report.resumed, report.tally.scanned) == (False, 7)
+    assert await bench.find("giraffes") == set()

@@ -110,9 +110,9 @@ def test_a_crawl_that_is_told_to_stop_ends_in_order_and_goes_on_even_after_a_kil
         wait_until(lambda: state(folder, "SELECT 1 FROM run_documents WHERE run_id = 2") != [])
         process.kill()
     with running(program, announced_by="Scheduled 1 job") as (process, _):
-        wait_until(lambda: state(folder, "SELECT 1 FROM runs WHERE state = 'succeeded'") != [])
+        wait_until(lambda: state(folder, "SELECT 1 FROM runs WHERE state = 'succeeded' AND NOT resumed") != [])
         assert stop(process, signal.SIGINT)[0] == 0
     listed = [(run["state"], run["resumed"]) for run in folder.json("runs")]
-    assert listed == [("succeeded", True), ("interrupted", True), ("interrupted", False)]
+    assert listed == [("succeeded", False), ("succeeded", True), ("interrupted", True), ("interrupted", False)]
     (standing,) = folder.json("status")
     assert standing["documents"] == 200 + len(TEXTS)
