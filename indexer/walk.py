@@ -79,6 +79,7 @@ class Walk:
     lists_trusted_up_to: int | None = None  # the version of the source's lists at the first resumption
     acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
     under_way: set[DocumentId] = field(default_factory=set)  # met in this walk and not yet in the ledger
+    leaving: set[DocumentId] = field(default_factory=set)  # removed in this walk and still in the ledger
 
     async def note_resumption(self) -> None:
         """Trust no list that is read from now on to the end: what it is said of may have been met before."""

@@ -82,13 +82,13 @@ class CrawlStage:
         documents = [change for change in page if not isinstance(change, AclRead)]
         ids = [_id(change) for change in documents]
         # Taken before the look-up: what is settled meanwhile leaves this set, and its row may have been read too early.
-        repeated = set(ids) & self._walk.under_way
+        repeated, leaving = set(ids) & self._walk.under_way, set(ids) & self._walk.leaving
         met = await self._walk.ledger.look_up(self._walk.ticket.source, [each.native_id for each in ids])
         acl_ids = await self._number_acls(page)
         not_public = await self._not_public(acl_ids.values())
         settled: list[Settlement] = []
         for document_id, change in zip(ids, documents, strict=True):
-            known = met.get(document_id.native_id)
+            known = met.get(document_id.native_id) if document_id not in leaving else None
             if isinstance(change, Removed):
                 settled += self._removal(document_id, known)
             elif document_id in repeated or not self._is_first(document_id, known):
@@ -224,10 +224,11 @@ class CrawlStage:
 
     def _removal(self, document_id: DocumentId, known: MetRow | None) -> list[Settlement]:
         """Delete at the source's word, or hide where a run would delete more than the brake allows."""
-        if known is None:
+        if known is None or document_id in self._walk.leaving:
             return []
         if known.row.in_index and not self._walk.removals.allows_one():
             return [self._braked(document_id, known)]
+        self._walk.leaving.add(document_id)
         operations = (Delete(document_id),) if known.row.in_index else ()
         return [self._settlement(removed=(document_id.native_id,), operations=operations)]
 

@@ -69,7 +69,8 @@ class IndexStage:
         for native_id in unchanged:
             walk.under_way.discard(DocumentId(walk.ticket.source, native_id))
             walk.tally.settle(DocumentState.UNCHANGED, "")
-        for _ in removed:
+        for native_id in removed:
+            walk.leaving.discard(DocumentId(walk.ticket.source, native_id))
             walk.tally.settle(DocumentState.DELETED, "")
         walk.on_progress(walk.tally)
 

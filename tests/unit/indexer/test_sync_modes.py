@@ -15,7 +15,7 @@ from tests.fakes.incremental_source import IncrementalSource, incremental
 from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.access import Acl, Principal
-from vocabulary.documents import Change, Checkpoint, DocumentId, DocumentState, Notice
+from vocabulary.documents import Change, Checkpoint, DocumentId, DocumentState, Notice, Removed, Upsert
 from vocabulary.errors import ContentUnavailable, CredentialsRejected, SettingInvalid, SourceUnavailable
 from vocabulary.ports import KnownDocuments, SyncMode
 
@@ -101,6 +101,31 @@ async def test_more_removals_than_the_brake_allows_are_hidden_and_kept(synced: S
     assert len(await bench.stored()) == 20
     assert len(await bench.find("document")) == 15
     assert (await bench.sync(confirm_deletes=True)).tally.deleted == 5
+
+
+async def test_what_is_told_twice_to_be_gone_is_deleted_and_counted_once(synced: Synced) -> None:
+    bench, source = synced
+    source.remove("d007")
+    source.journal += ["d007"] * 5
+    report = await bench.sync(SyncMode.CHANGES, brake=1 / 25)
+    assert (report.state, report.tally.deleted) == (RunState.SUCCEEDED, 1)
+
+
+async def test_what_is_back_after_it_was_gone_is_indexed_anew(synced: Synced) -> None:
+    bench, source = synced
+
+    class Restoring(IncrementalSource):
+        async def changes(self, checkpoint: Checkpoint, known: KnownDocuments) -> AsyncIterator[Change]:
+            yield Removed(DocumentId(SOURCE, "d007"))
+            yield Checkpoint(checkpoint.position)
+            yield Upsert(self.document("d007"))
+            yield checkpoint
+
+    bench.source = Restoring(**vars(source))
+    report = await bench.sync(SyncMode.CHANGES)
+    assert (report.state, report.tally.deleted, report.tally.check()) == (RunState.SUCCEEDED, 1, "")
+    assert "d007" in await bench.find("document")
+    assert len(await bench.stored()) == 25
 
 
 async def test_a_connector_without_changes_says_so(bench: Bench) -> None:
