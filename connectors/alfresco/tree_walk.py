@@ -1,7 +1,8 @@
 """Walks folder trees page by page, depth first over a list of pending folders, and asks for the next pages ahead.
 
 Each folder's access is decided from its parent's, so every document's list is exact; after a resumption it is read
-again from the folder upwards. Nothing is retried here, and a page that fails ends the walk with an error, never with
+again from the folder upwards. Either way it is read before the folder is listed: a list must not admit anybody anew to
+a document that was listed before and has left meanwhile. Nothing is retried here, and a page that fails ends the walk with an error, never with
 fewer entries.
 
 Pages that shift while they are read: a page starts with the last entry of the page before it. If that entry is not
@@ -73,6 +74,9 @@ class TreeWalk:
                     yield found
 
     async def _listed(self, folder: PendingFolder) -> RecordPage[Node]:
+        """Ask for a page, and before it for the folder's access where the walk did not come by it."""
+        if folder.id not in self._access:
+            self._access.setdefault(folder.id, await self.places.at_folder(folder.id))
         return await self.client.children(
             folder.id,
             skip_count=folder.skip_count,
@@ -89,10 +93,8 @@ class TreeWalk:
         yield from islice(reversed(self.pending), self.ahead)
 
     async def _read(self, folder: PendingFolder, ahead: PagesAhead) -> RecordPage[Node] | None:
-        """Read a page, and the folder's access where the walk did not come by it; None for a deleted folder."""
+        """Read a page; None for a deleted folder."""
         try:
-            if folder.id not in self._access:
-                self._access[folder.id] = await self.places.at_folder(folder.id)
             return await ahead.take(folder)
         except NodeMissing as cause:
             if folder.is_root:

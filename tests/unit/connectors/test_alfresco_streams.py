@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,11 +13,16 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
+from connectors.alfresco.client import RecordPage
+from connectors.alfresco.pages_ahead import LONGEST_WAIT_S, PagesAhead
+from connectors.alfresco.position import PendingFolder
+from connectors.alfresco.records import Node as RepositoryNode
 from connectors.alfresco.simulator import World, served_world
 from connectors.alfresco.simulator.faults import fail
 from connectors.alfresco.simulator.model import Node
 from connectors.alfresco.simulator.search_index import FROZEN
 from tests.fakes.known_documents import Known
+from vocabulary.access import Principal
 from vocabulary.documents import AclRead, Change, Checkpoint, DocumentId, Removed, Skipped, Upsert
 from vocabulary.errors import RunAborted, SourceUnavailable
 
@@ -259,3 +265,42 @@ async def test_an_error_of_a_page_asked_for_ahead_shows_in_its_place(world: Worl
     world.faults.clear()
     async with connected(url) as connector:
         assert titles([change async for change in connector.crawl(last)]) == {"deep.txt"}
+
+
+async def test_the_list_of_a_tree_is_read_before_its_page_is_asked_for_ahead(world: World, url: str) -> None:
+    """Else it would admit to a document that was listed, and has left the tree since, whom it admits only by now."""
+    closed = of(world, "H")
+    world.set_permissions(closed, inherit=False, entries=[("admin", "Consumer")])
+    found: list[Change] = []
+    async with connected(url, folders=["Shared/F", "Shared/G/H"]) as connector:
+        async for change in connector.crawl(None):
+            if not found:
+                await _asked_for_a_page_of(world, closed)
+                world.move(of(world, "deep.txt"), world.guest_home)
+                world.set_permissions(closed, inherit=False, entries=[("GROUP_EVERYONE", "Consumer")])
+            found.append(change)
+    deep = next(each.document for each in found if isinstance(each, Upsert) and each.document.title == "deep.txt")
+    assert deep.acl is not None
+    assert deep.acl.allow == {Principal.user(SOURCE, "admin")}
+
+
+async def _asked_for_a_page_of(world: World, folder: Node) -> None:
+    async with asyncio.timeout(10):
+        while not list(world.request_log.with_path(f"/nodes/{folder.id}/children")):
+            await asyncio.sleep(0.01)
+
+
+async def test_a_page_that_waited_long_is_asked_for_again() -> None:
+    asked: list[str] = []
+    now_s = 0.0
+
+    async def read(folder: PendingFolder) -> RecordPage[RepositoryNode]:
+        asked.append(folder.id)
+        return RecordPage((), has_more=False, total=0)
+
+    async with aclosing(PagesAhead(read, at_once=2, clock_s=lambda: now_s)) as ahead:
+        ahead.ask_for([PendingFolder(id="a"), PendingFolder(id="b")])
+        await ahead.take(PendingFolder(id="a"))
+        now_s = LONGEST_WAIT_S + 1
+        await ahead.take(PendingFolder(id="b"))
+    assert asked == ["a", "b", "b"]
