@@ -76,13 +76,13 @@ class Walk:
     removals: RemovalBrake
     stop: asyncio.Event = field(default_factory=asyncio.Event)  # set: end at the next page, settle what was crawled
     clock: Callable[[], float] = time.time  # epoch seconds
-    lists_trusted_up_to: int | None = None  # the version of the source's lists at the first resumption
+    lists_trusted_up_to: int | None = None  # the version of the source's lists when they were first distrusted
     acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
     under_way: set[DocumentId] = field(default_factory=set)  # met in this walk and not yet in the ledger
     leaving: set[DocumentId] = field(default_factory=set)  # removed in this walk and still in the ledger
 
-    async def note_resumption(self) -> None:
-        """Trust no list that is read from now on to the end: what it is said of may have been met before."""
+    async def distrust_lists(self) -> None:
+        """From now on lists may be read after documents that are under them: what those give waits for the next run."""
         if self.lists_trusted_up_to is None:
             self.lists_trusted_up_to = await self.ports.acls.version(self.ticket.source)
 

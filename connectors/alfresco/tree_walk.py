@@ -2,8 +2,8 @@
 
 Each folder's access is decided from its parent's, so every document's list is exact; after a resumption it is read
 again from the folder upwards. Either way it is read before the folder is listed: a list must not admit anybody anew to
-a document that was listed before and has left meanwhile. Nothing is retried here, and a page that fails ends the walk with an error, never with
-fewer entries.
+a document that was listed before and has left meanwhile. Nothing is retried here, and a page that fails ends the walk
+with an error, never with fewer entries.
 
 Pages that shift while they are read: a page starts with the last entry of the page before it. If that entry is not
 there any more, the folder is listed from its beginning, so every entry that stays in its folder under its name is met.

@@ -22,6 +22,8 @@ async def sync_everything(walk: Walk, *, brake: float, confirmed: bool) -> Endin
     if walk.ticket.checkpoint is None:
         await take_stock(walk)
         await _note_mark(walk)
+    if not walk.ports.connector.absence_is_proof:  # documents are found by themselves, and then where they lie
+        await walk.distrust_lists()
     await run_walk(walk, walk.ports.connector.crawl, start=walk.ticket.checkpoint)
     await _revisit_unmet(walk, brake=brake)
     deletions = await delete_unmet(walk, brake=brake, confirmed=confirmed)
@@ -42,8 +44,7 @@ async def _revisit_unmet(walk: Walk, *, brake: float) -> None:
     """Look at each document that the crawl did not meet before it is deleted, where the source lets us.
 
     It may have moved from a folder ahead of the crawl to one behind it. Where absence proves something, more than the
-    brake allows are left to the brake: a vanished site is no reason for a hundred thousand requests. Lists are read
-    again on the way, after documents that are under them: what they give now waits.
+    brake allows are left to the brake: a vanished site is no reason for a hundred thousand requests.
     """
     connector = walk.ports.connector
     if not isinstance(connector, IncrementalConnector):
@@ -59,5 +60,5 @@ async def _revisit_unmet(walk: Walk, *, brake: float) -> None:
                 yield change
             last = page[-1]
 
-    await walk.note_resumption()
+    await walk.distrust_lists()
     await run_walk(walk, unmet, start=None)

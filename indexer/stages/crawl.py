@@ -52,7 +52,7 @@ class CrawlStage:
         """Crawl to the end; what ended the crawl early is returned, so that the later stages finish what is theirs."""
         try:
             walk = self._walk
-            await self._crawl(resumed(stream, start, walk.policy, on_resumption=walk.note_resumption))
+            await self._crawl(resumed(stream, start, walk.policy, on_resumption=walk.distrust_lists))
         except SightlineError as error:
             return error
         finally:

@@ -281,6 +281,22 @@ async def test_a_list_read_again_to_look_at_missing_documents_gives_nothing_yet(
     assert len((await access.public_filter([SOURCE])).visible) == 1
 
 
+async def test_a_list_that_was_met_by_way_of_its_documents_gives_with_the_next_run(bench: Bench) -> None:
+    """Where documents are searched for, one may have left its folder before the folder's list was asked for."""
+    create_tables(bench.engine)
+    source = incremental(5)
+    source.proves_absence = False
+    bench.source, bench.numbering = source, AclStore(bench.engine)
+    source.acls |= dict.fromkeys(source.texts, Acl("node:f", allow=STAFF.allow))
+    await bench.sync()
+    source.acls |= dict.fromkeys(source.texts, Acl("node:f", allow=EVERYONE.allow))
+    access = AccessControl(bench.engine)
+    await bench.sync()
+    assert len((await access.public_filter([SOURCE])).visible) == 0
+    await bench.sync()
+    assert len((await access.public_filter([SOURCE])).visible) == 1
+
+
 class BreakingOff(IncrementalSource):
     """Breaks off in the middle of its first page, where asked to."""
 
