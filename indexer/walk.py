@@ -80,6 +80,13 @@ class Walk:
     acknowledgements: Acknowledgements = field(default_factory=Acknowledgements)
     under_way: set[DocumentId] = field(default_factory=set)  # met in this walk and not yet in the ledger
     leaving: set[DocumentId] = field(default_factory=set)  # removed in this walk and still in the ledger
+    recorded: asyncio.Event = field(default_factory=asyncio.Event)  # something has reached the ledger
+
+    async def until_settled(self, document_id: DocumentId) -> None:
+        """Wait until nothing of the document is on its way to the ledger."""
+        while document_id in self.under_way or document_id in self.leaving:
+            self.recorded.clear()
+            await self.recorded.wait()
 
     async def distrust_lists(self) -> None:
         """From now on lists may be read after documents that are under them: what those give waits for the next run."""

@@ -2,14 +2,15 @@
 
 Of each document the stage knows, after one look into the ledger, whether it is unchanged, filtered, hidden or only
 under other permissions (settled at once) or needs work (on to extract). A document met twice in a pass, by a replay or
-a page that shifted, counts once.
+a page that shifted, counts once. Where a stream says that a document is there and then that it is gone, or the other
+way round, the second word waits until the first has reached the ledger.
 """
 
 from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from indexer.channel import Channel
@@ -40,6 +41,20 @@ _MetDocument: TypeAlias = Upsert | Skipped | Removed | AccessRead
 _Met: TypeAlias = _MetDocument | AclRead
 
 
+@dataclass(slots=True)
+class _Page:
+    """Changes that are looked up together, with the documents that they say are there or gone."""
+
+    changes: list[_Met] = field(default_factory=list)
+    present: set[DocumentId] = field(default_factory=set)
+    gone: set[DocumentId] = field(default_factory=set)
+
+    def add(self, change: _Met) -> None:
+        self.changes.append(change)
+        if not isinstance(change, AclRead):
+            (self.gone if isinstance(change, Removed) else self.present).add(_id(change))
+
+
 class CrawlStage:
     """The first stage of a walk."""
 
@@ -60,20 +75,31 @@ class CrawlStage:
         return None
 
     async def _crawl(self, changes: AsyncIterator[Change]) -> None:
-        page: list[_Met] = []
+        page = _Page()
         async for change in changes:
             if isinstance(change, Notice):
                 self._walk.tally.warnings |= Counter([change.words])  # once a run, however often the stream begins
             elif not isinstance(change, Checkpoint):
-                page.append(change)
-            if isinstance(change, Checkpoint) or len(page) >= self._walk.limits.page_documents:
-                await self._dispatch(page)
-                page = []
+                if not isinstance(change, AclRead) and self._reverses(change, page):
+                    await self._dispatch(page.changes)
+                    page = _Page()
+                    await self._walk.until_settled(_id(change))
+                page.add(change)
+            if isinstance(change, Checkpoint) or len(page.changes) >= self._walk.limits.page_documents:
+                await self._dispatch(page.changes)
+                page = _Page()
             if isinstance(change, Checkpoint):
                 self._walk.acknowledgements.mark(change)
                 if self._walk.stop.is_set():
                     raise RunStopped("stopped in order; the next run goes on from here")
-        await self._dispatch(page)
+        await self._dispatch(page.changes)
+
+    def _reverses(self, change: _MetDocument, page: _Page) -> bool:
+        """Whether the opposite was said of the document, and is still on its way."""
+        document_id = _id(change)
+        if isinstance(change, Removed):
+            return document_id in page.present or document_id in self._walk.under_way
+        return document_id in page.gone or document_id in self._walk.leaving
 
     async def _dispatch(self, page: Sequence[_Met]) -> None:
         """Number the lists of a page, look its documents up, and send each one on."""
@@ -82,13 +108,13 @@ class CrawlStage:
         documents = [change for change in page if not isinstance(change, AclRead)]
         ids = [_id(change) for change in documents]
         # Taken before the look-up: what is settled meanwhile leaves this set, and its row may have been read too early.
-        repeated, leaving = set(ids) & self._walk.under_way, set(ids) & self._walk.leaving
+        repeated = set(ids) & self._walk.under_way
         met = await self._walk.ledger.look_up(self._walk.ticket.source, [each.native_id for each in ids])
         acl_ids = await self._number_acls(page)
         not_public = await self._not_public(acl_ids.values())
         settled: list[Settlement] = []
         for document_id, change in zip(ids, documents, strict=True):
-            known = met.get(document_id.native_id) if document_id not in leaving else None
+            known = met.get(document_id.native_id)
             if isinstance(change, Removed):
                 settled += self._removal(document_id, known)
             elif document_id in repeated or not self._is_first(document_id, known):

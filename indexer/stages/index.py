@@ -72,6 +72,7 @@ class IndexStage:
         for native_id in removed:
             walk.leaving.discard(DocumentId(walk.ticket.source, native_id))
             walk.tally.settle(DocumentState.DELETED, "")
+        walk.recorded.set()
         walk.on_progress(walk.tally)
 
 

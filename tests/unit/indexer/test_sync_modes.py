@@ -111,21 +111,47 @@ async def test_what_is_told_twice_to_be_gone_is_deleted_and_counted_once(synced:
     assert (report.state, report.tally.deleted) == (RunState.SUCCEEDED, 1)
 
 
-async def test_what_is_back_after_it_was_gone_is_indexed_anew(synced: Synced) -> None:
-    bench, source = synced
+class Reversing(IncrementalSource):
+    """Says one thing of a document and then the opposite."""
 
-    class Restoring(IncrementalSource):
-        async def changes(self, checkpoint: Checkpoint, known: KnownDocuments) -> AsyncIterator[Change]:
-            yield Removed(DocumentId(SOURCE, "d007"))
-            yield Checkpoint(checkpoint.position)
-            yield Upsert(self.document("d007"))
-            yield checkpoint
+    first: Change
+    then: Change
+    between: list[Checkpoint]
 
-    bench.source = Restoring(**vars(source))
+    async def changes(self, checkpoint: Checkpoint, known: KnownDocuments) -> AsyncIterator[Change]:
+        yield self.first
+        for each in self.between:
+            yield each
+        yield self.then
+        yield checkpoint
+
+
+@pytest.mark.parametrize("between", [[], [Checkpoint('{"entry": 25}')]], ids=["on one page", "on two"])
+async def test_what_is_back_after_it_was_gone_is_indexed_anew(synced: Synced, between: list[Checkpoint]) -> None:
+    bench, synced_source = synced
+    bench.source = source = Reversing(**vars(synced_source))
+    source.first, source.then = Removed(DocumentId(SOURCE, "d007")), Upsert(source.document("d007"))
+    source.between = between
     report = await bench.sync(SyncMode.CHANGES)
     assert (report.state, report.tally.deleted, report.tally.check()) == (RunState.SUCCEEDED, 1, "")
     assert "d007" in await bench.find("document")
     assert len(await bench.stored()) == 25
+
+
+@pytest.mark.parametrize("between", [[], [Checkpoint('{"entry": 25}')]], ids=["on one page", "on two"])
+@pytest.mark.parametrize("native_id", ["d007", "new"])
+async def test_what_is_gone_after_it_was_met_does_not_stay(
+    synced: Synced, between: list[Checkpoint], native_id: str
+) -> None:
+    """It is being read when the source says that it is gone, and comes to the index after that."""
+    bench, synced_source = synced
+    synced_source.put(native_id, "words about walruses")
+    bench.source = source = Reversing(**vars(synced_source))
+    source.first, source.then = Upsert(source.document(native_id)), Removed(DocumentId(SOURCE, native_id))
+    source.between = between
+    report = await bench.sync(SyncMode.CHANGES)
+    assert (report.state, report.tally.deleted, report.tally.scanned) == (RunState.SUCCEEDED, 1, 1)
+    assert native_id not in await bench.stored()
 
 
 async def test_a_connector_without_changes_says_so(bench: Bench) -> None:
