@@ -222,3 +222,61 @@ def what_is_kept_out_of_the_index_is_not_found_there(office: Office, connect: Co
     alice = connect.basic("alice")
     assert entries(_search(alice, f'cm:name:"Plan*" AND TYPE:"acme:plan" AND {_LONG_AGO}')) == []
     assert names(_search(alice, 'TYPE:"acme:plan"')) == ["Plan.pdf"]
+
+
+@check(only="js")  # the other one cannot put these bodies together
+def each_part_of_a_request_is_looked_at(office: Office, connect: Connect) -> None:
+    alice, everything, cmis = connect.basic("alice"), {"query": "*"}, {"query": "x", "language": "cmis"}
+    mandatory = "query is a mandatory parameter"
+    for body, summary in (
+        ({"include": ["path"]}, mandatory),
+        ({"query": {"language": "afts"}}, mandatory),
+        ({"query": {"query": "  "}}, mandatory),
+        (
+            {"query": {"query": "x", "language": "sql"}},
+            "An invalid argument was received : language allowed values: afts,lucene,cmis",
+        ),
+        (
+            {"query": cmis, "sort": [_by_name(True)]},
+            "An invalid argument was received : sort {} not allowed with cmis language",
+        ),
+        (
+            {"query": cmis, "filterQueries": [everything]},
+            "An invalid argument was received : filterQueries {} not allowed with cmis language",
+        ),
+        ({"query": everything, "filterQueries": [{"query": ""}]}, "filterQueries query is a mandatory parameter"),
+        ({"query": everything, "sort": [{"type": "RANDOM", "field": "cm:name"}]}, None),
+        ({"query": everything, "paging": {"maxItems": "many"}}, "Invalid paging parameter maxItems:many"),
+        ({"query": everything, "include": "path"}, None),
+        ({"query": everything, "paging": [1]}, None),
+    ):
+        with invalid(summary):
+            alice.call("search.search", body=body)
+
+
+@check()
+def clauses_side_by_side_need_one_or_all(office: Office, connect: Connect) -> None:
+    admin, clauses = connect.basic("admin"), 'cm:name:"flyer*" cm:name:"Plan*"'
+    either = names(_search(admin, clauses))
+    assert set(either) == {"flyer.txt", "Plan.pdf", "plan link"}
+    assert set(names(_search(admin, clauses, defaults={"defaultFTSOperator": "OR"}))) == set(either)
+    assert names(_search(admin, clauses, defaults={"defaultFTSOperator": "AND"})) == []
+
+
+@check(only="js")  # the other one does not know the limit
+def totals_are_tracked_as_far_as_asked(office: Office, connect: Connect) -> None:
+    alice = connect.basic("alice")
+    query = f'cm:name:"Minutes*" AND TYPE:"cm:content" AND {_LONG_AGO}'
+    for limit, total in ((50, 50), (MINUTES, MINUTES), (-1, MINUTES), (0, MINUTES)):
+        listing = _search(alice, query, limits={"trackTotalHitsLimit": limit}, paging={"maxItems": 5, "skipCount": 0})
+        assert listing["list"]["pagination"]["totalItems"] == total
+        assert len(entries(listing)) == 5
+
+
+@check()
+def a_limit_of_permission_checks_overrides_the_page(office: Office, connect: Connect) -> None:
+    """Which is why nobody should send it."""
+    query = f'cm:name:"Minutes*" AND TYPE:"cm:content" AND {_LONG_AGO}'
+    for limits in ({"permissionEvaluationCount": 2000}, {"permissionEvaluationTime": 20000}):
+        listing = _search(connect.basic("alice"), query, limits=limits, paging={"maxItems": 5, "skipCount": 0})
+        assert len(entries(listing)) == MINUTES
