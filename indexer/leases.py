@@ -19,13 +19,14 @@ class RunInProgress(RunAborted):
 
 
 def require_lease(connection: sa.Connection, *, source: str, runner: str) -> None:
-    """Make sure that the run still holds its source: it may have slept, and another be at work since.
+    """Make sure that the run holds its source until the transaction ends: it may have slept, and another be at work.
 
     Raises:
         RunInProgress: the lease was lost to another run.
     """
-    holder = sa.select(source_state.c.runner).where(source_state.c.source == source)
-    if connection.execute(holder).scalar() != runner:
+    mine = (source_state.c.source == source) & (source_state.c.runner == runner)
+    # Written, not read: the row is locked then, so that nobody takes the lease before what depends on it is committed.
+    if connection.execute(sa.update(source_state).where(mine).values(runner=runner)).rowcount != 1:
         raise lost(source)
 
 

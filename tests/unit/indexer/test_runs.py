@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from indexer.leases import LEASE_S, RunInProgress
+from indexer.leases import LEASE_S, RunInProgress, require_lease
 from indexer.ledger import Ledger, LedgerRow
 from indexer.run_history import RunReport, RunState
 from indexer.runs import RunStore
@@ -55,6 +55,16 @@ async def test_a_run_of_another_machine_is_taken_over_when_its_lease_has_expired
     clock.now_s += LEASE_S + 1
     assert (await runs.begin("files", SyncMode.FULL, index_id="i")).run_id > ticket.run_id
     assert (await runs.show(ticket.run_id)).state is RunState.INTERRUPTED
+
+
+async def test_nobody_takes_a_lease_while_something_is_written_under_it(engine: sa.Engine, tmp_path: Path) -> None:
+    ticket = await RunStore(engine).begin("files", SyncMode.FULL, index_id="i")
+    another = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}", connect_args={"timeout": 0})
+    with engine.begin() as connection:
+        require_lease(connection, source="files", runner=ticket.runner)
+        with pytest.raises(sa.exc.OperationalError, match="locked"):
+            _hold(another, "elsewhere:1:ab", 0.0)
+    another.dispose()
 
 
 async def test_a_dead_process_of_this_machine_holds_no_lease(engine: sa.Engine) -> None:
