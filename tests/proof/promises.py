@@ -42,6 +42,15 @@ async def exactly_the_permitted_is_found(bench: RepositoryBench, *, among: Colle
         assert permitted - set(found) == set(), f"{person} misses what they may find"
 
 
+async def nobody_finds_what_they_may_not(bench: RepositoryBench) -> None:
+    """Each person finds at most what they may find in scope; what a list gives anew may still be missing."""
+    oracle = Oracle(bench.world)
+    there = oracle.documents_below(bench.roots())
+    for person in bench.people():
+        beyond = set(await bench.found(person)) - oracle.findable(person, there)
+        assert beyond == set(), f"{person} finds what they may not"
+
+
 async def contents_are_current(bench: RepositoryBench, *, besides_far_changes: bool = False) -> None:
     """Every document in scope is in the index with its present title, place, text and comments, and no other is.
 
