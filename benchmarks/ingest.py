@@ -31,12 +31,12 @@ from connectors.filesystem import FilesystemConfig, FilesystemConnector
 from embedder import EmbedderConfig, open_enricher
 from indexer.backends.embedded import EmbeddedBackend
 from indexer.extract import ExtractionSettings, KreuzbergExtractor
-from indexer.ledger import Ledger
 from indexer.passages import CutPassage, cut_passages
-from indexer.run_history import RunState
-from indexer.runs import RunStore
+from indexer.state.ledger import Ledger
+from indexer.state.run_history import RunState
+from indexer.state.runs import RunStore
+from indexer.state.tables import create_tables
 from indexer.sync import SyncSettings, run_sync
-from indexer.tables import create_tables
 from indexer.walk import SyncPorts
 from vocabulary.documents import Block, ExtractedText
 from vocabulary.ports import Enricher, SyncMode

@@ -29,7 +29,7 @@ from typing import Any
 
 from benchmarks.sync_rooms import Rooms, open_rooms
 from benchmarks.sync_worlds import Repository, repository
-from indexer.run_history import RunReport, RunState
+from indexer.state.run_history import RunReport, RunState
 from vocabulary.ports import SyncMode
 
 _PER_FOLDER = 1_000

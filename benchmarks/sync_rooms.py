@@ -23,11 +23,11 @@ from acl import (
 from acl import create_tables as create_acl_tables
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
 from indexer.backends.embedded import EmbeddedBackend
-from indexer.ledger import Ledger
-from indexer.run_history import RunReport
-from indexer.runs import RunStore
+from indexer.state.ledger import Ledger
+from indexer.state.run_history import RunReport
+from indexer.state.runs import RunStore
+from indexer.state.tables import create_tables
 from indexer.sync import SyncSettings, run_sync
-from indexer.tables import create_tables
 from indexer.walk import SyncPorts
 from vocabulary.documents import Block, DocumentId, Enrichment, ExtractedText, TokenIds, Tokens, Vector
 from vocabulary.ports import SyncMode

@@ -4,7 +4,7 @@ In come a connector's changes, an extractor and an enricher as ports, and querie
 rows, counted document states, run reports and permitted hits. The room never searches without a filter, never takes
 an aborted crawl for deletions, and acknowledges nothing before the index has it.
 
-Its doors are `sync.py` (one run), `runs.py` and `ledger.py` (what runs left), `extract.py` (bytes to text) and
+Its doors are `sync.py` (one run), `state/` (what runs left), `extract.py` (bytes to text) and
 `backends/` (indexes). This file imports none of them: the child process that reads hostile files is a module of the
 room too (`extraction/worker.py`), and would bring the state store along.
 """

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from indexer.fingerprints import comments_sha256, description_sha256
-from indexer.ledger import LedgerRow
 from indexer.retrying import is_due
+from indexer.state.ledger import LedgerRow
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import Document
 

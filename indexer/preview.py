@@ -11,13 +11,13 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-from indexer.known_documents import LedgerTree
 from indexer.layers import ChangeStream, RetryPolicy, resumed
-from indexer.ledger import Ledger, LedgerRow
 from indexer.met_ids import MetIds, met_ids
 from indexer.planning import Need, is_under, plan
 from indexer.retrying import standing_failure
-from indexer.runs import RunStore
+from indexer.state.known_documents import LedgerTree
+from indexer.state.ledger import Ledger, LedgerRow
+from indexer.state.runs import RunStore
 from indexer.walk import SyncPorts, recipe_of
 from indexer.work import acl_of
 from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from indexer.extraction.blocks import Reason
-from indexer.ledger import LedgerRow
+from indexer.state.ledger import LedgerRow
 from vocabulary.documents import DocumentState
 from vocabulary.errors import ContentGone, TooLarge
 

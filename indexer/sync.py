@@ -15,16 +15,16 @@ from dataclasses import dataclass, field
 
 from indexer.counting import counted
 from indexer.layers import RetryPolicy
-from indexer.leases import HEARTBEAT_S
-from indexer.ledger import Ledger
 from indexer.modes.changes import sync_changes
 from indexer.modes.ending import Ending
 from indexer.modes.full import sync_everything
 from indexer.modes.permissions import sync_permissions
-from indexer.run_history import COMPLETE, RunReport, RunState
-from indexer.runs import RunStore, RunTicket
-from indexer.seals import renew_seal
-from indexer.tally import Tally
+from indexer.state.leases import HEARTBEAT_S
+from indexer.state.ledger import Ledger
+from indexer.state.run_history import COMPLETE, RunReport, RunState
+from indexer.state.runs import RunStore, RunTicket
+from indexer.state.seals import renew_seal
+from indexer.state.tally import Tally
 from indexer.walk import PipelineLimits, RemovalBrake, SyncPorts, Walk
 from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError
 from vocabulary.ports import Connector, IncrementalConnector, SyncMode

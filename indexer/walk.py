@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 
 from indexer.acknowledgement import Acknowledgements
 from indexer.layers import RetryPolicy
-from indexer.ledger import Ledger
 from indexer.passages import PASSAGES_VERSION
-from indexer.runs import RunStore, RunTicket
-from indexer.tally import Tally
+from indexer.state.ledger import Ledger
+from indexer.state.runs import RunStore, RunTicket
+from indexer.state.tally import Tally
 from vocabulary.documents import DocumentId
 from vocabulary.ports import AclNumbering, Connector, Enricher, Extractor, SearchBackend
 

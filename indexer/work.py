@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.ledger import LedgerRow
 from indexer.passages import CutPassage
 from indexer.planning import Plan
+from indexer.state.ledger import LedgerRow
 from vocabulary.access import Acl, AclId
 from vocabulary.documents import AccessRead, AclRead, Change, Document, EnrichedPassage, Upsert
 from vocabulary.search import Description, IndexOperation, Put

@@ -13,9 +13,9 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from indexer.leases import RunInProgress
-from indexer.run_history import RunState
-from indexer.tally import Tally
+from indexer.state.leases import RunInProgress
+from indexer.state.run_history import RunState
+from indexer.state.tally import Tally
 from service.scheduler import Scheduler
 from service.settings import Settings
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source

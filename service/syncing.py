@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from acl import IdentityCounts, refresh_identities
 from indexer.layers import RetryPolicy
 from indexer.preview import Preview, preview_sync
-from indexer.run_history import RunReport, RunState
+from indexer.state.run_history import RunReport, RunState
+from indexer.state.tally import Tally
 from indexer.sync import SyncSettings, run_sync
-from indexer.tally import Tally
 from indexer.walk import SyncPorts
 from service.settings import Settings
 from service.wiring import State, Workshop, open_source

@@ -27,9 +27,9 @@ from connectors.registry import CONNECTORS, SourceConnector
 from embedder import ModelEnricher, open_enricher
 from indexer.backends.embedded import EmbeddedBackend
 from indexer.extract import KreuzbergExtractor
-from indexer.ledger import Ledger
-from indexer.runs import RunStore
-from indexer.tables import create_tables as create_indexer_tables
+from indexer.state.ledger import Ledger
+from indexer.state.runs import RunStore
+from indexer.state.tables import create_tables as create_indexer_tables
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
 from service.settings import Settings

@@ -8,15 +8,15 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
-from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.identity import EVERYONE
 from connectors.alfresco.lanes.lane import Lane
 from connectors.alfresco.mapping import person
-from connectors.alfresco.protected import ProtectedKind, modules_with_own_rules
-from connectors.alfresco.records import Node, Repository
-from connectors.alfresco.rules import told
-from connectors.alfresco.scope import resolve_scope
+from connectors.alfresco.scope.protected import ProtectedKind, modules_with_own_rules
+from connectors.alfresco.scope.resolving import resolve_scope
+from connectors.alfresco.scope.rules import told
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.records import Node, Repository
 from vocabulary.access import Person
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult

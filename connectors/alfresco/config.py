@@ -12,13 +12,13 @@ from typing import Annotated, Literal, Self
 import httpx
 from pydantic import AfterValidator, Field, model_validator
 
-from connectors.alfresco.auth_config import Auth
 from connectors.alfresco.fields import FieldMappings
-from connectors.alfresco.protected import ProtectedKind
 from connectors.alfresco.rendition_settings import RenditionSettings
-from connectors.alfresco.rules import RuleList
-from connectors.alfresco.scope_settings import ScopeKeys, ScopeSettings
-from connectors.alfresco.setting_types import Name
+from connectors.alfresco.scope.protected import ProtectedKind
+from connectors.alfresco.scope.rules import RuleList
+from connectors.alfresco.scope.scope_settings import ScopeKeys, ScopeSettings
+from connectors.alfresco.scope.setting_types import Name
+from connectors.alfresco.wire.auth_config import Auth
 from connectors.configured_path import ConfiguredPath
 from connectors.secret_reference import Secret
 

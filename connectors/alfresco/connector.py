@@ -13,13 +13,9 @@ from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Self
 
-from connectors.alfresco import identity, position
-from connectors.alfresco.change_reader import ChangeReader
+from connectors.alfresco import identity
 from connectors.alfresco.checks import check_source
-from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig
-from connectors.alfresco.faults import AccessRefused, NodeMissing
-from connectors.alfresco.folder_comparison import FolderComparison
 from connectors.alfresco.lanes.changed_lists import ChangedLists
 from connectors.alfresco.lanes.configured import configured_lanes
 from connectors.alfresco.lanes.lane_reading import LaneReading
@@ -27,15 +23,20 @@ from connectors.alfresco.lanes.lately_secured import LatelySecured, lately_secur
 from connectors.alfresco.lanes.list_sweep import ListSweep
 from connectors.alfresco.lanes.named_nodes import NamedNodes
 from connectors.alfresco.lanes.news_reader import NewsReader
-from connectors.alfresco.node_changes import REVISITED_AT_ONCE, NodeChanges
-from connectors.alfresco.permission_sweep import PermissionSweep, SweepTools
 from connectors.alfresco.permissions import PermissionReader
-from connectors.alfresco.places import PlaceReader
-from connectors.alfresco.position import PendingFolder
 from connectors.alfresco.renditions import Renditions
-from connectors.alfresco.scope import ResolvedScope, resolve_scope
-from connectors.alfresco.search_crawl import aspect_query, crawl_found
-from connectors.alfresco.tree_walk import TreeWalk, roots_pending
+from connectors.alfresco.scope.resolving import ResolvedScope, resolve_scope
+from connectors.alfresco.streams import position
+from connectors.alfresco.streams.change_reader import ChangeReader
+from connectors.alfresco.streams.folder_comparison import FolderComparison
+from connectors.alfresco.streams.node_changes import REVISITED_AT_ONCE, NodeChanges
+from connectors.alfresco.streams.permission_sweep import PermissionSweep, SweepTools
+from connectors.alfresco.streams.places import PlaceReader
+from connectors.alfresco.streams.position import PendingFolder
+from connectors.alfresco.streams.search_crawl import aspect_query, crawl_found
+from connectors.alfresco.streams.tree_walk import TreeWalk, roots_pending
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.faults import AccessRefused, NodeMissing
 from vocabulary.access import Identity
 from vocabulary.documents import Change, Checkpoint, DocumentId
 from vocabulary.errors import CheckpointInvalid, ContentGone, ContentUnavailable

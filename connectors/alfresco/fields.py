@@ -17,8 +17,8 @@ from typing import Annotated, Any, TypeAlias
 
 from pydantic import AfterValidator, BeforeValidator, Field
 
-from connectors.alfresco.property_values import moment_of, text_of, values_of
-from connectors.alfresco.setting_types import PrefixedName, SettingsTable
+from connectors.alfresco.scope.property_values import moment_of, text_of, values_of
+from connectors.alfresco.scope.setting_types import PrefixedName, SettingsTable
 from vocabulary.documents import AttributeValue
 from vocabulary.search import Scalar
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.concurrency import all_of
-from connectors.alfresco.faults import AccessRefused, NodeMissing
 from connectors.alfresco.mapping import person
-from connectors.alfresco.records import GroupMember
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.concurrency import all_of
+from connectors.alfresco.wire.faults import AccessRefused, NodeMissing
+from connectors.alfresco.wire.records import GroupMember
 from vocabulary.access import Identity, Membership, Principal
 from vocabulary.errors import CredentialsRejected, SourceUnavailable
 

@@ -13,8 +13,8 @@ from typing import Any
 from connectors.alfresco.fields import MappedField, as_sent, mapped_attributes
 from connectors.alfresco.html_text import html_to_text
 from connectors.alfresco.permissions import Access, owner
-from connectors.alfresco.property_values import text_of, values_of
-from connectors.alfresco.records import CommentRecord, Node, NodePath, PersonRecord, Rendition, UserName
+from connectors.alfresco.scope.property_values import text_of, values_of
+from connectors.alfresco.wire.records import CommentRecord, Node, NodePath, PersonRecord, Rendition, UserName
 from connectors.media_types import UNKNOWN, short_type
 from vocabulary.access import Person, Principal
 from vocabulary.documents import AttributeValue, Comment, Document, DocumentId

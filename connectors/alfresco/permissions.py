@@ -16,7 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from connectors.alfresco.records import Node, PermissionEntry
+from connectors.alfresco.wire.records import Node, PermissionEntry
 from vocabulary.access import Acl, Principal
 
 # permissionDefinitions.xml and sitePermissionDefinitions.xml: whatever includes all three parts of Read.

@@ -6,8 +6,8 @@ from typing import Annotated
 
 from pydantic import Field
 
-from connectors.alfresco.patterns import WordGlob
-from connectors.alfresco.setting_types import SettingsTable
+from connectors.alfresco.scope.patterns import WordGlob
+from connectors.alfresco.scope.setting_types import SettingsTable
 
 
 class RenditionSettings(SettingsTable):

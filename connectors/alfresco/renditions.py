@@ -11,12 +11,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.concurrency import all_of
-from connectors.alfresco.faults import AccessRefused, NodeMissing
-from connectors.alfresco.patterns import utf8, word_matcher
-from connectors.alfresco.records import Node, Rendition
 from connectors.alfresco.rendition_settings import RenditionSettings
+from connectors.alfresco.scope.patterns import utf8, word_matcher
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.concurrency import all_of
+from connectors.alfresco.wire.faults import AccessRefused, NodeMissing
+from connectors.alfresco.wire.records import Node, Rendition
 
 _NOT_THERE = Rendition()
 

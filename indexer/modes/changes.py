@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from indexer.known_documents import LedgerTree
 from indexer.modes.ending import Ending, ending, held_back
 from indexer.pipeline import run_walk
+from indexer.state.known_documents import LedgerTree
 from indexer.walk import Walk
 from vocabulary.documents import Change, Checkpoint, DocumentId
 from vocabulary.errors import CheckpointInvalid

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from indexer.run_history import RunState
-from indexer.tally import Tally
+from indexer.state.run_history import RunState
+from indexer.state.tally import Tally
 from indexer.walk import Walk
 from vocabulary.documents import DocumentState
 

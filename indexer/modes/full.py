@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 
 from indexer.modes.ending import Ending, ending, held_back
 from indexer.pipeline import run_walk
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from indexer.stocktaking import take_stock
 from indexer.tombstones import delete_unmet
 from indexer.walk import Walk

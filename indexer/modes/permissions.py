@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from indexer.modes.ending import Ending, ending
 from indexer.pipeline import run_walk
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from indexer.tombstones import hide_unmet
 from indexer.walk import Walk
 from vocabulary.ports import IncrementalConnector

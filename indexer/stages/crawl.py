@@ -15,9 +15,9 @@ from typing import TypeAlias
 
 from indexer.channel import Channel
 from indexer.layers import ChangeStream, resumed
-from indexer.ledger import LedgerRow, MetRow, spelled_lineage
 from indexer.planning import Need, is_under, plan
 from indexer.retrying import standing_failure
+from indexer.state.ledger import LedgerRow, MetRow, spelled_lineage
 from indexer.walk import Walk
 from indexer.work import Settlement, Task, acl_of
 from vocabulary.access import HIDDEN_ACL, AclId, Principal

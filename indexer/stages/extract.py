@@ -13,10 +13,10 @@ from dataclasses import replace
 from indexer.channel import Channel, ChannelClosed
 from indexer.content import Spool, SpooledContent
 from indexer.extraction.blocks import Reason
-from indexer.ledger import LedgerRow, spelled_lineage
 from indexer.passages import CutPassage, cut_passages
 from indexer.planning import NO_CONTENT, Need
 from indexer.retrying import standing_failure, with_failure
+from indexer.state.ledger import LedgerRow, spelled_lineage
 from indexer.walk import Walk
 from indexer.work import Prepared, Task
 from vocabulary.documents import DocumentState, ExtractedText, PassageKind

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from indexer.channel import Channel, ChannelClosed
-from indexer.ledger import LedgerRow
+from indexer.state.ledger import LedgerRow
 from indexer.walk import Walk
 from indexer.work import Settlement
 from vocabulary.documents import DocumentId, DocumentState

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
-from indexer.run_history import RunDocument, RunReport
+from indexer.state.run_history import RunDocument, RunReport
 from service.commands.terminal import (
     ConfigOption,
     ExitCode,

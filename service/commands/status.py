@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from connectors.registry import CONNECTORS
-from indexer.run_history import RunReport
+from indexer.state.run_history import RunReport
 from service.commands.terminal import ConfigOption, JsonOption, print_json, print_table
 from service.settings import Settings, load_settings, settings_file
 from service.timetable import Job, timetable

@@ -13,8 +13,8 @@ import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from connectors.registry import CONNECTORS
-from indexer.run_history import RunState
-from indexer.tally import Tally
+from indexer.state.run_history import RunState
+from indexer.state.tally import Tally
 from service.commands.runs import print_reports, report_json
 from service.commands.sync_plan import preview_all, preview_json, print_previews
 from service.commands.terminal import (

@@ -14,11 +14,11 @@ import typer
 from fastapi import FastAPI
 from pydantic import BaseModel
 
-from connectors.alfresco.auth_config import BasicAuth, OAuth2Auth, TicketAuth
 from connectors.alfresco.fields import FieldMapping
 from connectors.alfresco.rendition_settings import RenditionSettings
-from connectors.alfresco.rules import Rule
-from connectors.alfresco.scope_settings import AspectTest
+from connectors.alfresco.scope.rules import Rule
+from connectors.alfresco.scope.scope_settings import AspectTest
+from connectors.alfresco.wire.auth_config import BasicAuth, OAuth2Auth, TicketAuth
 from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings

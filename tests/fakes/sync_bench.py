@@ -10,10 +10,10 @@ from pyroaring import FrozenBitMap
 
 from indexer.backends.memory import MemoryBackend
 from indexer.layers import RetryPolicy
-from indexer.ledger import Ledger
 from indexer.preview import Preview, preview_sync
-from indexer.run_history import RunReport
-from indexer.runs import RunStore
+from indexer.state.ledger import Ledger
+from indexer.state.run_history import RunReport
+from indexer.state.runs import RunStore
 from indexer.sync import SyncSettings, run_sync
 from indexer.walk import PipelineLimits, SyncPorts
 from tests.fakes.plain_rooms import HashingEnricher, MemoryNumbering, PlainTextExtractor

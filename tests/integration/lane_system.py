@@ -30,8 +30,8 @@ from connectors.alfresco.simulator import World, running_simulator
 from connectors.alfresco.simulator.model import Node
 from connectors.alfresco.simulator.request_log import LoggedRequest
 from indexer.backends.memory import MemoryBackend
-from indexer.run_history import RunReport
-from indexer.tables import create_tables
+from indexer.state.run_history import RunReport
+from indexer.state.tables import create_tables
 from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.scripted_source import SOURCE
 from tests.fakes.sync_bench import Bench

@@ -14,7 +14,7 @@ import pytest
 import pytest_asyncio
 
 from connectors.alfresco.simulator import World, sample
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from tests.integration.whole_system import (
     DEV_1,
     DEV_2,

@@ -11,7 +11,7 @@ from pydantic import SecretStr
 
 from connectors.alfresco.simulator.faults import Fault, fail, proxy_page, refuse
 from connectors.alfresco.simulator.search_index import FROZEN, NO_LAG
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from tests.integration.lane_changes import (
     SEEN_BY_ALL,
     add_a_file,

@@ -10,7 +10,7 @@ import pytest
 
 from connectors.alfresco.simulator.faults import Fault, fail, proxy_page, refuse
 from connectors.alfresco.simulator.search_index import FROZEN, NO_LAG
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from tests.integration.lane_system import EVERYTHING, LaneSystem, lane_system
 from vocabulary.ports import SyncMode
 

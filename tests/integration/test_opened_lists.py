@@ -17,8 +17,8 @@ import sqlalchemy as sa
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, ReaderClaims, SourceIdentityRule
 from acl import create_tables as create_acl_tables
 from indexer.backends.memory import MemoryBackend
-from indexer.run_history import RunState
-from indexer.tables import create_tables
+from indexer.state.run_history import RunState
+from indexer.state.tables import create_tables
 from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench

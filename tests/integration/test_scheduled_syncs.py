@@ -22,7 +22,7 @@ import pytest
 from acl import ReaderClaims
 from connectors.alfresco.simulator import World, served_world
 from connectors.alfresco.simulator.faults import delay
-from indexer.run_history import RunReport, RunState
+from indexer.state.run_history import RunReport, RunState
 from service.jobs import Jobs
 from service.scheduler import LEAST_SLICE_S, Scheduler
 from service.settings import Settings, load_settings

@@ -19,8 +19,8 @@ from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
 from connectors.alfresco.simulator import World, served_world
 from connectors.alfresco.simulator.model import Node
 from indexer.backends.memory import MemoryBackend
-from indexer.run_history import RunReport, RunState
-from indexer.tables import create_tables
+from indexer.state.run_history import RunReport, RunState
+from indexer.state.tables import create_tables
 from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.scripted_source import SOURCE
 from tests.fakes.sync_bench import Bench

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from tests.integration.whole_system import (
     DEV_1,
     DEV_2,

@@ -11,7 +11,7 @@ from typing import Any
 import httpx
 
 from connectors.alfresco.simulator import World, sample, served_world
-from indexer.run_history import RunReport
+from indexer.state.run_history import RunReport
 from service.app import create_app
 from service.demo_files import DemoFolder, DemoPerson
 from service.http_server import listen, port_of, serving

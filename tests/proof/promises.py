@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from indexer.run_history import RunReport, RunState
+from indexer.state.run_history import RunReport, RunState
 from tests.proof.oracle import Oracle
 from tests.proof.repository_bench import RepositoryBench
 from vocabulary.documents import DocumentState

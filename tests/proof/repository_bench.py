@@ -38,11 +38,11 @@ from connectors.alfresco.simulator.generator import ARCHIVE
 from indexer.backends.embedded import EmbeddedBackend
 from indexer.backends.memory import MemoryBackend
 from indexer.layers import RetryPolicy
-from indexer.ledger import Ledger
-from indexer.run_history import RunReport
-from indexer.runs import RunStore
+from indexer.state.ledger import Ledger
+from indexer.state.run_history import RunReport
+from indexer.state.runs import RunStore
+from indexer.state.tables import create_tables
 from indexer.sync import SyncSettings, run_sync
-from indexer.tables import create_tables
 from indexer.walk import PipelineLimits, SyncPorts
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, PlainTextExtractor
 from tests.proof.oracle import Oracle

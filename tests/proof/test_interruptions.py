@@ -10,7 +10,7 @@ import pytest
 from connectors.alfresco.simulator import World
 from connectors.alfresco.simulator.faults import busy, call, refuse
 from connectors.alfresco.simulator.model import Node
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from tests.proof import promises
 from tests.proof.repository_bench import Clock, RepositoryBench, bench_on
 from vocabulary.ports import SyncMode

@@ -12,10 +12,10 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.request_counts import RequestKind
 from connectors.alfresco.simulator import World, running_simulator
 from connectors.alfresco.simulator.identity import IdentityService
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.request_counts import RequestKind
 from tests.servers.keycloak import Keycloak, Realm
 from vocabulary.access import Person
 from vocabulary.documents import Change, Checkpoint, Upsert

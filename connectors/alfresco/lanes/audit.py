@@ -15,13 +15,13 @@ from typing import NamedTuple
 
 from pydantic import TypeAdapter
 
-from connectors.alfresco.client import AlfrescoClient, RecordPage
 from connectors.alfresco.config import LaneName
-from connectors.alfresco.exchange import CORE
-from connectors.alfresco.faults import AccessRefused, NodeMissing, ServiceDisabled
 from connectors.alfresco.lanes.lane import LaneUnusable, News
 from connectors.alfresco.lanes.places import number_of
-from connectors.alfresco.records import AuditApplication, AuditEntry, Entry, ListAnswer
+from connectors.alfresco.wire.client import AlfrescoClient, RecordPage
+from connectors.alfresco.wire.exchange import CORE
+from connectors.alfresco.wire.faults import AccessRefused, NodeMissing, ServiceDisabled
+from connectors.alfresco.wire.records import AuditApplication, AuditEntry, Entry, ListAnswer
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
 

@@ -10,15 +10,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from datetime import datetime
 
-from connectors.alfresco.folder_comparison import FolderComparison
 from connectors.alfresco.lanes.lane import ChangedList, News
 from connectors.alfresco.lanes.list_sweep import ListSweep
 from connectors.alfresco.lanes.named_nodes import NamedNodes
-from connectors.alfresco.node_changes import anchored_lists
 from connectors.alfresco.permissions import Access, folder_of
-from connectors.alfresco.places import PlaceReader
-from connectors.alfresco.records import Node
-from connectors.alfresco.scope import ResolvedScope
+from connectors.alfresco.scope.resolving import ResolvedScope
+from connectors.alfresco.streams.folder_comparison import FolderComparison
+from connectors.alfresco.streams.node_changes import anchored_lists
+from connectors.alfresco.streams.places import PlaceReader
+from connectors.alfresco.wire.records import Node
 from vocabulary.documents import Change, Notice
 from vocabulary.ports import KnownDocuments
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import AlfrescoConfig, LaneName
 from connectors.alfresco.lanes.audit import AuditLane
 from connectors.alfresco.lanes.lane import Lane
 from connectors.alfresco.lanes.tracking import TrackingLane
 from connectors.alfresco.lanes.trashcan import TrashcanLane
+from connectors.alfresco.wire.client import AlfrescoClient
 
 
 def configured_lanes(client: AlfrescoClient, config: AlfrescoConfig) -> tuple[Lane, ...]:

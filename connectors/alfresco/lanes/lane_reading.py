@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from datetime import datetime
 
-from connectors.alfresco.faults import AccessRefused, ServiceDisabled
 from connectors.alfresco.lanes.lane import Lane, LaneUnusable, News
 from connectors.alfresco.lanes.news_reader import NewsReader
 from connectors.alfresco.lanes.places import moment_of
+from connectors.alfresco.wire.faults import AccessRefused, ServiceDisabled
 from vocabulary.documents import Change, Checkpoint, Notice
 from vocabulary.errors import CheckpointInvalid, CredentialsRejected, RateLimited, SightlineError
 

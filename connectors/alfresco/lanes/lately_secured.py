@@ -10,13 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.concurrency import all_of
-from connectors.alfresco.faults import AccessRefused, NodeMissing
 from connectors.alfresco.lanes.lane import Lane
 from connectors.alfresco.lanes.lane_reading import NOT_THE_LANES_FAULT, notice
-from connectors.alfresco.records import Node
-from connectors.alfresco.scope import ResolvedScope
+from connectors.alfresco.scope.resolving import ResolvedScope
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.concurrency import all_of
+from connectors.alfresco.wire.faults import AccessRefused, NodeMissing
+from connectors.alfresco.wire.records import Node
 from vocabulary.documents import Notice
 from vocabulary.errors import SightlineError
 

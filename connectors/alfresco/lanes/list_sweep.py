@@ -10,13 +10,13 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
-from connectors.alfresco.faults import NodeMissing
-from connectors.alfresco.folder_comparison import FolderComparison
-from connectors.alfresco.node_changes import NodeChanges, anchored_lists
 from connectors.alfresco.permissions import Access
-from connectors.alfresco.places import PlaceReader
-from connectors.alfresco.records import Node
-from connectors.alfresco.tree_walk import TreeWalk
+from connectors.alfresco.streams.folder_comparison import FolderComparison
+from connectors.alfresco.streams.node_changes import NodeChanges, anchored_lists
+from connectors.alfresco.streams.places import PlaceReader
+from connectors.alfresco.streams.tree_walk import TreeWalk
+from connectors.alfresco.wire.faults import NodeMissing
+from connectors.alfresco.wire.records import Node
 from vocabulary.documents import Change
 from vocabulary.ports import KnownDocuments
 

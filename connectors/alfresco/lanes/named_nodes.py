@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Collection, Iterable, Iterator, Sequence
 
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.concurrency import all_of
-from connectors.alfresco.faults import AccessRefused, NodeMissing
-from connectors.alfresco.folder_comparison import FolderComparison
-from connectors.alfresco.node_changes import REVISITED_AT_ONCE, NodeChanges
-from connectors.alfresco.places import PlaceReader
-from connectors.alfresco.records import Node
-from connectors.alfresco.scope import ResolvedScope
+from connectors.alfresco.scope.resolving import ResolvedScope
+from connectors.alfresco.streams.folder_comparison import FolderComparison
+from connectors.alfresco.streams.node_changes import REVISITED_AT_ONCE, NodeChanges
+from connectors.alfresco.streams.places import PlaceReader
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.concurrency import all_of
+from connectors.alfresco.wire.faults import AccessRefused, NodeMissing
+from connectors.alfresco.wire.records import Node
 from vocabulary.documents import Change
 from vocabulary.ports import KnownDocuments
 

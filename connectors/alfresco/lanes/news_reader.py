@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import datetime
 
-from connectors.alfresco.folder_comparison import FolderComparison
 from connectors.alfresco.lanes.changed_lists import ChangedLists
 from connectors.alfresco.lanes.lane import News
 from connectors.alfresco.lanes.named_nodes import NamedNodes
-from connectors.alfresco.records import Node
-from connectors.alfresco.scope import ResolvedScope
+from connectors.alfresco.scope.resolving import ResolvedScope
+from connectors.alfresco.streams.folder_comparison import FolderComparison
+from connectors.alfresco.wire.records import Node
 from vocabulary.documents import Change, Notice, Upsert
 
 

@@ -14,9 +14,9 @@ from typing import Any, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, TypeAdapter
 from pydantic.alias_generators import to_camel
 
-from connectors.alfresco.client import AlfrescoClient, read_answer
 from connectors.alfresco.lanes.lane import LaneUnusable
-from connectors.alfresco.request_counts import RequestKind
+from connectors.alfresco.wire.client import AlfrescoClient, read_answer
+from connectors.alfresco.wire.request_counts import RequestKind
 from vocabulary.errors import CredentialsRejected
 
 _SOLR = "/alfresco/service/api/solr"

@@ -13,11 +13,11 @@ from datetime import UTC, datetime, timedelta
 
 from pydantic import SecretStr
 
-from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.config import LaneName
 from connectors.alfresco.lanes.lane import ChangedList, News
 from connectors.alfresco.lanes.places import moment_of
 from connectors.alfresco.lanes.solr_api import MOST_AT_ONCE, ChangeSet, Readers, SolrApi, TrackedNode, Transaction
+from connectors.alfresco.wire.client import AlfrescoClient
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
 

@@ -13,12 +13,12 @@ from datetime import datetime, timedelta
 
 from pydantic import TypeAdapter
 
-from connectors.alfresco.client import AlfrescoClient, RecordPage
 from connectors.alfresco.config import LaneName
-from connectors.alfresco.exchange import CORE
 from connectors.alfresco.lanes.lane import LaneUnusable, News
 from connectors.alfresco.lanes.places import moment_of
-from connectors.alfresco.records import DeletedNode, ListAnswer
+from connectors.alfresco.wire.client import AlfrescoClient, RecordPage
+from connectors.alfresco.wire.exchange import CORE
+from connectors.alfresco.wire.records import DeletedNode, ListAnswer
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
 

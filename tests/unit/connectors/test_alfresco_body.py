@@ -14,8 +14,8 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig
-from connectors.alfresco import body as body_module
-from connectors.alfresco.client import AlfrescoClient
+from connectors.alfresco.wire import body as body_module
+from connectors.alfresco.wire.client import AlfrescoClient
 from vocabulary.errors import RunAborted, SourceUnavailable
 
 ME = json.dumps({"entry": {"id": "crawler", "firstName": "x" * 5000}}).encode()
@@ -106,7 +106,7 @@ async def test_an_answer_that_trickles_for_ever_is_given_up(monkeypatch: pytest.
     async with client_of(ME, stands_still=True, read_timeout_s=0.05) as client:
         with pytest.raises(SourceUnavailable, match="read timeout"):
             await client.me()
-    monkeypatch.setattr("connectors.alfresco.exchange._PATIENCE", 0.01)
+    monkeypatch.setattr("connectors.alfresco.wire.exchange._PATIENCE", 0.01)
     async with client_of(ME, stands_still=True, read_timeout_s=10) as client:
         with pytest.raises(SourceUnavailable, match="took more than"):
             await client.me()

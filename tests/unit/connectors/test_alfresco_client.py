@@ -20,9 +20,9 @@ import respx
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig
-from connectors.alfresco import body as body_module
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.faults import AccessRefused, NodeMissing
+from connectors.alfresco.wire import body as body_module
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.faults import AccessRefused, NodeMissing
 from tests.fakes.certificates import CertificateAuthority
 from vocabulary.errors import (
     ContentUnavailable,

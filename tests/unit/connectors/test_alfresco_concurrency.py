@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from connectors.alfresco.concurrency import all_of
+from connectors.alfresco.wire.concurrency import all_of
 from vocabulary.errors import RateLimited
 
 

@@ -12,9 +12,9 @@ from pydantic import SecretStr
 from virtual_clock import VirtualClock, settled
 
 from connectors.alfresco import AlfrescoConfig
-from connectors.alfresco.exchange import Exchange
-from connectors.alfresco.pace import Pace
-from connectors.alfresco.request_counts import RequestKind
+from connectors.alfresco.wire.exchange import Exchange
+from connectors.alfresco.wire.pace import Pace
+from connectors.alfresco.wire.request_counts import RequestKind
 from vocabulary.errors import SightlineError, SourceUnavailable
 
 URL = "https://alfresco.example.com"

@@ -13,11 +13,11 @@ import respx
 from pydantic import SecretStr, ValidationError
 
 from connectors.alfresco import AlfrescoConfig
-from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.lanes.audit import AuditLane
 from connectors.alfresco.lanes.lane import ChangedList, Lane, LaneUnusable, News
 from connectors.alfresco.lanes.tracking import TrackingLane
 from connectors.alfresco.lanes.trashcan import TrashcanLane
+from connectors.alfresco.wire.client import AlfrescoClient
 from vocabulary.errors import CheckpointInvalid, CredentialsRejected, SightlineError, SourceUnavailable
 
 URL = "https://alfresco.example.com"

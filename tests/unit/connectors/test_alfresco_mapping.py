@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from connectors.alfresco.fields import COMMON_FIELDS, FieldMappings, FieldType, mapped_fields
 from connectors.alfresco.html_text import html_to_text
 from connectors.alfresco.mapping import attributes, comment, content_version, document, person, site_of
-from connectors.alfresco.records import CommentRecord, Node, NodePath, PersonRecord
+from connectors.alfresco.wire.records import CommentRecord, Node, NodePath, PersonRecord
 from vocabulary.access import Principal
 
 PLAN: dict[str, Any] = {

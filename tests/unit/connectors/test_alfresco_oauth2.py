@@ -17,9 +17,9 @@ import respx
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig
-from connectors.alfresco.client import AlfrescoClient
 from connectors.alfresco.simulator import World, running_app, running_simulator
 from connectors.alfresco.simulator.identity import IdentityProvider, create_identity_app
+from connectors.alfresco.wire.client import AlfrescoClient
 from tests.fakes.certificates import CertificateAuthority
 from vocabulary.errors import (
     CredentialsRejected,

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 from virtual_clock import VirtualClock, settled
 
-from connectors.alfresco.pace import AdaptiveLimit, Pace
+from connectors.alfresco.wire.pace import AdaptiveLimit, Pace
 from vocabulary.errors import RateLimited, SourceUnavailable
 
 

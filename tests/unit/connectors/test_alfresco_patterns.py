@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from connectors.alfresco.patterns import path_matcher, regex_matcher, utf8, word_matcher
+from connectors.alfresco.scope.patterns import path_matcher, regex_matcher, utf8, word_matcher
 
 PLAN = "/Company Home/Sites/hr/documentLibrary/2024/Plan [v2].docx"
 

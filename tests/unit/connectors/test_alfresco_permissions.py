@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from connectors.alfresco.permissions import Access, PermissionReader, owner
-from connectors.alfresco.records import Node
+from connectors.alfresco.wire.records import Node
 from vocabulary.access import Principal
 
 SOURCE = "onprem"

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter, ValidationError
 
-from connectors.alfresco.records import Node
-from connectors.alfresco.rules import RuleList, Rules, told
+from connectors.alfresco.scope.rules import RuleList, Rules, told
+from connectors.alfresco.wire.records import Node
 
 RULES = TypeAdapter(RuleList)
 

@@ -10,9 +10,9 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.scope import ResolvedScope, resolve_scope
+from connectors.alfresco.scope.resolving import ResolvedScope, resolve_scope
 from connectors.alfresco.simulator import World, served_world
+from connectors.alfresco.wire.client import AlfrescoClient
 from vocabulary.documents import Checkpoint, Skipped, Upsert
 from vocabulary.errors import CheckpointInvalid, ScopeMissing
 

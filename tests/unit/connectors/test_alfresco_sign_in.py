@@ -14,11 +14,11 @@ from pydantic import SecretStr
 from simulator_client import SteppingClock
 
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
-from connectors.alfresco.client import AlfrescoClient
-from connectors.alfresco.request_counts import RequestKind
-from connectors.alfresco.sign_in import Credential, Send, SignIn
 from connectors.alfresco.simulator import World, served_world
 from connectors.alfresco.simulator.request_log import LoggedRequest
+from connectors.alfresco.wire.client import AlfrescoClient
+from connectors.alfresco.wire.request_counts import RequestKind
+from connectors.alfresco.wire.sign_in import Credential, Send, SignIn
 from vocabulary.documents import Upsert
 from vocabulary.errors import CredentialsRejected, RateLimited, SightlineError
 

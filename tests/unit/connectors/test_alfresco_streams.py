@@ -13,14 +13,14 @@ import pytest
 from pydantic import SecretStr
 
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
-from connectors.alfresco.client import RecordPage
-from connectors.alfresco.pages_ahead import LONGEST_WAIT_S, PagesAhead
-from connectors.alfresco.position import PendingFolder
-from connectors.alfresco.records import Node as RepositoryNode
 from connectors.alfresco.simulator import World, served_world
 from connectors.alfresco.simulator.faults import fail
 from connectors.alfresco.simulator.model import Node
 from connectors.alfresco.simulator.search_index import FROZEN
+from connectors.alfresco.streams.pages_ahead import LONGEST_WAIT_S, PagesAhead
+from connectors.alfresco.streams.position import PendingFolder
+from connectors.alfresco.wire.client import RecordPage
+from connectors.alfresco.wire.records import Node as RepositoryNode
 from tests.fakes.known_documents import Known
 from vocabulary.access import Principal
 from vocabulary.documents import AclRead, Change, Checkpoint, DocumentId, Removed, Skipped, Upsert
@@ -152,7 +152,7 @@ async def test_all_that_was_modified_in_one_instant_is_brought(world: World, url
 async def test_more_of_one_instant_than_can_be_paged_through_is_an_error_and_no_loss(
     world: World, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("connectors.alfresco.time_slices._DEPTH", 9)
+    monkeypatch.setattr("connectors.alfresco.streams.time_slices._DEPTH", 9)
     known = await known_now(url)
     with world.at(A_WHILE_AGO + timedelta(minutes=1)):
         for number in range(20):

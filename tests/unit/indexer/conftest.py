@@ -9,7 +9,7 @@ import pytest
 import sqlalchemy as sa
 
 from indexer.backends.memory import MemoryBackend
-from indexer.tables import create_tables
+from indexer.state.tables import create_tables
 from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.sync_bench import Bench
 

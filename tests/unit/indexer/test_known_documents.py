@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from indexer import ledger as ledger_room
-from indexer.known_documents import LedgerTree
-from indexer.tables import create_tables, ledger
+from indexer.state import ledger as ledger_room
+from indexer.state.known_documents import LedgerTree
+from indexer.state.tables import create_tables, ledger
 from tests.fakes.plain_rooms import MemoryNumbering
 from vocabulary.access import HIDDEN_ACL, Acl
 

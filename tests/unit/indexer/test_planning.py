@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 import pytest
 
 from indexer.fingerprints import comments_sha256, description_sha256
-from indexer.ledger import LedgerRow
 from indexer.planning import Need, plan
+from indexer.state.ledger import LedgerRow
 from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
 from vocabulary.documents import Comment, Document, DocumentId, DocumentState
 

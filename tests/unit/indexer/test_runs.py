@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from indexer.leases import LEASE_S, RunInProgress, require_lease
-from indexer.ledger import Ledger, LedgerRow
-from indexer.run_history import RunReport, RunState
-from indexer.runs import RunStore
-from indexer.tables import create_tables, source_state
-from indexer.tally import Tally
+from indexer.state.leases import LEASE_S, RunInProgress, require_lease
+from indexer.state.ledger import Ledger, LedgerRow
+from indexer.state.run_history import RunReport, RunState
+from indexer.state.runs import RunStore
+from indexer.state.tables import create_tables, source_state
+from indexer.state.tally import Tally
 from vocabulary.documents import Checkpoint, DocumentState
 from vocabulary.ports import SyncMode
 

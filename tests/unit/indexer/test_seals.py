@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from indexer.seals import renew_seal
+from indexer.state.seals import renew_seal
 from tests.fakes.scripted_source import numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.documents import DocumentState

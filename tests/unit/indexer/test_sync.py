@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 import pytest
 
 from indexer.backends.memory import MemoryBackend
-from indexer.run_history import RunState
-from indexer.runs import RunStore
+from indexer.state.run_history import RunState
+from indexer.state.runs import RunStore
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, MemoryNumbering
 from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench

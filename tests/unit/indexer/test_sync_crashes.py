@@ -9,9 +9,9 @@ from typing import NoReturn
 import pytest
 
 from indexer.backends.memory import MemoryBackend
-from indexer.ledger import Ledger, LedgerRow
-from indexer.run_history import RunState
-from indexer.runs import RunTicket
+from indexer.state.ledger import Ledger, LedgerRow
+from indexer.state.run_history import RunState
+from indexer.state.runs import RunTicket
 from indexer.walk import PipelineLimits
 from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.scripted_source import SOURCE, numbered

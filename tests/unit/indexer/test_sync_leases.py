@@ -9,12 +9,12 @@ import pytest
 import sqlalchemy as sa
 
 from indexer import sync
-from indexer.leases import RunInProgress
-from indexer.ledger import Ledger
-from indexer.run_history import RunState
-from indexer.runs import RunStore, RunTicket
-from indexer.tables import source_state
-from indexer.tally import Tally
+from indexer.state.leases import RunInProgress
+from indexer.state.ledger import Ledger
+from indexer.state.run_history import RunState
+from indexer.state.runs import RunStore, RunTicket
+from indexer.state.tables import source_state
+from indexer.state.tally import Tally
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.documents import DocumentId

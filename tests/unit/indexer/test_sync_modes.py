@@ -10,7 +10,7 @@ import pytest
 
 from acl import AccessControl, AclStore, create_tables
 from indexer.retrying import MAX_FAILURES
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from tests.fakes.incremental_source import IncrementalSource, incremental
 from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench

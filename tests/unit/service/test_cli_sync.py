@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from tests.unit.service.cli_folder import TEXTS, CliFolder
 
 

@@ -1,0 +1,151 @@
+"""What runs left: their reports, and how single documents ended in them. History is only added to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+import sqlalchemy as sa
+
+from indexer.state.tables import run_documents, runs
+from indexer.state.tally import Tally
+from vocabulary.documents import DocumentId, DocumentState
+from vocabulary.ports import SyncMode
+
+
+class RunState(StrEnum):
+    """How a run stands or ended."""
+
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"  # complete; every document in a state other than failed
+    INCOMPLETE = "incomplete"  # complete; some documents failed
+    BRAKED = "braked"  # complete; the deletion brake holds back what it would delete
+    FAILED = "failed"  # ended early, see the message; the next run resumes
+    INTERRUPTED = "interrupted"  # stopped or killed; the next run resumes
+
+
+COMPLETE = frozenset({RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED})  # the pass came to its end
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run as history keeps it."""
+
+    id: int
+    source: str
+    mode: SyncMode
+    state: RunState
+    resumed: bool
+    started_at: datetime
+    ended_at: datetime | None
+    tally: Tally
+    message: str
+
+    @property
+    def took_s(self) -> float | None:
+        """Seconds from begin to end; None while it is under way."""
+        return None if self.ended_at is None else (self.ended_at - self.started_at).total_seconds()
+
+
+@dataclass(frozen=True, slots=True)
+class RunDocument:
+    """How one document ended in one run."""
+
+    document_id: DocumentId
+    state: DocumentState
+    reason: str
+
+
+class RunHistory:
+    """The finished and the present runs in the state store, for reading."""
+
+    def __init__(self, engine: sa.Engine) -> None:
+        self._engine = engine
+
+    async def recent(
+        self, source: str | None = None, *, mode: SyncMode | None = None, limit: int = 20
+    ) -> list[RunReport]:
+        """The latest runs, newest first."""
+        wanted = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
+        if source is not None:
+            wanted = wanted.where(runs.c.source == source)
+        if mode is not None:
+            wanted = wanted.where(runs.c.mode == mode)
+        return [_report(row) for row in await asyncio.to_thread(self._rows, wanted)]
+
+    async def latest(self) -> dict[tuple[str, str], RunReport]:
+        """The last run of each source in each mode, by source and mode."""
+        newest = sa.select(sa.func.max(runs.c.id)).group_by(runs.c.source, runs.c.mode)
+        wanted = sa.select(runs).where(runs.c.id.in_(newest)).order_by(runs.c.id)
+        reports = [_report(row) for row in await asyncio.to_thread(self._rows, wanted)]
+        return {(report.source, report.mode): report for report in reports}
+
+    async def last_begin(self, source: str, modes: Collection[SyncMode]) -> float | None:
+        """When the last complete run in one of the modes began, in epoch seconds; None where there was none."""
+        complete = (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED)
+        wanted = sa.select(sa.func.max(runs.c.started_at).label("at")).where(
+            runs.c.source == source, runs.c.mode.in_(modes), runs.c.state.in_(complete)
+        )
+        begun_at = (await asyncio.to_thread(self._rows, wanted))[0].at
+        return None if begun_at is None else float(begun_at)
+
+    async def show(self, run_id: int) -> RunReport:
+        """One run.
+
+        Raises:
+            KeyError: there is no run of that number.
+        """
+        found = await asyncio.to_thread(self._rows, sa.select(runs).where(runs.c.id == run_id))
+        if not found:
+            raise KeyError(run_id)
+        return _report(found[0])
+
+    async def documents(
+        self, run_id: int, state: DocumentState | None = None, *, after: str = "", limit: int | None = None
+    ) -> list[RunDocument]:
+        """How the documents of a run ended, in the order of the source's ids and from behind the id `after`.
+
+        Unchanged ones are counted, not listed.
+        """
+        source = (await self.show(run_id)).source
+        listed = run_documents.c
+        wanted = sa.select(run_documents).where(listed.run_id == run_id, listed.native_id > after)
+        if state is not None:
+            wanted = wanted.where(listed.state == state)
+        rows = await asyncio.to_thread(self._rows, wanted.order_by(listed.native_id).limit(limit))
+        return [RunDocument(DocumentId(source, row.native_id), DocumentState(row.state), row.reason) for row in rows]
+
+    async def prune_documents(self, *, ended_before: datetime) -> int:
+        """Forget how single documents ended in runs that ended before; the runs and their counts stay.
+
+        Returns how many entries were forgotten.
+        """
+        return await asyncio.to_thread(self._prune_documents, ended_before.timestamp())
+
+    def _prune_documents(self, ended_before: float) -> int:
+        old = sa.select(runs.c.id).where(runs.c.ended_at < ended_before)
+        with self._engine.begin() as connection:
+            return connection.execute(sa.delete(run_documents).where(run_documents.c.run_id.in_(old))).rowcount
+
+    def _rows(self, statement: sa.Select[Any]) -> list[sa.Row[Any]]:
+        with self._engine.connect() as connection:
+            return list(connection.execute(statement).all())
+
+
+def _report(row: sa.Row[Any]) -> RunReport:
+    ended_at = datetime.fromtimestamp(row.ended_at, UTC) if row.ended_at is not None else None
+    return RunReport(
+        id=row.id,
+        source=row.source,
+        mode=SyncMode(row.mode),
+        state=RunState(row.state),
+        resumed=row.resumed,
+        started_at=datetime.fromtimestamp(row.started_at, UTC),
+        ended_at=ended_at,
+        tally=Tally.from_json(row.tally),
+        message=row.message,
+    )

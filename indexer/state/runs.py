@@ -1,0 +1,233 @@
+"""Runs: one execution of a sync, its lease, its tally and its report.
+
+A run ends in exactly one state. One run per source is under way at a time: it holds the source's lease and renews it
+by a heartbeat; a dead runner's lease expires, and the next run takes the source over where its checkpoint stands.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import socket
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+
+from indexer.state import positions, tables
+from indexer.state.leases import LEASE_S, RunInProgress, is_dead, lost, require_lease
+from indexer.state.run_history import COMPLETE, RunHistory, RunReport, RunState
+from indexer.state.run_log import log_began, log_ended
+from indexer.state.tables import runs, source_state
+from indexer.state.tally import Tally
+from vocabulary.documents import Checkpoint
+from vocabulary.ports import SyncMode
+
+
+@dataclass(frozen=True, slots=True)
+class RunTicket:
+    """A run that has begun: its number, the pass over the source that it goes on with, and where that pass stands.
+
+    `walk` names the pass. `full_walk` is the full walk that counts what this run meets as met: its own in a full sync,
+    an unfinished one in a changes sync, none in a permissions sync, which brings no document up to date.
+    """
+
+    run_id: int
+    source: str
+    mode: SyncMode
+    walk: str
+    full_walk: str | None
+    checkpoint: Checkpoint | None
+    runner: str
+
+    def has_met(self, *, walk: str, met_in: str) -> bool:
+        """Whether a ledger row with these marks was brought up to date by this pass."""
+        return walk == self.walk if self.mode is SyncMode.FULL else met_in == self.walk
+
+
+class RunStore(RunHistory):
+    """Runs and leases in the state store."""
+
+    def __init__(self, engine: sa.Engine, *, clock: Callable[[], float] = time.time) -> None:
+        super().__init__(engine)
+        self._clock = clock
+
+    async def begin(self, source: str, mode: SyncMode, *, index_id: str) -> RunTicket:
+        """Take the source's lease and open a run, going on with the pass that the mode's last run left unfinished.
+
+        Where the index is not the one that the ledger's rows speak of, rows and positions are forgotten.
+
+        Raises:
+            RunInProgress: another run of the source is alive.
+        """
+        ticket = await asyncio.to_thread(self._begin, source, mode, index_id)
+        log_began(source, mode, ticket.run_id, resumed=ticket.checkpoint is not None)
+        return ticket
+
+    def _begin(self, source: str, mode: SyncMode, index_id: str) -> RunTicket:
+        runner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        with self._engine.begin() as connection:
+            standing = self._standing(connection, source)
+            self._take_lease(connection, source, holder=standing.runner, runner=runner)
+            self._close_dead_runs(connection, source)
+            if standing.index_id != index_id:
+                positions.forget_source(connection, source, index_id=index_id)
+            position, resumed = positions.take(connection, source, mode)
+            full = positions.unfinished_full_walk(connection, source)
+            run_id = self._open_run(connection, source, mode, resumed=resumed)
+        return RunTicket(
+            run_id=run_id,
+            source=source,
+            mode=mode,
+            walk=position.walk,
+            full_walk=None if mode is SyncMode.PERMISSIONS else full,
+            checkpoint=Checkpoint(position.checkpoint) if position.checkpoint is not None else None,
+            runner=runner,
+        )
+
+    async def changes_position(self, source: str, *, index_id: str) -> Checkpoint | None:
+        """Where changes are to be read from; None until a full sync has been completed into this index."""
+        place = (
+            sa.select(tables.positions.c.checkpoint)
+            .join(source_state, source_state.c.source == tables.positions.c.source)
+            .where(positions.of(source, SyncMode.CHANGES) & (source_state.c.index_id == index_id))
+        )
+        found = await asyncio.to_thread(self._rows, place)
+        return Checkpoint(found[0].checkpoint) if found else None
+
+    async def note_mark(self, ticket: RunTicket, mark: Checkpoint) -> None:
+        """Remember where changes are to be read from once this full walk is complete."""
+
+        def note() -> None:
+            with self._engine.begin() as connection:
+                require_lease(connection, source=ticket.source, runner=ticket.runner)
+                place = positions.of(ticket.source, ticket.mode)
+                connection.execute(sa.update(tables.positions).where(place).values(mark=mark.position))
+
+        await asyncio.to_thread(note)
+
+    def _standing(self, connection: sa.Connection, source: str) -> sa.Row[Any]:
+        mine = sa.select(source_state).where(source_state.c.source == source)
+        standing = connection.execute(mine).first()
+        if standing is None:
+            connection.execute(sa.insert(source_state).values(source=source))
+            standing = connection.execute(mine).one()
+        return standing
+
+    def _close_dead_runs(self, connection: sa.Connection, source: str) -> None:
+        of_documents = (runs.c.source == source) & (runs.c.mode != SyncMode.IDENTITIES)
+        self._close(connection, of_documents, "the process died")
+
+    def _close(self, connection: sa.Connection, whose: sa.ColumnElement[bool], message: str) -> None:
+        closed = {"state": RunState.INTERRUPTED, "ended_at": self._clock(), "message": message}
+        connection.execute(sa.update(runs).where(whose & (runs.c.state == RunState.RUNNING)).values(**closed))
+
+    def _open_run(self, connection: sa.Connection, source: str, mode: SyncMode, *, resumed: bool) -> int:
+        opened = sa.insert(runs).values(
+            source=source,
+            mode=mode,
+            state=RunState.RUNNING,
+            resumed=resumed,
+            started_at=self._clock(),
+            tally=Tally().as_json(),
+        )
+        return int(connection.execute(opened.returning(runs.c.id)).scalar_one())
+
+    def _take_lease(self, connection: sa.Connection, source: str, *, holder: str | None, runner: str) -> None:
+        """Swap the lease from the holder that was read to us: of two that try at once, one meets a changed row."""
+        now = self._clock()
+        free = source_state.c.runner.is_(None) | (source_state.c.lease_until < now)
+        if holder is not None and is_dead(holder):
+            free = free | (source_state.c.runner == holder)
+        taken = connection.execute(
+            sa.update(source_state)
+            .where((source_state.c.source == source) & free)
+            .values(runner=runner, lease_until=now + LEASE_S)
+        )
+        if taken.rowcount != 1:
+            raise RunInProgress(f"source {source!r} is being synced by another run ({holder})")
+
+    async def heartbeat(self, ticket: RunTicket, tally: Tally) -> None:
+        """Renew the lease and publish the tally so far.
+
+        Raises:
+            RunInProgress: the lease was lost to another run.
+        """
+        await asyncio.to_thread(self._heartbeat, ticket, tally.as_json())
+
+    def _heartbeat(self, ticket: RunTicket, tally: dict[str, Any]) -> None:
+        with self._engine.begin() as connection:
+            renewed = connection.execute(
+                sa.update(source_state)
+                .where((source_state.c.source == ticket.source) & (source_state.c.runner == ticket.runner))
+                .values(lease_until=self._clock() + LEASE_S)
+            )
+            if renewed.rowcount != 1:
+                raise lost(ticket.source)
+            connection.execute(sa.update(runs).where(_open(ticket.run_id)).values(tally=tally))
+
+    async def finish(self, ticket: RunTicket, state: RunState, tally: Tally, message: str) -> RunReport:
+        """Close the run and give the lease back; a complete pass is over, an unfinished one stays to be resumed.
+
+        A run that was closed already, as dead, stays as history has it: the report says how.
+        """
+        await asyncio.to_thread(self._finish, ticket, state, tally.as_json(), message)
+        report = await self.show(ticket.run_id)
+        log_ended(report)
+        return report
+
+    def _finish(self, ticket: RunTicket, state: RunState, tally: dict[str, Any], message: str) -> None:
+        mine = (source_state.c.source == ticket.source) & (source_state.c.runner == ticket.runner)
+        released = sa.update(source_state).where(mine).values(runner=None, lease_until=None)
+        with self._engine.begin() as connection:
+            if connection.execute(released).rowcount == 1 and state in COMPLETE:
+                positions.close(connection, ticket.source, ticket.mode)
+            self._end(connection, ticket.run_id, state, {"tally": tally, "message": message})
+
+    def _end(self, connection: sa.Connection, run_id: int, state: RunState, values: dict[str, Any]) -> None:
+        ended = sa.update(runs).where(_open(run_id)).values(state=state, ended_at=self._clock(), **values)
+        connection.execute(ended)
+
+    async def forget_position(self, ticket: RunTicket) -> None:
+        """Start the mode over next time: its position could not be resumed. Without one, changes need a full sync."""
+
+        def forget() -> None:
+            with self._engine.begin() as connection:
+                connection.execute(sa.delete(tables.positions).where(positions.of(ticket.source, ticket.mode)))
+
+        await asyncio.to_thread(forget)
+
+    async def begin_identities(self, source: str) -> int:
+        """Open a run that reads people and groups. It takes no lease: it touches no document, and whose list is older
+        than the one that is stored is refused there.
+        """
+
+        def begin() -> int:
+            with self._engine.begin() as connection:
+                of_people = (runs.c.source == source) & (runs.c.mode == SyncMode.IDENTITIES)
+                self._close(connection, of_people, "the process died, or another run began")
+                return self._open_run(connection, source, SyncMode.IDENTITIES, resumed=False)
+
+        run_id = await asyncio.to_thread(begin)
+        log_began(source, SyncMode.IDENTITIES, run_id, resumed=False)
+        return run_id
+
+    async def finish_identities(self, run_id: int, state: RunState, message: str) -> RunReport:
+        """Close a run that read people and groups; the message says how many."""
+
+        def finish() -> None:
+            with self._engine.begin() as connection:
+                self._end(connection, run_id, state, {"message": message})
+
+        await asyncio.to_thread(finish)
+        report = await self.show(run_id)
+        log_ended(report)
+        return report
+
+
+def _open(run_id: int) -> sa.ColumnElement[bool]:
+    """The run while it is under way: history is only added to, and what has ended never changes again."""
+    return (runs.c.id == run_id) & (runs.c.state == RunState.RUNNING)
