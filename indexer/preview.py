@@ -13,6 +13,7 @@ from enum import StrEnum
 
 from indexer.layers import ChangeStream, RetryPolicy, resumed
 from indexer.met_ids import MetIds, met_ids
+from indexer.modes.changes import RETRIES_PER_RUN
 from indexer.planning import Need, is_under, plan
 from indexer.retrying import standing_failure
 from indexer.state.known_documents import LedgerTree
@@ -101,13 +102,19 @@ async def preview_sync(
     position = await runs.changes_position(source, index_id=ports.backend.index_id)
     if mode is SyncMode.CHANGES and position is None:
         mode = SyncMode.FULL
-    previewer = _Previewer(Preview(source, mode), ports, ledger, public=public, now=now, listed=listed)
+    allowed = delete_brake * await ledger.count(source)
     stream = _stream(mode, ports, LedgerTree(ledger.engine, source, ports.acls))
     with met_ids() as met:
-        async for page in _pages(resumed(stream, position if mode is SyncMode.CHANGES else None, policy)):
-            await previewer.take(page, met)
-        if mode is SyncMode.FULL:
-            await previewer.take_unmet(met, delete_brake=delete_brake)
+        previewer = _Previewer(Preview(source, mode), ports, ledger, met, policy, public=public, now=now, listed=listed)
+        await previewer.read(stream, position if mode is SyncMode.CHANGES else None)
+        match mode:
+            case SyncMode.FULL:
+                await previewer.take_unmet(allowed=allowed)
+            case SyncMode.CHANGES:
+                await previewer.take_due()
+            case SyncMode.PERMISSIONS:
+                await previewer.take_unswept()
+    previewer.preview.would_brake = previewer.preview.counts[Act.DELETE] > allowed
     return previewer.preview
 
 
@@ -129,35 +136,81 @@ class _Previewer:
     """Plans page after page of changes."""
 
     def __init__(
-        self, preview: Preview, ports: SyncPorts, ledger: Ledger, *, public: bool, now: float, listed: int
+        self,
+        preview: Preview,
+        ports: SyncPorts,
+        ledger: Ledger,
+        met: MetIds,
+        policy: RetryPolicy,
+        *,
+        public: bool,
+        now: float,
+        listed: int,
     ) -> None:
         self.preview = preview
         self._ports = ports
         self._ledger = ledger
+        self._met = met
+        self._policy = policy
         self._public = public
         self._now = now
         self._listed = listed
         self._recipe = recipe_of(ports.enricher)
         self._lists: set[str] = set()
 
-    async def take(self, page: Sequence[Change], met: MetIds) -> None:
+    async def read(self, stream: ChangeStream, start: Checkpoint | None) -> None:
+        """Plan what a stream brings."""
+        async for page in _pages(resumed(stream, start, self._policy)):
+            await self._take(page)
+
+    async def _take(self, page: Sequence[Change]) -> None:
         """Plan what was met for the first time."""
         documents = {_id(change): change for change in page if not isinstance(change, Checkpoint | AclRead | Notice)}
-        fresh = met.add(list(documents))
+        fresh = self._met.add(list(documents))
         known = await self._ledger.look_up(self.preview.source, fresh)
         lists = await self._look_up([acl for change in page if (acl := acl_of(change)) is not None])
         for native_id in fresh:
             row = known[native_id].row if native_id in known else None
             self._note(documents[native_id], row, lists)
 
-    async def take_unmet(self, met: MetIds, *, delete_brake: float) -> None:
-        """Plan the deletion of what is indexed and was not met."""
-        held, last = 0, ""
+    async def take_unmet(self, *, allowed: float) -> None:
+        """Look at what is indexed and was not met, where a run would; what it would not look at is to be deleted."""
+        connector = self._ports.connector
+        unmet = sum([len(page) async for page in self._unmet()])
+        if isinstance(connector, IncrementalConnector) and not (connector.absence_is_proof and unmet > allowed):
+            await self._revisit(connector, self._unmet())
+            return
+        async for page in self._unmet():
+            for native_id in page:
+                self._tell(native_id, Act.DELETE, reason="not-met")
+
+    async def take_unswept(self) -> None:
+        """Plan to hide what is indexed, was not met and could still be found."""
+        async for page in self._unmet():
+            for native_id, known in (await self._ledger.look_up(self.preview.source, page)).items():
+                if known.row.acl_id != HIDDEN_ACL:
+                    self._tell(native_id, Act.HIDE, reason="not-met")
+
+    async def take_due(self) -> None:
+        """Look at the failed documents that a run would try again."""
+        connector = self._ports.connector
+        assert isinstance(connector, IncrementalConnector)  # noqa: S101 - else the mode is full
+
+        async def due() -> AsyncIterator[list[str]]:
+            yield await self._ledger.due(self.preview.source, self._now, limit=RETRIES_PER_RUN)
+
+        await self._revisit(connector, due())
+
+    async def _revisit(self, connector: IncrementalConnector, pages: AsyncIterator[list[str]]) -> None:
+        async for page in pages:
+            ids = [DocumentId(self.preview.source, native_id) for native_id in self._met.missing(page)]
+            await self.read(lambda _, ids=ids: connector.revisit(ids), None)  # type: ignore[misc]
+
+    async def _unmet(self) -> AsyncIterator[list[str]]:
+        last = ""
         while page := await self._ledger.held(self.preview.source, after=last):
-            held, last = held + len(page), page[-1]
-            for native_id in met.missing(page):
-                self._tell(native_id, Act.DELETE, title="", reason="not-met")
-        self.preview.would_brake = self.preview.counts[Act.DELETE] > delete_brake * held
+            yield self._met.missing(page)
+            last = page[-1]
 
     async def _look_up(self, acls: Sequence[Acl]) -> Mapping[str, KnownAcl]:
         known = await self._ports.acls.look_up(self.preview.source, acls)
@@ -172,9 +225,8 @@ class _Previewer:
                 act, reason = self._planned(document, row, lists)
                 self._tell(document.id.native_id, act, title=document.title, reason=reason)
             case AccessRead(document_id, acl, owner):
-                held = row is not None and row.in_index
-                same = row is not None and is_under(row, self._acl_id(acl, lists), owner)
-                self._tell(document_id.native_id, Act.ACCESS if held and not same else Act.NOTHING)
+                act, reason = self._readmitted(row, acl, owner, lists)
+                self._tell(document_id.native_id, act, reason=reason)
             case Skipped(document_id, state, reason):
                 self._tell(
                     document_id.native_id, Act.FAIL if state is DocumentState.FAILED else Act.FILTER, reason=reason
@@ -192,6 +244,17 @@ class _Previewer:
         if need is Need.NOTHING and (reason := standing_failure(row)):
             return Act.FAIL, reason
         return _act(need, row), ""
+
+    def _readmitted(
+        self, row: LedgerRow | None, acl: Acl | None, owner: Principal | None, lists: Mapping[str, KnownAcl]
+    ) -> tuple[Act, str]:
+        if row is None or not row.in_index:
+            return Act.NOTHING, ""
+        if acl is None:
+            return Act.HIDE, "permissions-unreadable"
+        if self._public and not _is_public(acl, self.preview.source):
+            return Act.HIDE, "not-public"
+        return (Act.NOTHING if is_under(row, self._acl_id(acl, lists), owner) else Act.ACCESS), ""
 
     def _acl_id(self, acl: Acl | None, lists: Mapping[str, KnownAcl]) -> AclId:
         if acl is None:

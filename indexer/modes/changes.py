@@ -16,7 +16,7 @@ from vocabulary.errors import CheckpointInvalid
 from vocabulary.ports import IncrementalConnector
 
 # A run looks at no more failed documents than this again, so that a broken share cannot hold up what changed.
-_RETRIES_PER_RUN = 1_000
+RETRIES_PER_RUN = 1_000
 
 
 async def sync_changes(walk: Walk, connector: IncrementalConnector) -> Ending:
@@ -34,7 +34,7 @@ async def sync_changes(walk: Walk, connector: IncrementalConnector) -> Ending:
 
 
 async def _retry_due(walk: Walk, connector: IncrementalConnector) -> None:
-    due = await walk.ledger.due(walk.ticket.source, walk.clock(), limit=_RETRIES_PER_RUN)
+    due = await walk.ledger.due(walk.ticket.source, walk.clock(), limit=RETRIES_PER_RUN)
     if not due:
         return
     documents = [DocumentId(walk.ticket.source, native_id) for native_id in due]

@@ -493,6 +493,40 @@ async def test_a_preview_tells_of_the_brake_and_of_lists_that_changed(synced: Sy
     assert (preview.would_brake, preview.lists_changed, preview.counts["nothing"]) == (True, 1, 5)
 
 
+async def test_a_preview_of_permissions_tells_what_would_be_hidden(synced: Synced) -> None:
+    bench, source = synced
+    source.acls["d003"] = None
+    source.unlisted = {"d004"}
+    preview = await bench.preview(SyncMode.PERMISSIONS)
+    assert {each.document_id.native_id: (str(each.act), each.reason) for each in preview.documents} == {
+        "d003": ("hide", "permissions-unreadable"),
+        "d004": ("hide", "not-met"),
+    }
+    await bench.sync(SyncMode.PERMISSIONS)
+    assert len(await bench.find("document")) == 23
+
+
+async def test_a_preview_of_changes_tells_of_the_brake_and_of_what_is_tried_again(synced: Synced) -> None:
+    bench, source = synced
+    source.content_faults["d020"] = [ContentUnavailable("no", reason="content-unavailable")]
+    source.put("d020", "words about walruses")
+    assert (await bench.sync(SyncMode.CHANGES)).state is RunState.INCOMPLETE
+    assert {str(act): n for act, n in (await bench.preview(SyncMode.CHANGES)).counts.items()} == {"update": 1}
+    for native_id in sorted(source.texts)[:15]:
+        source.remove(native_id)
+    assert (await bench.preview(SyncMode.CHANGES)).would_brake
+
+
+async def test_a_preview_looks_at_what_was_not_met_as_a_sync_does(synced: Synced) -> None:
+    bench, source = synced
+    source.proves_absence = False
+    source.unlisted = set(source.texts)
+    source.remove("d003")
+    preview = await bench.preview()
+    assert {str(act): n for act, n in preview.counts.items()} == {"nothing": 24, "delete": 1}
+    assert not preview.would_brake
+
+
 # -- notices -----------------------------------------------------------------------------------------------------------
 
 
