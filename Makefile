@@ -41,7 +41,7 @@ browser:
 	echo "no Chromium here: the test of the search page will be skipped"
 
 test: install-dev lint browser
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n auto --dist loadfile
 
 check: test
 

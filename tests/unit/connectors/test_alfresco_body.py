@@ -95,7 +95,11 @@ async def test_an_answer_of_exactly_the_limit_is_taken(monkeypatch: pytest.Monke
             await client.me()
 
 
-@pytest.mark.parametrize("packed", [gzip.compress(ME)[:-20], b"not gzip at all", gzip.compress(ME)[:-8] + b"12345678"])
+@pytest.mark.parametrize(
+    "packed",
+    [gzip.compress(ME)[:-20], b"not gzip at all", gzip.compress(ME)[:-8] + b"12345678"],
+    ids=["broken off", "not packed", "damaged"],
+)
 async def test_a_packed_answer_that_is_broken_off_or_damaged_is_an_error(packed: bytes) -> None:
     async with client_of(packed, "Content-Encoding: gzip") as client:
         with pytest.raises(SourceUnavailable, match="gzip"):
