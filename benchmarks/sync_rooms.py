@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -29,9 +30,10 @@ from indexer.state.runs import RunStore
 from indexer.state.tables import create_tables
 from indexer.sync import SyncSettings, run_sync
 from indexer.walk import SyncPorts
+from vocabulary.access import AccessFilter
 from vocabulary.documents import Block, DocumentId, Enrichment, ExtractedText, TokenIds, Tokens, Vector
 from vocabulary.ports import SyncMode
-from vocabulary.search import IndexOperation
+from vocabulary.search import IndexOperation, Query
 
 _SOURCE = "bench"
 _DIMENSIONS = 16
@@ -118,19 +120,27 @@ class Rooms:
 
     async def visible_to(self, email: str) -> int:
         """How many lists admit the person, as a query would have it."""
+        return len((await self._filter_for(email)).visible)
+
+    async def found_by(self, email: str) -> int:
+        """How many documents the person finds."""
+        page = await self.backend.search(Query("", size=1), None, await self._filter_for(email))
+        return page.total.value
+
+    async def _filter_for(self, email: str) -> AccessFilter:
         claims = ReaderClaims(issuer="https://idp.example.com", user=email, groups=())
-        rules = [SourceIdentityRule(_SOURCE, MatchUserBy.EMAIL)]
-        return len((await self.access.filter_for(claims, rules)).visible)
+        return await self.access.filter_for(claims, [SourceIdentityRule(_SOURCE, MatchUserBy.EMAIL)])
 
 
 @asynccontextmanager
-async def open_rooms(url: str, folder: Path) -> AsyncIterator[Rooms]:
-    """Open the rooms over a folder that keeps state and index."""
+async def open_rooms(url: str, folder: Path, **settings: Any) -> AsyncIterator[Rooms]:
+    """Open the rooms over a folder that keeps state and index; further settings are the connector's."""
     engine = sa.create_engine(f"sqlite:///{folder / 'state.db'}")
     create_acl_tables(engine)
     create_tables(engine)
     auth = {"kind": "basic", "username": "admin", "password": SecretStr("admin")}
-    config = AlfrescoConfig.model_validate({"url": url, "auth": auth, "folders": ["/Company Home/Bulk"]})
+    scope = {"folders": ["/Company Home/Bulk"]}
+    config = AlfrescoConfig.model_validate({"url": url, "auth": auth} | scope | settings)
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
         connector = await stack.enter_async_context(_CountingConnector(_SOURCE, config))
