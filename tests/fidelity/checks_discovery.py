@@ -19,7 +19,20 @@ def the_repository_describes_itself(office: Office, connect: Connect) -> None:
         f"{version['major']}.{version['minor']}.{version['patch']}.{version['hotfix']} ({version['label']})"
     )
     assert isinstance(version["schema"], int)
-    assert repository["status"]["isReadOnly"] is False
+    assert repository["status"] == {
+        "isReadOnly": False,
+        "isAuditEnabled": True,
+        "isQuickShareEnabled": True,
+        "isThumbnailGenerationEnabled": True,
+        "isDirectAccessUrlEnabled": False,
+    }
+
+
+@check()
+def what_is_switched_off_is_said_to_be(office: Office, connect: Connect) -> None:
+    office.world.audit_enabled = office.world.renditions_enabled = False
+    status = connect.basic("alice").call("discovery.getRepositoryInformation")["entry"]["repository"]["status"]
+    assert (status["isAuditEnabled"], status["isThumbnailGenerationEnabled"]) == (False, False)
 
 
 @check()

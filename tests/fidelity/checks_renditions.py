@@ -42,7 +42,9 @@ def a_rendition_describes_its_content(office: Office, connect: Connect) -> None:
     assert entry["content"]["sizeInBytes"] == len(b"%PDF-rendered")
     entry = alice.call("renditions.getRendition", office.plan.id, "doclib")["entry"]
     assert (entry["id"], entry["status"]) == ("doclib", "NOT_CREATED")
-    assert "sizeInBytes" not in entry["content"]
+    assert entry["content"] == {"mimeType": "image/png", "mimeTypeName": "PNG Image"}
+    with invalid(f"Node id '{office.named('lost.doc').id}' has no content."):
+        alice.call("renditions.getRendition", office.named("lost.doc").id, "doclib")
     with refused(404):
         alice.call("renditions.getRendition", office.plan.id, "unknown")
 
@@ -89,6 +91,8 @@ def a_rendition_can_be_asked_for(office: Office, connect: Connect) -> None:
     alice.call("renditions.createRendition", office.plan.id, body={"id": "pdf"})
     with refused(404):
         alice.call("renditions.createRendition", office.plan.id, body={"id": "unknown"})
+    with invalid():
+        alice.call("renditions.createRendition", office.plan.id, body={"id": ""})
     office.world.render(office.plan, "pdf", b"%PDF-rendered")
     with refused(409):
         alice.call("renditions.createRendition", office.plan.id, body={"id": "pdf"})

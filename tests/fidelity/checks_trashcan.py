@@ -110,6 +110,8 @@ def a_restore_can_fail(office: Office, connect: Connect) -> None:
     office.world.add_file(office.shelf, "FLYER.txt", b"")
     with refused(409):
         _restore(connect, admin, flyer)
+    with refused(422):
+        _restore(connect, admin, flyer, into=office.plan)
     office.world.delete(office.shelf)
     with refused(404):
         _restore(connect, admin, flyer)
