@@ -49,18 +49,25 @@ class ChangeReader:
     ) -> AsyncIterator[Change]:
         """Yield the changes since a moment of the server's time, each page with a checkpoint behind it.
 
-        The reading begins at an earlier moment, by as much as the index may be late; it ends with a checkpoint of now.
+        The reading begins at an earlier moment, by as much as the index may be late; it ends with a checkpoint of now,
+        or of the moment behind which something may have slipped past a page's edge.
         """
+        index_lag = moment - begins_at
         for root in self._scope.roots:  # no tree's query finds its own root
             if root.modified_at is not None and root.modified_at >= begins_at:
                 async for change in self._comparison.touched(root, since=begins_at):
                     yield change
-        async for found in read_slices(self._client, self._query(), by=DateField.MODIFIED, since=begins_at):
+        is_unsure = False
+        async for found in read_slices(
+            self._client, self._query(), by=DateField.MODIFIED, since=begins_at, settled_at=now - index_lag
+        ):
             async for change in self._modified(found.nodes, begins_at):
                 yield change
             if found.reached is not None:
                 yield checkpoint(max(moment, min(found.reached, now)))
-        yield checkpoint(now)
+            is_unsure = found.is_unsure
+        if not is_unsure:
+            yield checkpoint(now)
 
     def _query(self) -> str:
         trees = [f'ANCESTOR:"workspace://SpacesStore/{root.id}"' for root in self._scope.roots]

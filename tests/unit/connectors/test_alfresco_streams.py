@@ -161,6 +161,29 @@ async def test_more_of_one_instant_than_can_be_paged_through_is_an_error_and_no_
         await changes(url, known, since=A_WHILE_AGO)
 
 
+async def test_a_file_younger_than_the_index_knows_skips_nothing_behind_it(world: World, url: str) -> None:
+    """It is found where its old date stands, and shows a new one: no date from which to go on."""
+    known = await known_now(url)
+    for number in range(5):
+        with world.at(A_WHILE_AGO + timedelta(minutes=30 + number)):
+            world.set_content(of(world, f"{number}.txt"), b"other")
+    world.search_lag = FROZEN
+    world.set_content(of(world, "0.txt"), b"once more")
+    found = await changes(url, known, since=A_WHILE_AGO, index_lag_s=300, page_size=1)
+    assert titles(found) == {f"{number}.txt" for number in range(5)}
+
+
+async def test_lately_modified_files_that_are_paged_through_are_asked_for_again(world: World, url: str) -> None:
+    """What the index learns meanwhile moves them past the edge of a page."""
+    known = await known_now(url)
+    for number in range(5):
+        world.set_content(of(world, f"{number}.txt"), b"other")
+    found = await changes(url, known, since=A_WHILE_AGO, index_lag_s=300)
+    assert titles(found) == {f"{number}.txt" for number in range(5)}
+    assert isinstance(found[-1], Checkpoint)
+    assert datetime.fromisoformat(json.loads(found[-1].position)["since"]) == A_WHILE_AGO
+
+
 # -- found by search ---------------------------------------------------------------------------------------------------
 
 
