@@ -1,8 +1,8 @@
 """When a document that failed is tried again, and when it is given up until it changes. Pure.
 
-What reading the same bytes again cannot mend is never tried again. Everything else is tried with the next run, then
-ever more rarely; after `MAX_FAILURES` it is a dead letter: it stays a counted failure, visible with its reason, and is
-read again once the source says that its content changed.
+What reading the same bytes again cannot mend is never tried again. Everything else, bytes that the source has lost
+among it, is tried with the next run, then ever more rarely; after `MAX_FAILURES` it is a dead letter: it stays a counted
+failure, visible with its reason, and is read again once the source says that its content changed.
 """
 
 from __future__ import annotations
@@ -12,10 +12,10 @@ from dataclasses import replace
 from indexer.extraction.blocks import Reason
 from indexer.state.ledger import LedgerRow
 from vocabulary.documents import DocumentState
-from vocabulary.errors import ContentGone, TooLarge
+from vocabulary.errors import TooLarge
 
 # Reading the same bytes again would end the same way, so they are read again only when they change.
-LASTING_FAILURES = frozenset({Reason.ENCRYPTED, Reason.DAMAGED, TooLarge.reason, ContentGone.reason})
+LASTING_FAILURES = frozenset({Reason.ENCRYPTED, Reason.DAMAGED, TooLarge.reason})
 
 _HOUR_S = 3600.0
 # After the first failure the next run tries; the waits then grow fourfold to a day, so that the last of ten tries comes

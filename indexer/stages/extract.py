@@ -67,7 +67,7 @@ class ExtractStage:
         content = await spool.content(task.document.id)
         self._walk.tally.bytes_read += content.size_bytes
         if self._is_known(task, content):
-            return await self._keep_body(task, reason="same-content")
+            return await self._keep_body(_without_failure(task), reason="same-content")
         try:
             text = await self._walk.ports.extractor.extract(content.path, mime_type=task.document.mime_type)
         except SkippedDocument as error:
@@ -164,6 +164,13 @@ class ExtractStage:
 
 def _known_sha256(task: Task) -> str | None:
     return task.previous.content_sha256 if task.previous is not None else None
+
+
+def _without_failure(task: Task) -> Task:
+    """The task as if its content had never failed to be read: it has been read now."""
+    if task.previous is None:
+        return task
+    return replace(task, previous=replace(task.previous, state=DocumentState.UNCHANGED, failures=0, retry_at=None))
 
 
 def _renumbered(piece: CutPassage, first_ordinal: int) -> CutPassage:

@@ -320,11 +320,27 @@ async def test_bytes_that_cannot_be_had_now_keep_the_old_text_and_are_fetched_ne
     assert await bench.find("new") == {"d001"}
 
 
-async def test_content_that_the_source_lost_is_a_named_failure(bench: Bench) -> None:
+async def test_bytes_that_could_not_be_had_and_prove_to_be_the_same_end_the_failure(bench: Bench) -> None:
+    bench.source = numbered(2)
+    await bench.sync()
+    bench.source.put("d001", bench.source.texts["d001"])
+    bench.source.content_faults["d001"] = [SourceUnavailable("reset")] * 3
+    assert (await bench.sync()).state is RunState.INCOMPLETE
+    report = await bench.sync()
+    assert (report.state, report.tally.reasons) == (RunState.SUCCEEDED, {"metadata-only: same-content": 1})
+    bench.source.opened.clear()
+    assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 2}
+    assert bench.source.opened == []
+
+
+async def test_content_that_the_source_lost_is_a_named_failure_and_looked_for_again(bench: Bench) -> None:
+    """A content store can be away for an hour, and what was lost be put back without a trace at the document."""
     bench.source = numbered(2)
     bench.source.content_faults["d001"] = [ContentGone("lost")]
     report = await bench.sync()
     assert await bench.listed(report, DocumentState.FAILED) == {"d001": "content-gone"}
+    assert (await bench.sync()).state is RunState.SUCCEEDED
+    assert await bench.find("subject 1") >= {"d001"}
 
 
 async def test_content_over_the_limit_fails_as_too_large(bench: Bench) -> None:
