@@ -126,3 +126,18 @@ async def test_content_that_comes_packed_although_it_was_not_asked_for_is_unpack
     ):
         sizes = [len(piece) async for piece in pieces]
     assert (sum(sizes), max(sizes)) == (len(content), body_module.PIECE_BYTES)
+
+
+@pytest.mark.parametrize("headers", [["Content-Length: 50"], []], ids=["of the part", "none"])
+async def test_a_file_of_which_a_proxy_sent_a_part_as_if_it_were_all_is_an_error(headers: list[str]) -> None:
+    disposition = "Content-Disposition: attachment"
+    async with client_of(b"x" * 50, disposition, "Content-Range: bytes 0-99/100", *headers) as client:
+        with pytest.raises(SourceUnavailable, match="50 bytes came of a file of 100"):
+            await _all_of(client)
+    async with client_of(b"x" * 100, disposition, "Content-Range: bytes 0-99/100") as client:
+        assert await _all_of(client) == 100
+
+
+async def _all_of(client: AlfrescoClient) -> int:
+    async with client.content("a") as pieces:
+        return sum([len(piece) async for piece in pieces])
