@@ -1,8 +1,8 @@
 """When a document that failed is tried again, and when it is given up until it changes. Pure.
 
 What reading the same bytes again cannot mend is never tried again. Everything else, bytes that the source has lost
-among it, is tried with the next run, then ever more rarely; after `MAX_FAILURES` it is a dead letter: it stays a counted
-failure, visible with its reason, and is read again once the source says that its content changed.
+among it, is tried with the next run, then ever more rarely; after `MAX_FAILURES` it is a dead letter: it stays a
+counted failure, visible with its reason, and is read again once the source says that its content changed.
 """
 
 from __future__ import annotations
