@@ -1,7 +1,7 @@
 """What one met document needs, by what the ledger knows of it. Pure: rows in, a plan out.
 
 The rule behind it: content that did not change is not read again, text that did not change is not embedded again, and
-a document without readable permissions is withdrawn.
+a document without readable permissions is hidden.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class Need(Enum):
     DESCRIPTION = auto()  # title or attributes changed, perhaps ACL and owner too
     COMMENTS = auto()  # comments changed, perhaps the description too
     CONTENT = auto()  # new, changed or not known: read it
-    WITHDRAWAL = auto()  # no reader may be named
+    HIDING = auto()  # no reader may be named
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ def plan(document: Document, acl_id: AclId, previous: LedgerRow | None, *, recip
         return Plan(need, version, comments, description)
 
     if acl_id == HIDDEN_ACL:
-        return needs(Need.WITHDRAWAL)
+        return needs(Need.HIDING)
     if previous is None or not previous.in_index or previous.recipe != recipe:
         return needs(Need.CONTENT)
     if previous.content_version != version or is_due(previous, now):

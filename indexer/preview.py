@@ -237,7 +237,7 @@ class _Previewer:
     def _planned(self, document: Document, row: LedgerRow | None, lists: Mapping[str, KnownAcl]) -> tuple[Act, str]:
         acl_id = self._acl_id(document.acl, lists)
         need = plan(document, acl_id, row, recipe=self._recipe, now=self._now).need
-        if need is Need.WITHDRAWAL:
+        if need is Need.HIDING:
             return Act.HIDE, "permissions-unreadable"
         if self._public and not _is_public(document.acl, self.preview.source):
             return Act.HIDE, "not-public"
@@ -272,7 +272,7 @@ _ACTS = {
     Need.ACCESS: Act.ACCESS,
     Need.DESCRIPTION: Act.DESCRIBE,
     Need.COMMENTS: Act.DESCRIBE,
-    Need.WITHDRAWAL: Act.HIDE,
+    Need.HIDING: Act.HIDE,
 }
 
 

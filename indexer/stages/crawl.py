@@ -172,9 +172,10 @@ class CrawlStage:
         self._walk.tally.warnings.update(document.warnings)
         previous = known.row if known is not None else None
         needed = plan(document, acl_id, previous, recipe=self._walk.recipe, now=self._walk.clock())
-        if hidden_reason or needed.need is Need.WITHDRAWAL:
-            reason = hidden_reason or "permissions-unreadable"
-            settled.append(self._withdrawal(document.id, DocumentState.HIDDEN, reason, previous))
+        if hidden_reason:
+            settled.append(self._withdrawal(document.id, DocumentState.HIDDEN, hidden_reason, previous))
+        elif needed.need is Need.HIDING:
+            settled.append(self._unreadable(document, previous))
         elif needed.need is Need.NOTHING and previous is not None:
             settled.append(self._unchanged(previous, lineage=spelled_lineage(document.lineage)))
         elif needed.need is Need.ACCESS and previous is not None:
@@ -219,6 +220,13 @@ class CrawlStage:
         if is_under(previous, acl_id, read.owner):
             return self._unchanged(previous, lineage=previous.lineage)
         return self._under(read.document_id, previous, acl_id, read.owner)
+
+    def _unreadable(self, document: Document, previous: LedgerRow | None) -> Settlement:
+        """Hide a document that no reader may be named of; an account that lost a right must not cost an index."""
+        reason = "permissions-unreadable"
+        if previous is None or not previous.in_index:
+            return self._settlement(rows=(LedgerRow(document.id.native_id, DocumentState.HIDDEN, reason),))
+        return self._hidden(document.id, replace(previous, lineage=spelled_lineage(document.lineage)), reason)
 
     def _hidden(self, document_id: DocumentId, previous: LedgerRow, reason: str) -> Settlement:
         """Hide a stored document from everybody, and keep its passages for the day when it may be shown again."""

@@ -91,5 +91,5 @@ def test_the_content_when_its_version_changed_or_it_vanished() -> None:
     assert need(replace(DOCUMENT, content_version=None)) is Need.CONTENT
 
 
-def test_withdrawal_without_readable_permissions_even_if_nothing_else_changed() -> None:
-    assert need(acl_id=HIDDEN_ACL) is Need.WITHDRAWAL
+def test_hiding_without_readable_permissions_even_if_nothing_else_changed() -> None:
+    assert need(acl_id=HIDDEN_ACL) is Need.HIDING

@@ -228,16 +228,27 @@ async def test_a_connector_that_takes_none_of_its_own_checkpoints_fails_once(ben
     assert bench.source.crawled_from == [None]
 
 
-async def test_a_document_without_readable_permissions_is_hidden_and_withdrawn(bench: Bench) -> None:
+async def test_a_document_without_readable_permissions_is_hidden_until_they_can_be_read(bench: Bench) -> None:
+    """An account that lost a right for an hour must not cost the whole index."""
     bench.source = numbered(5)
     await bench.sync()
     bench.source.acls["d002"] = None
     report = await bench.sync()
     assert await bench.listed(report, DocumentState.HIDDEN) == {"d002": "permissions-unreadable"}
-    assert "d002" not in await bench.stored()
+    assert "d002" not in await bench.find("subject 2")
+    bench.source.opened.clear()
     bench.source.acls["d002"] = EVERYONE
     await bench.sync()
     assert await bench.find("subject 2") >= {"d002"}
+    assert bench.source.opened == []
+
+
+async def test_a_new_document_without_readable_permissions_is_not_indexed(bench: Bench) -> None:
+    bench.source = numbered(2)
+    bench.source.acls["d001"] = None
+    report = await bench.sync()
+    assert await bench.listed(report, DocumentState.HIDDEN) == {"d001": "permissions-unreadable"}
+    assert await bench.stored() == ["d000"]
 
 
 async def test_a_public_index_takes_only_what_everyone_may_read(bench: Bench) -> None:
