@@ -26,7 +26,7 @@ from benchmarks.sync_rooms import Rooms, open_rooms
 from connectors.alfresco.simulator import World, running_simulator
 from connectors.alfresco.simulator.generator import flat_world
 from connectors.alfresco.simulator.model import Node
-from indexer.run_history import RunState
+from indexer.state.run_history import RunState
 from vocabulary.ports import SyncMode
 
 _READER = "reader@example.com"
