@@ -16,7 +16,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from connectors.alfresco.simulator import World
-from connectors.alfresco.simulator.generator import GeneratedContent
 from connectors.alfresco.simulator.model import Content, Node, Person
 
 # permissionDefinitions.xml and sitePermissionDefinitions.xml: what includes all of Read, what has a part in it.
@@ -35,7 +34,8 @@ class Expected:
 
     title: str
     path: str
-    text: str  # what only its present content has; empty where there is nothing to read
+    mark: str  # the word that only its present content has; empty where there is nothing to read
+    ending: str  # the last words of its content
     comments: frozenset[tuple[str, str]]  # id and text
 
 
@@ -68,10 +68,12 @@ class Oracle:
 
     def expected(self, node_id: str) -> Expected:
         node = self._nodes[node_id]
+        words = _text(node.content).split()
         return Expected(
             title=node.name,
             path="/" + "/".join(reversed([above.name for above in self._above(node)])),
-            text=_of_it_alone(node.content),
+            mark=next((word.strip(".") for word in words if word.startswith("REF")), " ".join(words)),
+            ending=" ".join(words[-_LAST_WORDS:]),
             comments=frozenset((comment.id, plain(comment.html)) for comment in node.comments),
         )
 
@@ -131,6 +133,7 @@ class Oracle:
         return self._decided[node.id]
 
 
+_LAST_WORDS = 8
 _FOLDERS = {"cm:folder", "st:sites", "st:site"}
 
 
@@ -139,9 +142,7 @@ def plain(markup: str) -> str:
     return " ".join(html.unescape(re.sub(r"<[^>]*>", "", markup)).split())
 
 
-def _of_it_alone(content: Content | None) -> str:
-    if isinstance(content, GeneratedContent):
-        return f"REF{content.number:08d}"
+def _text(content: Content | None) -> str:
     return content.data.decode() if content is not None else ""
 
 

@@ -51,6 +51,14 @@ async def nobody_finds_what_they_may_not(bench: RepositoryBench) -> None:
         assert beyond == set(), f"{person} finds what they may not"
 
 
+async def nothing_more_than_permitted_is_found(bench: RepositoryBench) -> None:
+    oracle = Oracle(bench.world)
+    there = oracle.documents_below(bench.roots())
+    for person in bench.people():
+        leaked = set(await bench.found(person)) - oracle.findable(person, there)
+        assert leaked == set(), f"{person} finds what they may not"
+
+
 async def contents_are_current(bench: RepositoryBench, *, besides_far_changes: bool = False) -> None:
     """Every document in scope is in the index with its present title, place, text and comments, and no other is.
 
@@ -63,7 +71,8 @@ async def contents_are_current(bench: RepositoryBench, *, besides_far_changes: b
         expected = oracle.expected(node_id)
         body, comments = await bench.texts(node_id)
         assert hit.title == expected.title
-        assert expected.text in body if expected.text else body == "", f"{hit.title}: other content"
+        assert expected.mark in body if expected.mark else body == "", f"{hit.title}: other content"
+        assert body.endswith(expected.ending), f"{hit.title}: content cut short"
         if besides_far_changes:
             assert {comment_id for comment_id, _ in comments} == {comment_id for comment_id, _ in expected.comments}
         else:

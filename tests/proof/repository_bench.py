@@ -169,7 +169,7 @@ class RepositoryBench:
     async def texts(self, native_id: str) -> tuple[str, frozenset[tuple[str, str]]]:
         """A document's own text as it is stored, and its comments by id."""
         passages = [each.passage for each in await self.backend.stored_passages(DocumentId(SOURCE, native_id))]
-        body = " ".join(each.text for each in passages if each.kind is PassageKind.BODY)
+        body = " ".join(word for each in passages if each.kind is PassageKind.BODY for word in each.text.split())
         comments = {(str(each.comment_id), " ".join(each.text.split())) for each in passages if each.comment_id}
         return body, frozenset(comments)
 
