@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import partial
 
 from indexer.layers import ChangeStream, RetryPolicy, resumed
 from indexer.met_ids import MetIds, met_ids
@@ -204,7 +205,7 @@ class _Previewer:
     async def _revisit(self, connector: IncrementalConnector, pages: AsyncIterator[list[str]]) -> None:
         async for page in pages:
             ids = [DocumentId(self.preview.source, native_id) for native_id in self._met.missing(page)]
-            await self.read(lambda _, ids=ids: connector.revisit(ids), None)  # type: ignore[misc]
+            await self.read(partial(_revisited, connector, ids), None)
 
     async def _unmet(self) -> AsyncIterator[list[str]]:
         last = ""
@@ -298,3 +299,10 @@ async def _pages(changes: AsyncIterator[Change]) -> AsyncIterator[list[Change]]:
             yield page
             page = []
     yield page
+
+
+def _revisited(
+    connector: IncrementalConnector, ids: Sequence[DocumentId], _: Checkpoint | None
+) -> AsyncIterator[Change]:
+    """Single documents as a stream; there is no place in it to go on from."""
+    return connector.revisit(ids)
