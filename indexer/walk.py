@@ -100,6 +100,7 @@ class Walk:
         may have been read again, and admit somebody whom a document that has left meanwhile must not be shown to: what
         changed since the first resumption waits for the next run; where the run itself is one, everything does.
         """
+        await self.ledger.require_lease(self.ticket)
         if self.ticket.checkpoint is None:
             await self.ports.acls.grant(self.ticket.source, up_to=self.lists_trusted_up_to)
 

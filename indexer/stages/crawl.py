@@ -146,6 +146,7 @@ class CrawlStage:
         acls = {acl.key: acl for change in page if (acl := acl_of(change)) is not None}
         if not acls:
             return {}
+        await self._walk.ledger.require_lease(self._walk.ticket)  # whoever slept may hold lists that changed since
         numbers = await self._walk.ports.acls.number(self._walk.ticket.source, acls.values())
         for change in page:  # whom these lists shut out, the next query shuts out
             if isinstance(change, AclRead) and change.changed_at is not None:

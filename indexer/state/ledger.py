@@ -87,6 +87,19 @@ class Ledger(LedgerCounts):
                     found[row.native_id] = _met_row(row)
         return found
 
+    async def require_lease(self, ticket: RunTicket) -> None:
+        """Make sure that the run still holds its source, before it tells others what it has read.
+
+        Raises:
+            RunInProgress: the lease was lost to another run.
+        """
+
+        def require() -> None:
+            with self._engine.connect() as connection:
+                require_lease(connection, source=ticket.source, runner=ticket.runner)
+
+        await asyncio.to_thread(require)
+
     async def doubt(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
         """Note, before the index is written, that nobody knows what it holds of these until they are settled.
 
