@@ -1,4 +1,4 @@
-"""A run that is stopped in order, or cancelled, at any moment: the next one goes on, and the index equals the source."""
+"""A run that is stopped in order or cancelled at any moment: the next one goes on, and the index equals the source."""
 
 from __future__ import annotations
 
