@@ -75,6 +75,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.queries_beside_a_crawl --documents 3
 	$(BIN)/python -m benchmarks.lanes --per-folder 20
 	$(BIN)/python -m benchmarks.simulator --nodes 2000
+	$(BIN)/python -m benchmarks.sync --documents 500 --slow-documents 100
 	$(BIN)/python -m benchmarks.extraction
 
 clean:
