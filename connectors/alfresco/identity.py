@@ -2,8 +2,8 @@
 
 All groups of all zones, so that site groups are among them; GROUPEVERYONE is never listed and stands for itself. Ids
 stay exactly as the server spells them, because its permission entries are compared case-sensitively. Administrators
-are those whose capabilities say so. A list that shrinks while it is read is an error: a lost membership could be the
-one that a denial needs.
+are those whose capabilities say so. A list whose pages shift while it is read is an error: a lost membership could be
+the one that a denial needs.
 """
 
 from __future__ import annotations

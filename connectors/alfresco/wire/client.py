@@ -233,22 +233,25 @@ class AlfrescoClient:
         *,
         kind: RequestKind = RequestKind.LISTING,
     ) -> AsyncIterator[RecordT]:
-        """Every record of a list.
+        """Every record of a list; a page begins with the last record of the full one before it: have they shifted?
 
         Raises:
-            SourceUnavailable: the list shrank while it was read, so that records may have slipped past a page's edge.
+            SourceUnavailable: the list changed while it was read, so that records may have slipped past a page's edge.
         """
-        skip_count, first_total = 0, None
+        skip_count, first_total, last = 0, None, None
         while True:
-            page = await self.page(shape, path, parameters, skip_count=skip_count, kind=kind)
+            overlap = int(last is not None)
+            page = await self.page(shape, path, parameters, skip_count=skip_count - overlap, more_by=overlap, kind=kind)
             first_total = page.total if first_total is None else first_total
-            if first_total is not None and page.total is not None and page.total < first_total:
+            shrank = first_total is not None and page.total is not None and page.total < first_total
+            if shrank or (last is not None and page.records[:1] != (last,)):
                 raise SourceUnavailable(f"{path}: the list changed while it was being read")
-            for record in page.records:
+            for record in page.records[overlap:]:
                 yield record
             if not page.has_more:
                 return
             skip_count += self._config.page_size
+            last = page.records[-1] if len(page.records) == self._config.page_size + overlap else None
 
     async def _get(
         self, shape: TypeAdapter[BodyT], path: str, parameters: Mapping[str, str], *, kind: RequestKind
