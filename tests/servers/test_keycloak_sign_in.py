@@ -119,7 +119,7 @@ async def test_a_token_of_seconds_is_renewed_in_the_middle_of_a_crawl_before_it_
         async for change in connector.crawl(None):
             changes.append(change)
             if isinstance(change, Checkpoint):
-                await asyncio.sleep(0.5)
+                await asyncio.sleep(0.8)
         took_s = time.monotonic() - began_s
         tokens = client_of(connector).counts.requests[RequestKind.SIGN_IN]
     assert documents(changes) == FILES
