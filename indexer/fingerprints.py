@@ -23,7 +23,7 @@ def comments_sha256(document: Document) -> str:
 
 
 def _sha256(value: object) -> str:
-    text = json.dumps(value, default=_plain, ensure_ascii=False)
+    text = _ENCODER.encode(value)
     # Half a letter beyond the first 65,536, as a text that was cut by its UTF-16 length ends with, has no UTF-8.
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
@@ -34,4 +34,5 @@ def _plain(value: object) -> str:
     raise TypeError(f"no fingerprint for {type(value).__name__}")
 
 
+_ENCODER = json.JSONEncoder(default=_plain, ensure_ascii=False)  # `json.dumps` would build one for each document
 _OF_NO_COMMENTS = _sha256([])

@@ -22,9 +22,9 @@ class ProtectedKind(StrEnum):
 
 # recordsModel.xml; `clf` is the classification model of RM 2.4 to 2.7, `sc` the security controls that followed it
 # (RecordsManagementService and the record search of Share name its properties).
-_PREFIXES: Mapping[ProtectedKind, tuple[str, ...]] = {
-    ProtectedKind.RECORD: ("rma:",),
-    ProtectedKind.SECURITY_MARK: ("sc:", "clf:"),
+_PREFIXES: Mapping[ProtectedKind, frozenset[str]] = {
+    ProtectedKind.RECORD: frozenset({"rma"}),
+    ProtectedKind.SECURITY_MARK: frozenset({"sc", "clf"}),
 }
 _RECORDS_MANAGEMENT = frozenset({"rm", "records", "governance", "ags"})
 _ENTERPRISE = "enterprise"  # alfresco-rm-enterprise-repo is the part with security marks
@@ -32,8 +32,9 @@ _ENTERPRISE = "enterprise"  # alfresco-rm-enterprise-repo is the part with secur
 
 def protected_kinds(node: Node) -> Iterator[ProtectedKind]:
     """The kinds that a node is of."""
-    for kind, prefixes in _PREFIXES.items():
-        if any(name.startswith(prefixes) for name in (node.node_type, *node.aspect_names)):
+    prefixes = {name.partition(":")[0] for name in (node.node_type, *node.aspect_names)}
+    for kind, protected in _PREFIXES.items():
+        if not protected.isdisjoint(prefixes):
             yield kind
 
 
