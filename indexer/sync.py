@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
 from indexer.counting import counted
@@ -181,17 +181,17 @@ async def _heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AsyncIt
 
     beating = asyncio.create_task(beat())
     try:
-        yield
+        try:
+            yield
+        finally:
+            beating.cancel()
+            await asyncio.wait({beating})  # to await the task itself would take a cancellation of the body for its own
     except asyncio.CancelledError:
         if not lost:
             raise
         if body is not None:
             body.uncancel()
         raise lost[0] from None
-    finally:
-        beating.cancel()
-        with suppress(asyncio.CancelledError):
-            await beating
 
 
 def _first_cause(error: BaseException) -> BaseException:

@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 
+import httpx
+
 from connectors.alfresco.config import AlfrescoConfig
 from connectors.alfresco.identity import EVERYONE
 from connectors.alfresco.lanes.lane import Lane
@@ -15,12 +17,14 @@ from connectors.alfresco.mapping import person
 from connectors.alfresco.scope.protected import ProtectedKind, modules_with_own_rules
 from connectors.alfresco.scope.resolving import resolve_scope
 from connectors.alfresco.scope.rules import told
+from connectors.alfresco.wire.auth_config import OAuth2Auth
 from connectors.alfresco.wire.client import AlfrescoClient
 from connectors.alfresco.wire.records import Node, Repository
 from vocabulary.access import Person
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
 
+_OWN_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _PEOPLE_LOOKED_AT = 1000  # a sample: ten requests at the default page size
 
 
@@ -35,10 +39,23 @@ async def check_source(client: AlfrescoClient, config: AlfrescoConfig, lanes: Se
     signed_in = CheckResult("sign-in", passed=True, message=message)
     return [
         signed_in,
+        *_in_the_clear(config),
         *await _check_server(client, config),
         *await _check_scope(client, config),
         *await _check_identities(client),
         *[await lane.check() for lane in lanes],
+    ]
+
+
+def _in_the_clear(config: AlfrescoConfig) -> list[CheckResult]:
+    """Point out addresses to which secrets travel unencrypted, except on this machine itself."""
+    addresses = {"url": config.url}
+    if isinstance(config.auth, OAuth2Auth):
+        addresses["auth.token_url"] = config.auth.token_url
+    return [
+        CheckResult("encryption", passed=True, message=f"`{setting}` is plain http: secrets travel unencrypted")
+        for setting, address in addresses.items()
+        if (parts := httpx.URL(address)).scheme == "http" and parts.host not in _OWN_HOSTS
     ]
 
 

@@ -112,7 +112,17 @@ run_documents = sa.Table(
 
 
 def create_tables(engine: sa.Engine) -> None:
-    """Create the tables, and the columns of a later version in tables of an earlier one; all else is left as it is."""
+    """Create the tables, and the columns of a later version in tables of an earlier one; all else is left as it is.
+
+    Two processes of a new version may start at once: whichever comes second finds its work done at a second look.
+    """
+    try:
+        _create_missing(engine)
+    except (sa.exc.OperationalError, sa.exc.ProgrammingError, sa.exc.IntegrityError):
+        _create_missing(engine)
+
+
+def _create_missing(engine: sa.Engine) -> None:
     present = set(sa.inspect(engine).get_table_names())
     with engine.begin() as connection:
         for table in metadata.sorted_tables:

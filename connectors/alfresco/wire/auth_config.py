@@ -63,6 +63,7 @@ class OAuth2Auth(SettingsTable):
     client_secret: Secret | None = None  # a public client has none, and only the password grant is open to it
     client_auth: Literal["basic", "body"] = "basic"  # every provider must take basic: RFC 6749 §2.3.1
     scope: Name | None = None  # several are separated by blanks
+    audience: Name | None = None  # for whom the token is; some providers give none that others take without it
     username: Name | None = None  # of the password grant
     password: Secret | None = None
 

@@ -114,7 +114,7 @@ def token_request(auth: OAuth2Auth) -> tuple[dict[str, str], str]:
     person = {}
     if auth.username is not None and auth.password is not None:
         person = {"username": auth.username, "password": auth.password.get_secret_value()}
-    body = prepare_token_request(auth.grant, scope=auth.scope, **person)
+    body = prepare_token_request(auth.grant, scope=auth.scope, audience=auth.audience, **person)
     _url, headers, body = _client(auth).prepare("POST", auth.token_url, dict(_FORM), body)
     return headers, body
 

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+import httpx
 import pytest
 import respx
 from pydantic import SecretStr
@@ -393,6 +394,20 @@ async def test_wrong_credentials_are_one_failed_check_that_names_the_setting(url
     async with connected(url, user="nobody", folders=["Shared"]) as connector:
         [result] = await connector.check()
     assert not result.passed and "`auth.password`" in result.message
+
+
+@pytest.mark.parametrize(
+    ("address", "is_pointed_out"),
+    [("http://docs.example.com", True), ("https://docs.example.com", False), ("http://127.0.0.1:8081", False)],
+)
+async def test_secrets_that_travel_unencrypted_are_pointed_out(
+    address: str, is_pointed_out: bool, respx_mock: respx.MockRouter
+) -> None:
+    respx_mock.route().mock(side_effect=lambda request: httpx.Response(200, json={"entry": {"id": "crawler"}}))
+    async with connected(address, folders=["Shared"]) as connector:
+        found = [result.message for result in await connector.check() if result.subject == "encryption"]
+    assert bool(found) is is_pointed_out
+    assert all("`url`" in message for message in found)
 
 
 async def test_an_account_that_sees_no_permissions_fails_its_check(world: World, url: str) -> None:

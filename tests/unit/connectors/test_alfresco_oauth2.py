@@ -77,6 +77,11 @@ async def test_client_credentials_travel_in_the_header_as_the_standard_encodes_t
     assert (scheme, unquote_plus(client_id), unquote_plus(secret)) == ("Basic", "crawler", SECRET)
 
 
+async def test_the_provider_is_told_for_whom_the_token_is(router: respx.MockRouter) -> None:
+    request = await token_request_of(router, audience="https://content.example.com")
+    assert form_of(request)["audience"] == ["https://content.example.com"]
+
+
 async def test_client_credentials_may_travel_in_the_body(router: respx.MockRouter) -> None:
     request = await token_request_of(router, client_auth="body")
     assert form_of(request) == {

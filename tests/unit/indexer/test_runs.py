@@ -2,10 +2,13 @@ import logging
 import socket
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -244,3 +247,28 @@ async def _run_of_two(runs: RunStore, ledger: Ledger, clock: Clock) -> RunReport
 def _hold(engine: sa.Engine, runner: str, until: float) -> None:
     with engine.begin() as connection:
         connection.execute(sa.update(source_state).values(runner=runner, lease_until=until))
+
+
+def test_two_processes_bring_the_same_old_tables_up_to_date(tmp_path: Path) -> None:
+    """Both have looked before either changes anything."""
+    url = f"sqlite:///{tmp_path / 'state.db'}"
+    create_tables(sa.create_engine(url))
+    first, second = sa.create_engine(url), sa.create_engine(url)
+    with first.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE ledger DROP COLUMN failures"))
+    have_looked = threading.Barrier(2, timeout=10)
+    looks: Counter[int] = Counter()
+
+    def look(engine: sa.Engine) -> None:
+        @sa.event.listens_for(engine, "before_cursor_execute")
+        def wait(*arguments: Any) -> None:
+            if "ADD COLUMN" in arguments[2] and not looks[id(engine)]:
+                looks[id(engine)] += 1
+                have_looked.wait()
+
+        create_tables(engine)
+
+    with ThreadPoolExecutor(2) as threads:
+        list(threads.map(look, (first, second)))
+    with first.begin() as connection:
+        assert "failures" in {column["name"] for column in sa.inspect(connection).get_columns("ledger")}

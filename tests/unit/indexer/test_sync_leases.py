@@ -85,3 +85,29 @@ async def test_the_ledger_of_a_lost_lease_is_refused(bench: Bench) -> None:
     take_over(bench)
     with pytest.raises(RunInProgress, match="lost"):
         await Ledger(bench.engine).settle(ticket, [], removed=["d001"], checkpoint=None)
+
+
+async def test_a_cancellation_while_the_heartbeat_ends_is_not_lost(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.source = numbered(10)
+    renewing = asyncio.Event()
+
+    async def slow_to_end(self: RunStore, ticket: RunTicket, tally: Tally) -> None:
+        try:
+            renewing.set()
+            await asyncio.sleep(60)
+        finally:
+            running.cancel()  # arrives while the run waits for its heartbeat to end
+
+    async def wait_for_renewal(operations: list[IndexOperation]) -> frozenset[DocumentId]:
+        await renewing.wait()
+        return frozenset()
+
+    monkeypatch.setattr(sync, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(RunStore, "heartbeat", slow_to_end)
+    monkeypatch.setattr(bench.backend, "apply", wait_for_renewal)
+    running = asyncio.create_task(bench.sync())
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert (await RunStore(bench.engine).recent(SOURCE))[0].state is RunState.INTERRUPTED
