@@ -53,9 +53,9 @@ test-fidelity: install-dev
 test-large: install-dev
 	$(BIN)/python -m pytest -m large tests
 
-# Against servers of other makes as they are (Keycloak), fetched with Maven and kept in .cache; skipped without one.
+# Against servers of other makes as they are (Keycloak, OpenSearch), fetched with Maven and kept in .cache; skipped without one.
 test-servers: install-dev
-	$(BIN)/python -m pytest -m keycloak tests/servers
+	$(BIN)/python -m pytest -m 'keycloak or opensearch' tests
 
 # The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
 test-reference: .venv-reference/.installed

@@ -1,0 +1,88 @@
+"""Where an OpenSearch index is, how to sign in there, and how it is built when it is missing.
+
+Imports nothing of opensearch-py: settings are read wherever the program runs, the library is installed only where such
+an index is used (`sightline[opensearch]`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import TypeAlias
+
+from pydantic import SecretStr
+
+
+class VectorEngine(StrEnum):
+    """Which library of the k-NN plugin keeps the vectors."""
+
+    LUCENE = "lucene"
+    FAISS = "faiss"
+
+
+class VectorQuantisation(StrEnum):
+    """How a vector is kept beside its stored form for the search of neighbours."""
+
+    NONE = "none"  # as float32
+    SCALAR = "scalar"  # Lucene: 7 bits for each number; faiss: 16
+
+
+@dataclass(frozen=True, slots=True)
+class IndexOptions:
+    """What an index is created with; an existing one keeps what it has until it is built anew."""
+
+    shards: int = 1
+    replicas: int = 1
+    vector_engine: VectorEngine = VectorEngine.LUCENE
+    quantisation: VectorQuantisation = VectorQuantisation.NONE
+    m: int = 16  # the plugin's default
+    ef_construction: int = 128
+    ef_search: int = 256
+
+
+@dataclass(frozen=True, slots=True)
+class PasswordSignIn:
+    """HTTP Basic."""
+
+    username: str
+    password: SecretStr
+
+
+@dataclass(frozen=True, slots=True)
+class CertificateSignIn:
+    """A client certificate, as PEM files; the key may be in the certificate's file."""
+
+    certificate: Path
+    key: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AwsSignIn:
+    """AWS Signature Version 4, with the credentials that the AWS SDK finds in its surroundings."""
+
+    region: str
+    service: str = "es"  # "aoss": OpenSearch Serverless
+
+
+SignIn: TypeAlias = PasswordSignIn | CertificateSignIn | AwsSignIn
+
+
+@dataclass(frozen=True, slots=True)
+class OpenSearchConfig:
+    """One index of a cluster.
+
+    `alias` is the index's lasting name there; the indexes that it leads to are called `<alias>-000001` and so on.
+    """
+
+    urls: tuple[str, ...]
+    alias: str
+    sign_in: SignIn | None = None
+    ca_certificate: Path | None = None
+    request_timeout_s: float = 30.0
+    options: IndexOptions = field(default_factory=IndexOptions)
+
+    @property
+    def first_index(self) -> str:
+        """The index that is created where the alias leads nowhere."""
+        return f"{self.alias}-000001"

@@ -1,0 +1,189 @@
+"""What an OpenSearch index of ours looks like: its settings, its fields, and how its words are scored.
+
+One OpenSearch document for each document of a source, its passages nested in it; beside them one document, `STATE_ID`,
+that says what the index is (`state.py`). Fields that nothing asks for are stored and not indexed, and nothing that a
+document brings can add a field.
+
+Words are made by the service's own analysis and arrive as terms between blanks. A scripted similarity computes the part
+of BM25 that depends on the row alone; the weight of a term, its rarity among what the reader may read included, comes
+with the query as its boost. So nothing that OpenSearch counts over all documents has a part in the order.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Any
+
+from indexer.backends.opensearch.config import IndexOptions, VectorEngine, VectorQuantisation
+
+SCHEMA_VERSION = 1
+STATE_ID = "state"  # a document's own id always contains a slash
+
+# Above the most passages of a document (5 million characters of text, its comments): one more would lose the document.
+_NESTED_LIMIT = 100_000
+# For how long a deletion is remembered, so that a write that was sent before it and arrives after it does not bring the
+# document back. Far longer than a request can wait on its way (`config.request_timeout_s`) and a lease can last.
+_DELETIONS_REMEMBERED = "1h"
+# Characters of a title that decide its place when browsing.
+TITLE_KEY_CHARACTERS = 1_000
+
+
+class Field(StrEnum):
+    """The fields of a document."""
+
+    SOURCE = "source"
+    NATIVE_ID = "native_id"
+    TITLE = "title"
+    TITLE_KEY = "title_key"  # folded: the order of browsing
+    URI = "uri"
+    PATH = "path"
+    ACL_ID = "acl_id"  # 0 admits nobody
+    OWNER = "owner"  # canonical spelling of a principal
+    EPOCH = "epoch"  # below the state's: hidden from everybody
+    STORED_AT = "stored_at"  # grows with each new document, breaks ties
+    TOXICITY = "toxicity"  # the highest of its passages
+    ATTRIBUTES = "attributes"  # JSON, as hits show them
+    ATTRIBUTE_KEYS = "attribute_keys"  # what filters, facets and sorts see: `attribute_keys.py`
+    TITLE_TERMS = "title_terms"
+    NAME_TERMS = "name_terms"
+    ATTRIBUTE_TERMS = "attribute_terms"
+    PASSAGES = "passages"
+    STATE = "state"  # of the document STATE_ID alone
+
+
+class PassageField(StrEnum):
+    """The fields of a passage, by their full names."""
+
+    ORDINAL = "passages.ordinal"
+    KIND = "passages.kind"
+    TEXT = "passages.text"
+    START = "passages.start"
+    END = "passages.end"
+    TOKEN_COUNT = "passages.token_count"  # noqa: S105 - the name of a field
+    PAGE = "passages.page"
+    HEADING = "passages.heading"
+    COMMENT_ID = "passages.comment_id"
+    TOXICITY = "passages.toxicity"
+    TERMS = "passages.terms"
+    LENGTH = "passages.length"  # in terms
+    VECTOR = "passages.vector"
+
+    @property
+    def key(self) -> str:
+        """The name within the passage's own object."""
+        return self.value.removeprefix("passages.")
+
+
+def index_body(options: IndexOptions, *, dimensions: int) -> dict[str, Any]:
+    """Return the settings and mappings to create an index with, for vectors of `dimensions` numbers."""
+    return {
+        "settings": _settings(options),
+        "mappings": {
+            "dynamic": False,
+            "_meta": {"sightline": {"schema": SCHEMA_VERSION, "dimensions": dimensions}},
+            "properties": _document_fields() | {Field.PASSAGES.value: _passages(options, dimensions)},
+        },
+    }
+
+
+def _settings(options: IndexOptions) -> dict[str, Any]:
+    similarities = {field.value: _similarity(field) for field in _AVERAGE_TERMS}
+    return {
+        "index": {
+            "knn": True,
+            "number_of_shards": options.shards,
+            "number_of_replicas": options.replicas,
+            "gc_deletes": _DELETIONS_REMEMBERED,
+            "mapping.nested_objects.limit": _NESTED_LIMIT,
+            "similarity": {_similarity_name(name): similarity for name, similarity in similarities.items()},
+        }
+    }
+
+
+def _document_fields() -> dict[str, Any]:
+    stored = {field.value: _STORED for field in (Field.TITLE, Field.URI, Field.PATH, Field.ATTRIBUTES)}
+    terms = {field.value: _terms(field) for field in (Field.TITLE_TERMS, Field.NAME_TERMS, Field.ATTRIBUTE_TERMS)}
+    return (
+        stored
+        | terms
+        | {
+            Field.SOURCE.value: {"type": "keyword"},
+            Field.NATIVE_ID.value: {"type": "keyword"},
+            Field.TITLE_KEY.value: {"type": "keyword", "index": False},
+            Field.ACL_ID.value: {"type": "integer"},  # the one type that takes a bitmap
+            Field.OWNER.value: {"type": "keyword"},
+            Field.EPOCH.value: {"type": "integer"},
+            Field.STORED_AT.value: {"type": "long"},
+            Field.TOXICITY.value: {"type": "float"},
+            Field.ATTRIBUTE_KEYS.value: {"type": "keyword"},
+            Field.STATE.value: {"type": "object", "enabled": False},
+        }
+    )
+
+
+def _passages(options: IndexOptions, dimensions: int) -> dict[str, Any]:
+    stored = (PassageField.TEXT, PassageField.HEADING)
+    return {
+        "type": "nested",
+        "dynamic": False,
+        "properties": {field.key: _STORED for field in stored}
+        | {
+            PassageField.ORDINAL.key: {"type": "integer"},
+            PassageField.KIND.key: {"type": "keyword"},
+            PassageField.COMMENT_ID.key: {"type": "keyword"},
+            PassageField.TOXICITY.key: {"type": "float"},
+            PassageField.TERMS.key: _terms(PassageField.TERMS),
+            PassageField.LENGTH.key: {"type": "integer", "index": False},
+            PassageField.VECTOR.key: _vector(options, dimensions),
+        },
+    }
+
+
+def _vector(options: IndexOptions, dimensions: int) -> dict[str, Any]:
+    parameters: dict[str, Any] = {"m": options.m, "ef_construction": options.ef_construction}
+    if options.quantisation is VectorQuantisation.SCALAR:
+        parameters["encoder"] = {"name": "sq"}
+    if options.vector_engine is VectorEngine.FAISS:
+        parameters["ef_search"] = options.ef_search  # Lucene takes as many candidates as are asked for
+    return {
+        "type": "knn_vector",
+        "dimension": dimensions,
+        "method": {
+            "name": "hnsw",
+            "engine": options.vector_engine.value,
+            "space_type": "cosinesimil",
+            "parameters": parameters,
+        },
+    }
+
+
+# The constants of `bm25.py`.
+_K1 = 1.2
+_B = 0.75
+
+_STORED = {"type": "keyword", "index": False, "doc_values": False}
+
+# Terms of an average row: fixed, so that no hidden document moves the order. Passages are cut at 256 tokens of the
+# model; titles, names and attributes are as short as they are in file shares.
+_AVERAGE_TERMS: dict[Field | PassageField, float] = {
+    PassageField.TERMS: 120.0,
+    Field.TITLE_TERMS: 6.0,
+    Field.NAME_TERMS: 4.0,
+    Field.ATTRIBUTE_TERMS: 20.0,
+}
+
+
+def _terms(field: Field | PassageField) -> dict[str, Any]:
+    return {"type": "text", "analyzer": "whitespace", "similarity": _similarity_name(field.value)}
+
+
+def _similarity_name(field: str) -> str:
+    return f"bm25_of_{field.replace('.', '_')}"
+
+
+def _similarity(field: Field | PassageField) -> dict[str, Any]:
+    """Return `bm25.saturated` as OpenSearch computes it; the length that it knows is exact up to 40 terms."""
+    k1, b = _K1, _B
+    dampening = f"{k1 * (1 - b)} + {k1 * b / _AVERAGE_TERMS[field]} * doc.length"
+    source = f"return query.boost * doc.freq * {k1 + 1} / (doc.freq + {dampening});"
+    return {"type": "scripted", "script": {"source": source}}
