@@ -21,7 +21,7 @@ from vocabulary.documents import (
     Tokens,
     Vector,
 )
-from vocabulary.search import IndexOperation, IndexStatistics, Page, Query
+from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, StoredDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +248,25 @@ class SearchBackend(Protocol):
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         """The passages of a document in their order, vectors within float16 rounding; empty when it is unknown."""
+        ...
+
+    async def stored_documents(self, *, after: str = "", limit: int) -> Sequence[StoredDocument]:
+        """At most `limit` documents behind a position, in the order in which they were first stored, hidden ones too.
+
+        What was stored before a reading began and not deleted since is met by it, whatever else is written meanwhile.
+        """
+        ...
+
+    async def look_up(self, document_ids: Sequence[DocumentId]) -> Sequence[StoredDocument]:
+        """Those of the documents that are stored, in the order in which they were first stored, hidden ones too."""
+        ...
+
+    async def take_identity(self, index_id: str) -> None:
+        """Go by this name from now on: the index is about to hold what the index of that name holds.
+
+        Raises:
+            ConfigurationError: it holds documents under another name.
+        """
         ...
 
     async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:

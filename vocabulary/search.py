@@ -238,6 +238,17 @@ IndexOperation: TypeAlias = Put | Describe | Readmit | Hide | Delete
 
 
 @dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """A document as an index holds it: what would have to be put for another index to hold the same.
+
+    Vectors are within float16 rounding. `position` is where to go on behind it, opaque to all but its index.
+    """
+
+    put: Put
+    position: str
+
+
+@dataclass(frozen=True, slots=True)
 class IndexStatistics:
     """What an index holds, regardless of readers: for operators, never for answers."""
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Self
 
@@ -21,52 +21,32 @@ from indexer.backends.analysis import query_terms, stems, storable
 from indexer.backends.facets import commonest
 from indexer.backends.highlighting import excerpt_of
 from indexer.backends.matching import Key, fields_of, holds
+from indexer.backends.memory_rows import Rows, Stored
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from indexer.backends.request import is_browse, needed_vector, refuse_foreign_vectors
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
-from vocabulary.errors import NumberingMismatch
+from vocabulary.errors import ConfigurationError, NumberingMismatch
 from vocabulary.search import (
-    Delete,
-    Describe,
-    Description,
     FacetCount,
     Hide,
     Hit,
     IndexOperation,
     IndexStatistics,
     Page,
-    Put,
     Query,
-    Readmit,
     SearchMode,
+    StoredDocument,
     Total,
     TotalRelation,
 )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Stored:
-    """A document with its passages; `number` orders documents by when they were first stored."""
-
-    number: int
-    description: Description
-    passages: tuple[EnrichedPassage, ...]
-
-    @property
-    def owner(self) -> str | None:
-        return None if self.description.owner is None else str(self.description.owner)
-
-    @property
-    def toxicity_0_1(self) -> float:
-        return max((each.toxicity_0_1 for each in self.passages), default=0.0)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class _Row:
     """What BM25 scores: a passage under its document's title, or the title alone. `passage` is a place in the list."""
 
-    document: _Stored
+    document: Stored
     passage: int
     terms: Counter[str]  # a word of the title counts as several
     length: int
@@ -80,8 +60,7 @@ class MemoryBackend:
         self._index_id = uuid.uuid4().hex
         self._numbering: str | None = None
         self._seal = ""
-        self._documents: dict[DocumentId, _Stored] = {}
-        self._stored_so_far = 0
+        self._rows = Rows()
 
     async def __aenter__(self) -> Self:
         return self
@@ -102,7 +81,7 @@ class MemoryBackend:
         Raises:
             NumberingMismatch: the index holds documents under another state's numbers.
         """
-        if self._documents and self._numbering != numbering:
+        if self._rows.documents and self._numbering != numbering:
             raise NumberingMismatch("the index holds documents under another state's numbers")
         self._numbering = numbering
 
@@ -113,22 +92,37 @@ class MemoryBackend:
     async def put_seal(self, seal: str, *, hide_all: bool) -> None:
         """Put a word on the index, and hide every document where asked."""
         if hide_all:
-            await self.apply([Hide(document_id) for document_id in self._documents])
+            await self.apply([Hide(document_id) for document_id in self._rows.documents])
         self._seal = seal
 
     async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
         """Carry out the operations in order, all or none."""
         for operation in operations:
             refuse_foreign_vectors(operation, dimensions=self._dimensions)
-        documents = dict(self._documents)
-        applied = [self._carry_out(operation, documents) for operation in operations]
-        self._documents = documents
-        return frozenset(each for each in applied if each is not None)
+        return self._rows.apply(operations)
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         """Return the passages of a document in their order."""
-        stored = self._documents.get(document_id)
+        stored = self._rows.documents.get(document_id)
         return () if stored is None else stored.passages
+
+    async def stored_documents(self, *, after: str = "", limit: int) -> Sequence[StoredDocument]:
+        """Return documents behind a position, in the order in which they were first stored."""
+        return self._rows.behind(after, limit=limit)
+
+    async def look_up(self, document_ids: Sequence[DocumentId]) -> Sequence[StoredDocument]:
+        """Return those of the documents that are stored, in the order in which they were first stored."""
+        return self._rows.held(document_ids)
+
+    async def take_identity(self, index_id: str) -> None:
+        """Go by this name from now on.
+
+        Raises:
+            ConfigurationError: the index holds documents under another name.
+        """
+        if self._rows.documents and self._index_id != index_id:
+            raise ConfigurationError("the index holds documents under another name")
+        self._index_id = index_id
 
     async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         """Answer a query with what the filter admits.
@@ -142,64 +136,25 @@ class MemoryBackend:
             return Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
         if self._numbering != access.numbering:
             raise NumberingMismatch("the index's ACLs were numbered by another state")
-        return _answer([each for each in self._documents.values() if _may_see(access, each)], query, needed)
+        return _answer([each for each in self._rows.documents.values() if _may_see(access, each)], query, needed)
 
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds."""
-        passages = sum(len(each.passages) for each in self._documents.values())
-        return IndexStatistics(documents=len(self._documents), passages=passages)
+        passages = sum(len(each.passages) for each in self._rows.documents.values())
+        return IndexStatistics(documents=len(self._rows.documents), passages=passages)
 
     async def document_ids(self, source: str) -> AsyncIterator[DocumentId]:
         """Yield the documents of a source, ordered by id."""
-        for document_id in sorted(each for each in self._documents if each.source == source):
+        for document_id in sorted(each for each in self._rows.documents if each.source == source):
             yield document_id
 
-    def _carry_out(self, operation: IndexOperation, documents: dict[DocumentId, _Stored]) -> DocumentId | None:
-        """Change `documents`; return the id of a `Describe` or `Readmit` that met none."""
-        match operation:
-            case Put(description, passages):
-                documents[description.document_id] = self._stored(description, passages, documents)
-            case Describe(description):
-                stored = documents.get(description.document_id)
-                if stored is None:
-                    return description.document_id
-                documents[description.document_id] = replace(stored, description=description)
-            case Readmit(document_id, acl_id, owner):
-                if document_id not in documents:
-                    return document_id
-                described = replace(documents[document_id].description, acl_id=acl_id, owner=owner)
-                documents[document_id] = replace(documents[document_id], description=described)
-            case Hide(document_id):
-                if document_id in documents:
-                    hidden = documents[document_id]
-                    description = replace(hidden.description, acl_id=HIDDEN_ACL)
-                    documents[document_id] = replace(hidden, description=description)
-            case Delete(document_id):
-                documents.pop(document_id, None)
-        return None
 
-    def _stored(
-        self, description: Description, passages: Iterable[EnrichedPassage], documents: dict[DocumentId, _Stored]
-    ) -> _Stored:
-        known = documents.get(description.document_id)
-        if known is None:
-            self._stored_so_far += 1
-        number = self._stored_so_far if known is None else known.number
-        ordered = sorted(passages, key=lambda each: each.passage.ordinal)
-        return _Stored(number, description, tuple(map(_as_stored, ordered)))
-
-
-def _as_stored(enriched: EnrichedPassage) -> EnrichedPassage:
-    """Round a vector as every engine stores it."""
-    return replace(enriched, vector=enriched.vector.astype(np.float16).astype(np.float32))
-
-
-def _may_see(access: AccessFilter, stored: _Stored) -> bool:
+def _may_see(access: AccessFilter, stored: Stored) -> bool:
     acl_id = stored.description.acl_id
     return acl_id != HIDDEN_ACL and access.admits(acl_id, stored.owner)
 
 
-def _answer(readable: Sequence[_Stored], query: Query, vector: Vector | None) -> Page:
+def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None) -> Page:
     """Answer as if the readable documents were all there is."""
     position = cursor.decode(query)
     wanted = [each for each in readable if query.filter is None or holds(query.filter, fields_of(each.description))]
@@ -223,8 +178,8 @@ def _answer(readable: Sequence[_Stored], query: Query, vector: Vector | None) ->
 
 
 def _rank(
-    readable: Sequence[_Stored],
-    wanted: Sequence[_Stored],
+    readable: Sequence[Stored],
+    wanted: Sequence[Stored],
     query: Query,
     vector: Vector | None,
     terms: tuple[str, ...],
@@ -240,7 +195,7 @@ def _rank(
     return ranking.fuse(_by_words(readable, wanted, terms), semantic)
 
 
-def _by_words(readable: Sequence[_Stored], wanted: Sequence[_Stored], terms: tuple[str, ...]) -> Ranking:
+def _by_words(readable: Sequence[Stored], wanted: Sequence[Stored], terms: tuple[str, ...]) -> Ranking:
     """Rank by BM25. How rare a term is depends on all that the reader may read, not on the filter."""
     rows = [row for each in readable for row in _rows(each)]
     if not rows:
@@ -266,7 +221,7 @@ def _score(row: _Row, weights: dict[str, float], average_length: float) -> float
     )
 
 
-def _by_meaning(wanted: Sequence[_Stored], vector: Vector) -> Ranking:
+def _by_meaning(wanted: Sequence[Stored], vector: Vector) -> Ranking:
     found = _ranking(
         (each.number, place, float(enriched.vector @ vector))
         for each in wanted
@@ -275,7 +230,7 @@ def _by_meaning(wanted: Sequence[_Stored], vector: Vector) -> Ranking:
     return ranking.nearest_passages(found.documents, found.passages, found.scores)
 
 
-def _rows(stored: _Stored) -> list[_Row]:
+def _rows(stored: Stored) -> list[_Row]:
     title = stems(stored.description.title)
     bodies = [(place, stems(each.passage.text)) for place, each in enumerate(stored.passages)]
     return [
@@ -294,7 +249,7 @@ def _ranking(entries: Iterable[tuple[int, int, float]]) -> Ranking:
     )
 
 
-def _sorted(found: Ranking, query: Query, by_number: dict[int, _Stored]) -> Ranking:
+def _sorted(found: Ranking, query: Query, by_number: dict[int, Stored]) -> Ranking:
     """Order by an attribute; of several values the smallest counts, in descending order the largest."""
     sort = query.sort
     if sort is None:
@@ -310,7 +265,7 @@ def _sorted(found: Ranking, query: Query, by_number: dict[int, _Stored]) -> Rank
     return found.reordered(np.asarray(present + missing, np.intp))
 
 
-def _start(documents: Sequence[_Stored], position: cursor.Position) -> int:
+def _start(documents: Sequence[Stored], position: cursor.Position) -> int:
     """Return where the page begins: behind the last shown hit, or where it stood if it is gone."""
     for place, each in enumerate(documents):
         if each.description.document_id == position.last:
@@ -318,14 +273,14 @@ def _start(documents: Sequence[_Stored], position: cursor.Position) -> int:
     return min(position.shown, len(documents))
 
 
-def _facet(documents: Iterable[_Stored], field: str, *, size: int) -> tuple[FacetCount, ...]:
+def _facet(documents: Iterable[Stored], field: str, *, size: int) -> tuple[FacetCount, ...]:
     counts: Counter[Key] = Counter()
     for each in documents:
         counts.update(fields_of(each.description).get(field, frozenset()))
     return commonest(counts.items(), size=size)
 
 
-def _hit(stored: _Stored, score: float, place: int, terms: tuple[str, ...], *, highlight: bool) -> Hit:
+def _hit(stored: Stored, score: float, place: int, terms: tuple[str, ...], *, highlight: bool) -> Hit:
     description = stored.description
     shown = stored.passages[max(place, 0)].passage if stored.passages else None
     return Hit(

@@ -1,7 +1,7 @@
 """The embedded engine: one SQLite file and, in memory, what can be rebuilt from it.
 
     backend.py         the port, in threads of `connections.py`
-    schema.py          the tables; `writer.py` fills them, `codec.py` spells values as rows
+    schema.py          the tables; `writer.py` fills them, `codec.py` spells values as rows, `stored_rows.py` reads them
     search.py          one query to one page: `text_search.py`, `vector_sidecar.py`,
                        `filters.py`, `columns.py`, `hits.py`
     catalogue.py       who may read which row, as of one change of the file; `changes.py` is the log that it follows

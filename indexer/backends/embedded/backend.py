@@ -8,7 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from indexer.backends.embedded import codec, schema, writer
+from indexer.backends.embedded import schema, stored_rows, writer
 from indexer.backends.embedded.catalogue import CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.search import Search
@@ -16,7 +16,7 @@ from indexer.backends.request import needed_vector, refuse_foreign_vectors
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import NumberingMismatch
-from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, Total, TotalRelation
+from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, StoredDocument, Total, TotalRelation
 
 _IDS_AT_ONCE = 1_000
 _NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
@@ -85,7 +85,26 @@ class EmbeddedBackend:
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         """Return the passages of a document in their order."""
-        return await self._connections.read(lambda connection: _stored_passages(connection, document_id))
+        return await self._connections.read(lambda connection: stored_rows.stored_passages(connection, document_id))
+
+    async def stored_documents(self, *, after: str = "", limit: int) -> Sequence[StoredDocument]:
+        """Return documents behind a position, in the order in which they were first stored."""
+        return await self._connections.read(
+            lambda connection: stored_rows.stored_documents(connection, after=after, limit=limit)
+        )
+
+    async def look_up(self, document_ids: Sequence[DocumentId]) -> Sequence[StoredDocument]:
+        """Return those of the documents that are stored, in the order in which they were first stored."""
+        return await self._connections.read(lambda connection: stored_rows.look_up(connection, document_ids))
+
+    async def take_identity(self, index_id: str) -> None:
+        """Go by this name from now on.
+
+        Raises:
+            ConfigurationError: the index holds documents under another name.
+        """
+        await self._connections.write(lambda connection: stored_rows.take_identity(connection, index_id))
+        self._index_id = index_id
 
     async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         """Answer a query with what the filter admits.
@@ -121,19 +140,6 @@ class EmbeddedBackend:
 
 def _index_id(connection: Any) -> str:
     return schema.read_state(connection, "index_id") or ""
-
-
-def _stored_passages(connection: Any, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
-    rows = connection.execute(
-        f"SELECT {codec.PASSAGE_COLUMNS}, e.vector, p.toxicity FROM passage p"  # noqa: S608 - our columns
-        " JOIN embedding e ON e.passage_id = p.id JOIN document d ON d.id = p.document_id"
-        " WHERE d.source = ? AND d.native_id = ? ORDER BY p.ordinal",
-        (document_id.source, document_id.native_id),
-    )
-    return tuple(
-        EnrichedPassage(codec.passage_from_row(row), codec.vector_from_blob(vector), toxicity)
-        for *row, vector, toxicity in rows
-    )
 
 
 def _statistics(connection: Any) -> IndexStatistics:

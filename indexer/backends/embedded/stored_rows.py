@@ -1,0 +1,103 @@
+"""Rows read back as they were put: for a sync, which keeps known vectors, and for copies into another index.
+
+What is read here is read regardless of readers. The order is that of the row ids, which are never given twice: the
+order in which documents were first stored.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from indexer.backends.embedded import codec, schema
+from indexer.backends.embedded.changes import id_parameter
+from vocabulary.access import AclId, Principal
+from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.errors import ConfigurationError
+from vocabulary.search import Description, Put, StoredDocument
+
+_DOCUMENTS = "SELECT id, source, native_id, title, uri, path, acl_id, owner, attributes FROM document"
+# A document without passages has one row without a vector, for its title: the join leaves it out.
+_PASSAGES = (
+    f"SELECT p.document_id, {codec.PASSAGE_COLUMNS}, e.vector, p.toxicity"  # noqa: S608 - our columns
+    " FROM passage p JOIN embedding e ON e.passage_id = p.id"
+)
+_PASSAGES_OF_MANY = (
+    f"{_PASSAGES} WHERE p.document_id IN (SELECT value FROM carray(?))"  # noqa: S608 - our columns
+    " ORDER BY p.document_id, p.ordinal"
+)
+
+
+def stored_passages(connection: Any, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
+    """Return the passages of a document in their order; empty when it is unknown."""
+    rows = connection.execute(
+        f"{_PASSAGES} JOIN document d ON d.id = p.document_id"
+        " WHERE d.source = ? AND d.native_id = ? ORDER BY p.ordinal",
+        (document_id.source, document_id.native_id),
+    )
+    return tuple(_passage(row) for _, *row in rows)
+
+
+def stored_documents(connection: Any, *, after: str, limit: int) -> list[StoredDocument]:
+    """Return documents behind a position, which is a row id, in one consistent state of the file."""
+    connection.execute("BEGIN")
+    rows = connection.execute(f"{_DOCUMENTS} WHERE id > ? ORDER BY id LIMIT ?", (int(after or 0), limit)).fetchall()
+    return _with_passages(connection, rows)
+
+
+def look_up(connection: Any, document_ids: Sequence[DocumentId]) -> list[StoredDocument]:
+    """Return those of the documents that are stored, in one consistent state of the file."""
+    connection.execute("BEGIN")
+    found = [
+        connection.execute(f"{_DOCUMENTS} WHERE source = ? AND native_id = ?", (each.source, each.native_id)).fetchone()
+        for each in dict.fromkeys(document_ids)
+    ]
+    return _with_passages(connection, sorted((row for row in found if row is not None), key=lambda row: int(row[0])))
+
+
+def take_identity(connection: Any, index_id: str) -> None:
+    """Write the index's name, in the caller's transaction.
+
+    Raises:
+        ConfigurationError: the index holds documents under another name.
+    """
+    if schema.read_state(connection, "index_id") == index_id:
+        return
+    if connection.execute("SELECT 1 FROM document LIMIT 1").fetchone():
+        raise ConfigurationError("the index holds documents under another name")
+    schema.write_state(connection, "index_id", index_id)
+
+
+def _with_passages(connection: Any, rows: Sequence[Any]) -> list[StoredDocument]:
+    passages = _passages_of(connection, [row[0] for row in rows])
+    return [_document(row, passages[row[0]]) for row in rows]
+
+
+def _passages_of(connection: Any, row_ids: Sequence[int]) -> defaultdict[int, list[EnrichedPassage]]:
+    found: defaultdict[int, list[EnrichedPassage]] = defaultdict(list)
+    ids = id_parameter(np.asarray(row_ids, np.int64))
+    for document_id, *row in connection.execute(_PASSAGES_OF_MANY, (ids,)):
+        found[document_id].append(_passage(row))
+    return found
+
+
+def _passage(row: Sequence[Any]) -> EnrichedPassage:
+    *described, vector, toxicity = row
+    return EnrichedPassage(codec.passage_from_row(tuple(described)), codec.vector_from_blob(vector), toxicity)
+
+
+def _document(row: Sequence[Any], passages: Iterable[EnrichedPassage]) -> StoredDocument:
+    row_id, source, native_id, title, uri, path, acl_id, owner, attributes = row
+    description = Description(
+        document_id=DocumentId(source, native_id),
+        title=title,
+        uri=uri,
+        path=path,
+        acl_id=AclId(acl_id),
+        owner=None if owner is None else Principal.parse(owner),
+        attributes=codec.attributes_from_json(attributes),
+    )
+    return StoredDocument(Put(description, tuple(passages)), str(row_id))

@@ -1,0 +1,111 @@
+"""What the in-memory engine holds, and how operations change it: the plainest reading of `IndexOperation`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from vocabulary.access import HIDDEN_ACL
+from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.search import (
+    Delete,
+    Describe,
+    Description,
+    Hide,
+    IndexOperation,
+    Put,
+    Readmit,
+    StoredDocument,
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A document with its passages; `number` orders documents by when they were first stored."""
+
+    number: int
+    description: Description
+    passages: tuple[EnrichedPassage, ...]
+
+    @property
+    def owner(self) -> str | None:
+        return None if self.description.owner is None else str(self.description.owner)
+
+    @property
+    def toxicity_0_1(self) -> float:
+        return max((each.toxicity_0_1 for each in self.passages), default=0.0)
+
+
+@dataclass(slots=True)
+class Rows:
+    """The documents of an index; `documents` is replaced as a whole, never changed in place."""
+
+    documents: dict[DocumentId, Stored] = field(default_factory=dict)
+    _stored_so_far: int = 0
+
+    def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+        """Carry out the operations in order, all or none; return the ids whose `Describe` or `Readmit` met none."""
+        documents = dict(self.documents)
+        applied = [self._carry_out(operation, documents) for operation in operations]
+        self.documents = documents
+        return frozenset(each for each in applied if each is not None)
+
+    def behind(self, position: str, *, limit: int) -> list[StoredDocument]:
+        """Return documents behind a position, in the order in which they were first stored."""
+        last = int(position or 0)
+        documents = sorted((each for each in self.documents.values() if each.number > last), key=_number)
+        return [_as_read(each) for each in documents[:limit]]
+
+    def held(self, document_ids: Iterable[DocumentId]) -> list[StoredDocument]:
+        """Return those of the documents that are stored, in the order in which they were first stored."""
+        held = {each: self.documents[each] for each in document_ids if each in self.documents}
+        return [_as_read(each) for each in sorted(held.values(), key=_number)]
+
+    def _carry_out(self, operation: IndexOperation, documents: dict[DocumentId, Stored]) -> DocumentId | None:
+        """Change `documents`; return the id of a `Describe` or `Readmit` that met none."""
+        match operation:
+            case Put(description, passages):
+                documents[description.document_id] = self._stored(description, passages, documents)
+            case Describe(description):
+                stored = documents.get(description.document_id)
+                if stored is None:
+                    return description.document_id
+                documents[description.document_id] = replace(stored, description=description)
+            case Readmit(document_id, acl_id, owner):
+                if document_id not in documents:
+                    return document_id
+                described = replace(documents[document_id].description, acl_id=acl_id, owner=owner)
+                documents[document_id] = replace(documents[document_id], description=described)
+            case Hide(document_id):
+                if document_id in documents:
+                    hidden = documents[document_id]
+                    description = replace(hidden.description, acl_id=HIDDEN_ACL)
+                    documents[document_id] = replace(hidden, description=description)
+            case Delete(document_id):
+                documents.pop(document_id, None)
+        return None
+
+    def _stored(
+        self, description: Description, passages: Iterable[EnrichedPassage], documents: dict[DocumentId, Stored]
+    ) -> Stored:
+        known = documents.get(description.document_id)
+        if known is None:
+            self._stored_so_far += 1
+        number = self._stored_so_far if known is None else known.number
+        ordered = sorted(passages, key=lambda each: each.passage.ordinal)
+        return Stored(number, description, tuple(map(_as_stored, ordered)))
+
+
+def _number(stored: Stored) -> int:
+    return stored.number
+
+
+def _as_read(stored: Stored) -> StoredDocument:
+    return StoredDocument(Put(stored.description, stored.passages), str(stored.number))
+
+
+def _as_stored(enriched: EnrichedPassage) -> EnrichedPassage:
+    """Round a vector as every engine stores it."""
+    return replace(enriched, vector=enriched.vector.astype(np.float16).astype(np.float32))
