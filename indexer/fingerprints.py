@@ -16,10 +16,10 @@ def description_sha256(document: Document) -> str:
 
 
 def comments_sha256(document: Document) -> str:
-    """Fingerprint the comments as they are searched."""
+    """Fingerprint the comments as they are searched and shown."""
     if not document.comments:  # most documents have none
         return _OF_NO_COMMENTS
-    return _sha256([[comment.native_id, comment.text] for comment in document.comments])
+    return _sha256([[each.native_id, each.text, each.author, each.modified_at] for each in document.comments])
 
 
 def _sha256(value: object) -> str:

@@ -65,11 +65,11 @@ def cut_passages(
         cut.append(_passage(span, ordinal=len(cut), kind=PassageKind.BODY))
     for comment in comments:
         for span in _Cutter(tokenise, limit).spans([Block(comment.text)]):
-            cut.append(_passage(span, ordinal=len(cut), kind=PassageKind.COMMENT, comment_id=comment.native_id))
+            cut.append(_passage(span, ordinal=len(cut), kind=PassageKind.COMMENT, comment=comment))
     return cut
 
 
-def _passage(span: _Span, *, ordinal: int, kind: PassageKind, comment_id: str | None = None) -> CutPassage:
+def _passage(span: _Span, *, ordinal: int, kind: PassageKind, comment: Comment | None = None) -> CutPassage:
     passage = Passage(
         ordinal=ordinal,
         kind=kind,
@@ -79,7 +79,9 @@ def _passage(span: _Span, *, ordinal: int, kind: PassageKind, comment_id: str | 
         token_count=len(span.ids),
         page=span.page,
         heading=span.heading,
-        comment_id=comment_id,
+        comment_id=None if comment is None else comment.native_id,
+        author=None if comment is None else comment.author or None,
+        written_at=None if comment is None else comment.modified_at,
     )
     return CutPassage(passage, span.ids)
 

@@ -195,7 +195,8 @@ class PassageKind(StrEnum):
 class Passage:
     """The unit of embedding and of excerpts: a run of text with its place in the document.
 
-    `start` and `end` are character offsets into the document's extracted text (body) or into the comment.
+    `start` and `end` are character offsets into the document's extracted text (body) or into the comment. `author` and
+    `written_at` (aware, UTC) are those of a comment.
     """
 
     ordinal: int  # from 0, unique within the document
@@ -207,6 +208,8 @@ class Passage:
     page: int | None = None
     heading: str | None = None
     comment_id: str | None = None
+    author: str | None = None
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

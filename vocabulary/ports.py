@@ -21,7 +21,7 @@ from vocabulary.documents import (
     Tokens,
     Vector,
 )
-from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, StoredDocument
+from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, StoredDocument, Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,6 +275,14 @@ class SearchBackend(Protocol):
         Raises:
             NumberingMismatch: the filter's numbering is not the index's.
             QueryInvalid: an unusable cursor, or a missing vector.
+        """
+        ...
+
+    async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
+        """Complete what a reader has begun to type, best first, from documents that the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
         """
         ...
 

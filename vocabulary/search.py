@@ -90,10 +90,72 @@ class Sort:
 
 @dataclass(frozen=True, slots=True)
 class FacetRequest:
-    """Count the matching documents by the values of an attribute: the `size` commonest, ties by value."""
+    """Count the matching documents by the values of an attribute: the `size` commonest, ties by value.
+
+    A facet's `name` is its key in the answer, the field if empty: one field may be counted in several ways.
+    """
 
     field: str
     size: int = 10
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name or self.field
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """From `gte` up to, not including, `lt`, both numbers or both moments; a missing bound is open."""
+
+    gte: int | float | datetime | None = None
+    lt: int | float | datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RangeFacet:
+    """Count the matching documents with a value within each of the ranges, in their order, empty ones too.
+
+    A document counts once in every range that one of its values lies in.
+    """
+
+    field: str
+    ranges: tuple[Bounds, ...]
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name or self.field
+
+
+class DateInterval(StrEnum):
+    """A stretch of the calendar; a week begins on Monday."""
+
+    YEAR = "year"
+    MONTH = "month"
+    WEEK = "week"
+    DAY = "day"
+
+
+@dataclass(frozen=True, slots=True)
+class DateFacet:
+    """Count the matching documents by stretches of the calendar: the `size` latest that hold any, latest first.
+
+    `time_zone` (IANA) says when a day begins. A document counts once in every stretch that one of its moments lies in.
+    """
+
+    field: str
+    interval: DateInterval
+    size: int = 12
+    time_zone: str = "UTC"
+    name: str = ""
+
+    @property
+    def key(self) -> str:
+        return self.name or self.field
+
+
+Facet: TypeAlias = FacetRequest | RangeFacet | DateFacet
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,17 +163,19 @@ class Query:
     """One request to an index. The vector of its text travels beside it: semantic and hybrid need one.
 
     An empty text matches every readable document (browse) and has no highlights. `cursor` is a `next_cursor` of an
-    earlier answer to the same query.
+    earlier answer to the same query. With `collapse`, of several matching documents with the same text only the first
+    is a hit; totals and facets count all of them.
     """
 
     text: str
     mode: SearchMode = SearchMode.HYBRID
     filter: FilterClause | None = None
-    facets: tuple[FacetRequest, ...] = ()
+    facets: tuple[Facet, ...] = ()
     sort: Sort | None = None
     size: int = 10
     cursor: str | None = None
     highlight: bool = True
+    collapse: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,18 +188,24 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Excerpt:
-    """The part of the best passage that shows why the document matched."""
+    """The part of a passage that shows why its document matched. `author` and `written_at` are those of a comment."""
 
     text: str
     highlights: tuple[Span, ...]
     kind: PassageKind
     page: int | None
     heading: str | None
+    author: str | None = None
+    written_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """One document of an answer. `score` orders hits within one answer and means nothing beyond it."""
+    """One document of an answer. `score` orders hits within one answer and means nothing beyond it.
+
+    `copies` is how many more documents of the answer have the same text and are not hits of their own. `comments` are
+    those, up to three, that match best and are not the excerpt.
+    """
 
     document_id: DocumentId
     title: str
@@ -145,6 +215,8 @@ class Hit:
     excerpt: Excerpt | None
     attributes: Mapping[str, AttributeValue]
     toxicity_0_1: float
+    copies: int = 0
+    comments: tuple[Excerpt, ...] = ()
 
 
 class TotalRelation(StrEnum):
@@ -171,13 +243,42 @@ class FacetCount:
 
 
 @dataclass(frozen=True, slots=True)
+class BucketCount:
+    """How many of the matching, readable documents have a value from `gte` up to, not including, `lt`."""
+
+    gte: int | float | datetime | None
+    lt: int | float | datetime | None
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Page:
-    """One page of an answer, best hit first."""
+    """One page of an answer, best hit first.
+
+    `facets` are by key. `spelling` is the query's text with words that readable documents hold in place of words that
+    hardly any does; None where there is nothing better.
+    """
 
     total: Total
     hits: tuple[Hit, ...]
-    facets: Mapping[str, tuple[FacetCount, ...]]
+    facets: Mapping[str, tuple[FacetCount | BucketCount, ...]]
     next_cursor: str | None
+    spelling: str | None = None
+
+
+class SuggestionKind(StrEnum):
+    """What a suggestion completes what was typed to."""
+
+    WORDS = "words"  # the typed words, the last one completed and perhaps followed by the next
+    TITLE = "title"  # the title of a document
+
+
+@dataclass(frozen=True, slots=True)
+class Suggestion:
+    """What a reader may have begun to type; it stands in a document that they may read."""
+
+    text: str
+    kind: SuggestionKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from vocabulary.documents import DocumentId
 from vocabulary.errors import QueryInvalid
 from vocabulary.search import Query
 
-_VERSION = 1
+_VERSION = 2
 _MAX_CHARACTERS = 4_096  # far above a real one: a fingerprint, a number and a document's id
 
 
@@ -66,5 +66,5 @@ def _parts(cursor: str) -> Any:
 
 def _fingerprint(query: Query) -> str:
     """Name the order of the answer: page size, facets and highlights may change from page to page."""
-    order = repr((query.text, query.mode, query.filter, query.sort))
+    order = repr((query.text, query.mode, query.filter, query.sort, query.collapse))
     return hashlib.sha256(order.encode("utf-8", "backslashreplace")).hexdigest()[:16]

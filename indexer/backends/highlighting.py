@@ -29,6 +29,8 @@ def excerpt_of(passage: Passage, terms: Sequence[str], *, highlight: bool) -> Ex
         kind=passage.kind,
         page=passage.page,
         heading=passage.heading,
+        author=passage.author,
+        written_at=passage.written_at,
     )
 
 

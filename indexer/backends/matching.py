@@ -7,16 +7,21 @@ of its own kind: a clause about a number holds for no text, and never errors.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
 from indexer.backends.analysis import storable
-from vocabulary.documents import AttributeValue
+from vocabulary.documents import AttributeValue, EnrichedPassage
 from vocabulary.search import And, Description, Equals, Exists, FilterClause, In, Not, Or, Range, Scalar
 
-SOURCE_FIELD = "source"  # the source's name, which the index adds to every document's attributes
+# What the index adds to every document's attributes; attributes of these names do not stand in for them.
+SOURCE_FIELD = "source"  # the source's name
+TOXICITY_FIELD = "toxicity"  # that of the worst passage
+
+# Digits of a document's toxicity: more than a threshold needs, few enough that a million documents share few values.
+_TOXICITY_DIGITS = 4
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _INT64 = 2**63  # SQLite's and OpenSearch's widest integer
@@ -74,10 +79,16 @@ def keys_of(value: AttributeValue) -> frozenset[Key]:
     return frozenset(key for key in map(key_of, values) if key is not None)
 
 
-def fields_of(description: Description) -> Mapping[str, frozenset[Key]]:
-    """Return what filters, facets and sorts see of a document: its attributes and the name of its source."""
+def toxicity_of(passages: Iterable[EnrichedPassage]) -> float:
+    """Return a document's toxicity, that of its worst passage; 0 without any."""
+    return round(float(max((each.toxicity_0_1 for each in passages), default=0.0)), _TOXICITY_DIGITS)
+
+
+def fields_of(description: Description, *, toxicity_0_1: float) -> Mapping[str, frozenset[Key]]:
+    """Return what filters, facets and sorts see of a document: attributes, the name of its source, its toxicity."""
     fields = {storable(name): keys_of(value) for name, value in description.attributes.items()}
     fields[SOURCE_FIELD] = keys_of(description.document_id.source)
+    fields[TOXICITY_FIELD] = keys_of(toxicity_0_1)
     return {name: keys for name, keys in fields.items() if keys}
 
 

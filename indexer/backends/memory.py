@@ -10,33 +10,39 @@ from __future__ import annotations
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
 
 import numpy as np
 
-from indexer.backends import bm25, cursor, ranking
+from indexer.backends import bm25, collapsing, cursor, facets, ranking, suggestions
 from indexer.backends.analysis import query_terms, stems, storable
-from indexer.backends.facets import commonest
+from indexer.backends.comments import CommentPassage, best_comments
 from indexer.backends.highlighting import excerpt_of
-from indexer.backends.matching import Key, fields_of, holds
+from indexer.backends.matching import Key, Kind, holds
 from indexer.backends.memory_rows import Rows, Stored
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from indexer.backends.request import is_browse, needed_vector, refuse_foreign_vectors
 from vocabulary.access import HIDDEN_ACL, AccessFilter
-from vocabulary.documents import DocumentId, EnrichedPassage, Vector
+from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
 from vocabulary.search import (
+    BucketCount,
+    DateFacet,
+    Facet,
     FacetCount,
+    FacetRequest,
     Hide,
     Hit,
     IndexOperation,
     IndexStatistics,
     Page,
     Query,
+    RangeFacet,
     SearchMode,
     StoredDocument,
+    Suggestion,
     Total,
     TotalRelation,
 )
@@ -138,6 +144,14 @@ class MemoryBackend:
             raise NumberingMismatch("the index's ACLs were numbered by another state")
         return _answer([each for each in self._rows.documents.values() if _may_see(access, each)], query, needed)
 
+    async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
+        """Complete what a reader has begun to type, from documents that the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+        """
+        return await suggestions.suggest(self.search, text, access, size=size)
+
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds."""
         passages = sum(len(each.passages) for each in self._rows.documents.values())
@@ -157,22 +171,34 @@ def _may_see(access: AccessFilter, stored: Stored) -> bool:
 def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None) -> Page:
     """Answer as if the readable documents were all there is."""
     position = cursor.decode(query)
-    wanted = [each for each in readable if query.filter is None or holds(query.filter, fields_of(each.description))]
+    wanted = [each for each in readable if query.filter is None or holds(query.filter, each.fields)]
     terms = query_terms(query.text)
     by_number = {each.number: each for each in wanted}
     found = _sorted(_rank(readable, wanted, query, vector, terms), query, by_number)
     documents = [by_number[int(number)] for number in found.documents]
-    start = 0 if position is None else _start(documents, position)
-    end = min(start + query.size, len(documents))
+    groups = _groups(documents, collapse=query.collapse)
+    start = 0 if position is None else _start(documents, groups, position)
+    shown = groups[start : start + query.size]
     hits = tuple(
-        _hit(documents[at], float(found.scores[at]), int(found.passages[at]), terms, highlight=query.highlight)
-        for at in range(start, end)
+        replace(
+            _hit(
+                documents[first],
+                float(found.scores[first]),
+                int(found.passages[first]),
+                terms=terms,
+                query=query,
+                vector=vector,
+            ),
+            copies=len(copies),
+        )
+        for first, *copies in shown
     )
-    more = bool(hits) and end < len(documents)
+    end = start + len(shown)
+    more = bool(hits) and end < len(groups)
     return Page(
         total=Total(len(documents), TotalRelation.EQUAL),
         hits=hits,
-        facets={each.field: _facet(documents, storable(each.field), size=each.size) for each in query.facets},
+        facets={each.key: _facet(documents, each) for each in query.facets},
         next_cursor=cursor.encode(query, cursor.Position(end, hits[-1].document_id)) if more else None,
     )
 
@@ -255,9 +281,7 @@ def _sorted(found: Ranking, query: Query, by_number: dict[int, Stored]) -> Ranki
     if sort is None:
         return found
     pick: Callable[[Iterable[Key]], Key] = max if sort.descending else min
-    values = {
-        number: fields_of(each.description).get(storable(sort.field), frozenset()) for number, each in by_number.items()
-    }
+    values = {number: each.fields.get(storable(sort.field), frozenset()) for number, each in by_number.items()}
     numbers = [int(number) for number in found.documents]
     present = [at for at, number in enumerate(numbers) if values[number]]
     missing = [at for at, number in enumerate(numbers) if not values[number]]
@@ -265,22 +289,48 @@ def _sorted(found: Ranking, query: Query, by_number: dict[int, Stored]) -> Ranki
     return found.reordered(np.asarray(present + missing, np.intp))
 
 
-def _start(documents: Sequence[Stored], position: cursor.Position) -> int:
-    """Return where the page begins: behind the last shown hit, or where it stood if it is gone."""
+def _groups(documents: Sequence[Stored], *, collapse: bool) -> list[list[int]]:
+    """Return the places of the documents, those of copies together, in the order of each group's first."""
+    groups: dict[object, list[int]] = {}
+    for place, each in enumerate(documents):
+        key = collapsing.content_key(each.passages) if collapse else collapsing.NO_CONTENT_KEY
+        groups.setdefault(each if key == collapsing.NO_CONTENT_KEY else key, []).append(place)
+    return list(groups.values())
+
+
+def _start(documents: Sequence[Stored], groups: Sequence[list[int]], position: cursor.Position) -> int:
+    """Return the group to begin with: the first behind the last shown hit, or where that stood if it is gone."""
     for place, each in enumerate(documents):
         if each.description.document_id == position.last:
-            return place + 1
-    return min(position.shown, len(documents))
+            return sum(1 for group in groups if group[0] <= place)
+    return min(position.shown, len(groups))
 
 
-def _facet(documents: Iterable[Stored], field: str, *, size: int) -> tuple[FacetCount, ...]:
-    counts: Counter[Key] = Counter()
-    for each in documents:
-        counts.update(fields_of(each.description).get(field, frozenset()))
-    return commonest(counts.items(), size=size)
+def _facet(documents: Iterable[Stored], facet: Facet) -> tuple[FacetCount | BucketCount, ...]:
+    held = [each.fields.get(storable(facet.field), frozenset()) for each in documents]
+    match facet:
+        case FacetRequest():
+            counts = Counter(key for keys in held for key in keys)
+            return facets.commonest(counts.items(), size=facet.size)
+        case RangeFacet():
+            kind = facets.kind_of_ranges(facet)
+            values = [[key for key in keys if key.kind is kind] for keys in held]
+            buckets = facets.buckets_of(facet)
+            return facets.counted_ranges(facet, [sum(any(map(each.holds, own)) for own in values) for each in buckets])
+        case DateFacet():
+            zone = facets.zone_of(facet)
+            moments = [[int(key.value) for key in keys if key.kind is Kind.MOMENT] for keys in held]
+            stretches = Counter(
+                stretch
+                for own in moments
+                for stretch in {facets.stretch_of(each, facet.interval, zone) for each in own}
+            )
+            return facets.latest(stretches, size=facet.size)
 
 
-def _hit(stored: Stored, score: float, place: int, terms: tuple[str, ...], *, highlight: bool) -> Hit:
+def _hit(
+    stored: Stored, score: float, place: int, *, terms: tuple[str, ...], query: Query, vector: Vector | None
+) -> Hit:
     description = stored.description
     shown = stored.passages[max(place, 0)].passage if stored.passages else None
     return Hit(
@@ -289,7 +339,16 @@ def _hit(stored: Stored, score: float, place: int, terms: tuple[str, ...], *, hi
         uri=description.uri,
         path=description.path,
         score=score,
-        excerpt=None if shown is None else excerpt_of(shown, terms, highlight=highlight),
+        excerpt=None if shown is None else excerpt_of(shown, terms, highlight=query.highlight),
         attributes=dict(description.attributes),
         toxicity_0_1=stored.toxicity_0_1,
+        comments=best_comments(_comments(stored, vector), terms, besides=shown, highlight=query.highlight),
     )
+
+
+def _comments(stored: Stored, vector: Vector | None) -> list[CommentPassage]:
+    return [
+        CommentPassage(each.passage, None if vector is None else float(each.vector @ vector))
+        for each in stored.passages
+        if each.passage.kind is PassageKind.COMMENT
+    ]

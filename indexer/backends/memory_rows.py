@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from indexer.backends.matching import Key, fields_of, toxicity_of
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.search import (
@@ -35,7 +36,11 @@ class Stored:
 
     @property
     def toxicity_0_1(self) -> float:
-        return max((each.toxicity_0_1 for each in self.passages), default=0.0)
+        return toxicity_of(self.passages)
+
+    @property
+    def fields(self) -> Mapping[str, frozenset[Key]]:
+        return fields_of(self.description, toxicity_0_1=self.toxicity_0_1)
 
 
 @dataclass(slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from indexer.backends.facets import refuse_impossible
 from vocabulary.documents import Vector
 from vocabulary.errors import QueryInvalid
 from vocabulary.search import IndexOperation, Put, Query, SearchMode
@@ -18,12 +19,11 @@ def needed_vector(query: Query, vector: Vector | None, *, dimensions: int) -> Ve
     """Return the vector that the query is to be answered with; None where words alone decide.
 
     Raises:
-        QueryInvalid: the vector is missing or not one of this index, or a size is negative.
+        QueryInvalid: the vector is missing or not one of this index, a size is negative, or a facet impossible.
     """
     if query.size < 0:
         raise QueryInvalid("the page size is negative")
-    if any(facet.size < 0 for facet in query.facets):
-        raise QueryInvalid("a facet's size is negative")
+    refuse_impossible(query.facets)
     if query.mode is SearchMode.KEYWORD or is_browse(query):
         return None
     if vector is None:

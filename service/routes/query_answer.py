@@ -9,7 +9,15 @@ from typing import TypeAlias
 from pydantic import BaseModel, Field
 
 from vocabulary.documents import AttributeValue
-from vocabulary.search import Excerpt, FacetCount, Hit, Page, Scalar, TotalRelation
+from vocabulary.search import (
+    BucketCount,
+    Excerpt,
+    FacetCount,
+    Hit,
+    Page,
+    Scalar,
+    TotalRelation,
+)
 
 JsonScalar: TypeAlias = bool | int | float | str
 JsonValue: TypeAlias = JsonScalar | list[JsonScalar]
@@ -56,13 +64,21 @@ class FacetAnswer(BaseModel):
     count: int
 
 
+class BucketAnswer(BaseModel):
+    """How many of the matching documents have a value from `gte` up to, not including, `lt`; null is open."""
+
+    gte: JsonScalar | None
+    lt: JsonScalar | None
+    count: int
+
+
 class QueryAnswer(BaseModel):
     """One page of results, best first. Everything in it comes from documents that this reader may see."""
 
     query_id: str
     total: TotalAnswer
     results: list[ResultAnswer]
-    facets: dict[str, list[FacetAnswer]]
+    facets: dict[str, list[FacetAnswer | BucketAnswer]]
     spelling: str | None = Field(default=None, description="a better spelling of the query, where one is known")
     next_cursor: str | None = Field(description="send it as page.cursor to read on; null: this was the last page")
 
@@ -74,6 +90,7 @@ def answer_of(page: Page, *, query_id: str) -> QueryAnswer:
         total=TotalAnswer(value=page.total.value, relation=page.total.relation),
         results=[_result(hit) for hit in page.hits],
         facets={field: [_facet(count) for count in counts] for field, counts in page.facets.items()},
+        spelling=page.spelling,
         next_cursor=page.next_cursor,
     )
 
@@ -96,8 +113,14 @@ def _excerpt(excerpt: Excerpt) -> ExcerptAnswer:
     return ExcerptAnswer(text=excerpt.text, highlights=highlights)
 
 
-def _facet(count: FacetCount) -> FacetAnswer:
-    return FacetAnswer(value=_json(count.value), count=count.count)
+def _facet(counted: FacetCount | BucketCount) -> FacetAnswer | BucketAnswer:
+    if isinstance(counted, FacetCount):
+        return FacetAnswer(value=_json(counted.value), count=counted.count)
+    return BucketAnswer(gte=_bound(counted.gte), lt=_bound(counted.lt), count=counted.count)
+
+
+def _bound(bound: Scalar | None) -> JsonScalar | None:
+    return None if bound is None else _scalar(bound)
 
 
 def _attributes(attributes: Mapping[str, AttributeValue]) -> dict[str, JsonValue]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from indexer.backends import suggestions
 from indexer.backends.embedded import schema, stored_rows, writer
 from indexer.backends.embedded.catalogue import CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
@@ -16,7 +17,16 @@ from indexer.backends.request import needed_vector, refuse_foreign_vectors
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import NumberingMismatch
-from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, StoredDocument, Total, TotalRelation
+from vocabulary.search import (
+    IndexOperation,
+    IndexStatistics,
+    Page,
+    Query,
+    StoredDocument,
+    Suggestion,
+    Total,
+    TotalRelation,
+)
 
 _IDS_AT_ONCE = 1_000
 _NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
@@ -115,6 +125,14 @@ class EmbeddedBackend:
         """
         needed = needed_vector(query, vector, dimensions=self._dimensions)
         return await self._connections.read(lambda connection: self._search(connection, query, needed, access))
+
+    async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
+        """Complete what a reader has begun to type, from documents that the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+        """
+        return await suggestions.suggest(self.search, text, access, size=size)
 
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds."""

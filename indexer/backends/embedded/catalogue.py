@@ -37,13 +37,15 @@ _TABLE_LIMIT = 1 << 24  # ACL ids are given in sequence; up to here a table of t
 class Catalogue:
     """The documents and passages after change number `sequence`.
 
-    Documents, by row id: `acl_ids`, `owners` (codes). Passages, by slot, ascending by row id: `passage_ids`,
-    `passage_documents` (0 when dead), `passage_terms` (length in terms, title included), `has_vector`.
+    Documents, by row id: `acl_ids`, `owners` (codes), `content_keys` (`collapsing`). Passages, by slot, ascending by
+    row id: `passage_ids`, `passage_documents` (0 when dead), `passage_terms` (length in terms, title included),
+    `has_vector`.
     """
 
     sequence: int
     acl_ids: Integers
     owners: Integers
+    content_keys: Integers
     owner_codes: dict[str, int]  # grows only, shared between pictures
     passage_ids: Integers
     passage_documents: Integers
@@ -149,6 +151,7 @@ def _load(connection: Any, dimensions: int, *, sequence: int) -> Catalogue:
         sequence=sequence,
         acl_ids=np.zeros(1, np.int64),
         owners=np.zeros(1, np.int64),
+        content_keys=np.zeros(1, np.int64),
         owner_codes={},
         passage_ids=np.zeros(0, np.int64),
         passage_documents=np.zeros(0, np.int64),
@@ -156,7 +159,7 @@ def _load(connection: Any, dimensions: int, *, sequence: int) -> Catalogue:
         has_vector=np.zeros(0, np.bool_),
         vectors=_trained_sidecar(connection, dimensions),
     )
-    rows = connection.execute("SELECT id, acl_id, owner FROM document").fetchall()
+    rows = connection.execute("SELECT id, acl_id, owner, content_key FROM document").fetchall()
     return _with_new_passages(connection, _with_documents(empty, rows))
 
 
@@ -175,26 +178,37 @@ def _follow(connection: Any, latest: Catalogue, changed: Changed, *, sequence: i
     """Return the next picture: the changed documents anew, all else as it was."""
     written = changed.as_parameter()
     rows = connection.execute(
-        "SELECT id, acl_id, owner FROM document WHERE id IN (SELECT value FROM carray(?))", (written,)
+        "SELECT id, acl_id, owner, content_key FROM document WHERE id IN (SELECT value FROM carray(?))", (written,)
     ).fetchall()
     withdrawn = replace(
-        latest, sequence=sequence, acl_ids=latest.acl_ids.copy(), owners=latest.owners.copy(), _title_order=[]
+        latest,
+        sequence=sequence,
+        acl_ids=latest.acl_ids.copy(),
+        owners=latest.owners.copy(),
+        content_keys=latest.content_keys.copy(),
+        _title_order=[],
     )
     withdrawn.acl_ids[changed.documents[changed.documents < latest.acl_ids.size]] = HIDDEN_ACL
     described = _with_documents(withdrawn, rows)
     return _with_new_passages(connection, _with_kept_passages(connection, described, changed))
 
 
-def _with_documents(catalogue: Catalogue, rows: list[tuple[int, int, str | None]]) -> Catalogue:
+def _with_documents(catalogue: Catalogue, rows: list[tuple[int, int, str | None, int]]) -> Catalogue:
     """Enter the permissions of documents; the catalogue's own arrays must not be shared yet."""
     if not rows:
         return catalogue
-    ids, acl_ids, owners = zip(*rows, strict=True)
+    ids, acl_ids, owners, content_keys = zip(*rows, strict=True)
     size = max(catalogue.acl_ids.size, max(ids) + 1)
-    entered = replace(catalogue, acl_ids=_grown(catalogue.acl_ids, size), owners=_grown(catalogue.owners, size))
+    entered = replace(
+        catalogue,
+        acl_ids=_grown(catalogue.acl_ids, size),
+        owners=_grown(catalogue.owners, size),
+        content_keys=_grown(catalogue.content_keys, size),
+    )
     codes = entered.owner_codes
     places = np.asarray(ids, np.int64)
     entered.acl_ids[places] = acl_ids
+    entered.content_keys[places] = content_keys
     entered.owners[places] = [_NO_OWNER if each is None else codes.setdefault(each, len(codes) + 1) for each in owners]
     return entered
 

@@ -16,8 +16,8 @@ from vocabulary.search import Scalar
 
 _MOMENT = "moment"  # {"moment": ISO 8601}: JSON has no word for a point in time
 
-PASSAGE_COLUMNS = "ordinal, kind, body, start_at, end_at, token_count, page, heading, comment_id"
-PassageRow: TypeAlias = tuple[int, str, str, int, int, int, int | None, str | None, str | None]
+PASSAGE_COLUMNS = "ordinal, kind, body, start_at, end_at, token_count, page, heading, comment_id, author, written_at"
+PassageRow: TypeAlias = tuple[int, str, str, int, int, int, int | None, str | None, str | None, str | None, str | None]
 
 
 def attributes_to_json(attributes: Mapping[str, AttributeValue]) -> str:
@@ -59,13 +59,18 @@ def passage_to_row(passage: Passage) -> PassageRow:
         passage.page,
         None if passage.heading is None else storable(passage.heading),
         passage.comment_id,
+        None if passage.author is None else storable(passage.author),
+        None if passage.written_at is None else passage.written_at.isoformat(),
     )
 
 
 def passage_from_row(row: PassageRow) -> Passage:
     """Return the passage of a row in the order of `PASSAGE_COLUMNS`."""
-    ordinal, kind, text, start, end, token_count, page, heading, comment_id = row
-    return Passage(ordinal, PassageKind(kind), text, start, end, token_count, page, heading, comment_id)
+    ordinal, kind, text, start, end, token_count, page, heading, comment_id, author, moment = row
+    written_at = None if moment is None else datetime.fromisoformat(moment)
+    return Passage(
+        ordinal, PassageKind(kind), text, start, end, token_count, page, heading, comment_id, author, written_at
+    )
 
 
 def _moment_to_json(value: object) -> Any:

@@ -47,6 +47,7 @@ class Column:
     dictionary: _Dictionary
     known: int  # how many values the dictionary had then; it may have grown since
     _places: dict[tuple[bool, int], npt.NDArray[np.int64]] = field(default_factory=dict)
+    _in_order: list[tuple[list[Key], npt.NDArray[np.int64]]] = field(default_factory=list)
 
     def documents_where(self, predicate: Predicate, *, size: int) -> Mask:
         """Return which documents hold a value that satisfies the predicate; bool [size]."""
@@ -70,12 +71,19 @@ class Column:
             self._places[descending, size] = self._compute_places(descending=descending, size=size)
         return np.argsort(self._places[descending, size][documents], kind="stable")
 
+    def in_order(self) -> tuple[list[Key], npt.NDArray[np.int64]]:
+        """Return the distinct values in their order, and each code's place among them; computed once for a picture."""
+        if not self._in_order:
+            keys = self.dictionary.keys[: self.known]
+            codes = sorted(range(self.known), key=keys.__getitem__)
+            ranks = np.empty(self.known, np.int64)
+            ranks[codes] = np.arange(self.known)
+            self._in_order.append(([keys[code] for code in codes], ranks))
+        return self._in_order[0]
+
     def _compute_places(self, *, descending: bool, size: int) -> npt.NDArray[np.int64]:
         """Return every document's place by value, int64 [size]; computed once for each picture of the column."""
-        keys = self.dictionary.keys[: self.known]
-        rank_of_code = np.empty(self.known, np.int64)
-        rank_of_code[sorted(range(self.known), key=keys.__getitem__)] = np.arange(self.known)
-        ranks = rank_of_code[self.codes]
+        ranks = self.in_order()[1][self.codes]
         places = np.full(size, self.known, np.int64)
         np.minimum.at(places, self.documents, self.known - 1 - ranks if descending else ranks)
         return places

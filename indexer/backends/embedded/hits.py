@@ -6,18 +6,21 @@ this module.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from indexer.backends.comments import CommentPassage, best_comments
 from indexer.backends.embedded import codec
 from indexer.backends.embedded.changes import id_parameter
 from indexer.backends.highlighting import excerpt_of
 from indexer.backends.ranking import NO_PASSAGE, Ids, Ranking
 from vocabulary.access import HIDDEN_ACL, AccessFilter
-from vocabulary.documents import DocumentId
-from vocabulary.search import Excerpt, Hit
+from vocabulary.documents import DocumentId, Passage, PassageKind, Vector
+from vocabulary.search import Hit
 
 _ADMITTED_DOCUMENTS = """
 SELECT id, source, native_id, title, uri, path, attributes, toxicity FROM document
@@ -28,24 +31,42 @@ WHERE id IN (SELECT value FROM carray(?)) AND acl_id <> ?
 _FIRST_PASSAGES = (
     "SELECT document_id, min(id) FROM passage WHERE document_id IN (SELECT value FROM carray(?)) GROUP BY document_id"
 )
+_COMMENTS = f"""
+SELECT {codec.PASSAGE_COLUMNS}, document_id, vector FROM passage LEFT JOIN embedding ON passage_id = id
+WHERE document_id IN (SELECT value FROM carray(?)) AND kind = ?
+"""  # noqa: S608 - our columns
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Shown:
+    """The documents of one page in its order, how many copies each stands for, and the catalogue's ACL of each."""
+
+    ranking: Ranking
+    copies: Ids
+    acl_ids: Ids
 
 
 def fetch_hits(
     connection: Any,
-    ranking: Ranking,
+    shown: Shown,
     access: AccessFilter,
     *,
-    acl_ids: Ids,
     terms: Sequence[str],
+    vector: Vector | None,
     highlight: bool,
 ) -> tuple[Hit, ...]:
-    """Return the hits of one page in its order. `acl_ids` are those that the catalogue has for the documents."""
-    rows = _admitted_rows(connection, ranking, access, acl_ids)
+    """Return the hits of one page in its order."""
+    ranking = shown.ranking
+    rows = _admitted_rows(connection, ranking, access, shown.acl_ids)
     passages = _passages_to_show(connection, ranking)
+    comments = _comments(connection, list(rows), vector)
     hits = []
-    for document, score, passage in zip(ranking.documents, ranking.scores, passages, strict=True):
+    for document, score, passage_id, copies in zip(
+        ranking.documents, ranking.scores, passages, shown.copies, strict=True
+    ):
         if int(document) not in rows:
             continue
+        passage = _passage(connection, int(passage_id))
         source, native_id, title, uri, path, attributes, toxicity = rows[int(document)]
         hits.append(
             Hit(
@@ -54,9 +75,11 @@ def fetch_hits(
                 uri=uri,
                 path=path,
                 score=float(score),
-                excerpt=_excerpt(connection, int(passage), terms, highlight=highlight),
+                excerpt=None if passage is None else excerpt_of(passage, terms, highlight=highlight),
                 attributes=codec.attributes_from_json(attributes),
                 toxicity_0_1=toxicity,
+                copies=int(copies),
+                comments=best_comments(comments[int(document)], terms, besides=passage, highlight=highlight),
             )
         )
     return tuple(hits)
@@ -83,9 +106,19 @@ def _passages_to_show(connection: Any, ranking: Ranking) -> Ids:
     return np.asarray([first.get(int(each), NO_PASSAGE) for each in ranking.documents], np.int64)
 
 
-def _excerpt(connection: Any, passage_id: int, terms: Sequence[str], *, highlight: bool) -> Excerpt | None:
+def _passage(connection: Any, passage_id: int) -> Passage | None:
     row = connection.execute(
         f"SELECT {codec.PASSAGE_COLUMNS} FROM passage WHERE id = ? AND ordinal >= 0",  # noqa: S608 - our columns
         (passage_id,),
     ).fetchone()
-    return None if row is None else excerpt_of(codec.passage_from_row(row), terms, highlight=highlight)
+    return None if row is None else codec.passage_from_row(row)
+
+
+def _comments(connection: Any, documents: list[int], vector: Vector | None) -> dict[int, list[CommentPassage]]:
+    """Return the comments of admitted documents by document."""
+    found: dict[int, list[CommentPassage]] = defaultdict(list)
+    parameters = (id_parameter(np.asarray(documents, np.int64)), PassageKind.COMMENT.value)
+    for *row, document, blob in connection.execute(_COMMENTS, parameters):
+        near = None if vector is None or blob is None else float(codec.vector_from_blob(blob) @ vector)
+        found[document].append(CommentPassage(codec.passage_from_row(row), near))
+    return found

@@ -17,7 +17,7 @@ from indexer.backends.analysis import TOKENIZER
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
-_VERSION = 1
+_VERSION = 2
 
 _TABLES = f"""
 CREATE TABLE state(
@@ -37,7 +37,8 @@ CREATE TABLE document(
     acl_id INTEGER NOT NULL,   -- 0: admits nobody
     owner TEXT,                -- canonical spelling of a principal
     attributes TEXT NOT NULL,  -- JSON, as hits show them
-    toxicity REAL NOT NULL,    -- the highest of its passages
+    toxicity REAL NOT NULL,    -- that of the worst of its passages
+    content_key INTEGER NOT NULL DEFAULT 0,  -- the same for documents of the same text; 0: nobody's copy
     UNIQUE(source, native_id)
 );
 CREATE INDEX document_by_title ON document(title_key, id);
@@ -56,6 +57,8 @@ CREATE TABLE passage(
     page INTEGER,
     heading TEXT,
     comment_id TEXT,
+    author TEXT,               -- of a comment
+    written_at TEXT,           -- of a comment, ISO 8601
     toxicity REAL NOT NULL
 );
 CREATE INDEX passage_of_document ON passage(document_id);
@@ -106,6 +109,10 @@ def prepare(connection: Any, path: Path, *, dimensions: int) -> None:
             raise ConfigurationError(f"{path} is not an index of this program")
         if version > _VERSION:
             raise ConfigurationError(f"{path} was written by a newer version (schema {version}, this is {_VERSION})")
+        if version < _VERSION:
+            raise ConfigurationError(
+                f"{path} is of an older version (schema {version}, this is {_VERSION}): delete it and sync again"
+            )
         stored = read_state(connection, "dimensions")
         if stored != str(dimensions):
             raise ConfigurationError(f"{path} holds vectors of {stored} dimensions, the model gives {dimensions}")

@@ -11,21 +11,22 @@ from typing import Any
 
 import numpy as np
 
-from indexer.backends import cursor, ranking
+from indexer.backends import collapsing, cursor, ranking
 from indexer.backends.analysis import query_terms, storable
 from indexer.backends.embedded.catalogue import Catalogue, Integers
 from indexer.backends.embedded.changes import id_parameter
 from indexer.backends.embedded.codec import vectors_from_blobs
 from indexer.backends.embedded.columns import Column, Mask
+from indexer.backends.embedded.facet_counts import counted
 from indexer.backends.embedded.filters import documents_satisfying
-from indexer.backends.embedded.hits import fetch_hits
+from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.text_search import matching_passages
 from indexer.backends.embedded.vector_sidecar import inner_products
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from indexer.backends.request import is_browse
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
-from vocabulary.search import FacetCount, Page, Query, SearchMode, Total, TotalRelation
+from vocabulary.search import BucketCount, FacetCount, Page, Query, SearchMode, Total, TotalRelation
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -47,23 +48,24 @@ class Search:
         terms = query_terms(self.query.text)
         readable = self.catalogue.admitted(self.access)
         found = self._sorted(self._rank(terms, readable=readable, wanted=self._filtered(readable)))
-        start = 0 if position is None else self._start(found, position)
-        end = min(start + self.query.size, found.documents.size)
-        shown = found.reordered(np.arange(start, end))
+        cut = self._cut(found, position)
+        shown = found.reordered(cut.places)
         hits = fetch_hits(
             self.connection,
-            shown,
+            Shown(shown, cut.copies, self.catalogue.acl_ids[shown.documents]),
             self.access,
-            acl_ids=self.catalogue.acl_ids[shown.documents],
             terms=terms,
+            vector=self.vector,
             highlight=self.query.highlight,
         )
-        more = bool(hits) and end < found.documents.size
+        more = bool(hits) and not cut.is_last
         return Page(
             total=Total(int(found.documents.size), TotalRelation.EQUAL),
             hits=hits,
             facets=self._facets(found),
-            next_cursor=cursor.encode(self.query, cursor.Position(end, hits[-1].document_id)) if more else None,
+            next_cursor=cursor.encode(self.query, cursor.Position(cut.hits_so_far, hits[-1].document_id))
+            if more
+            else None,
         )
 
     def _filtered(self, readable: Mask) -> Mask:
@@ -119,19 +121,28 @@ class Search:
         size = self.catalogue.acl_ids.size
         return found.reordered(column.order(found.documents, descending=sort.descending, size=size))
 
-    def _facets(self, found: Ranking) -> dict[str, tuple[FacetCount, ...]]:
+    def _facets(self, found: Ranking) -> dict[str, tuple[FacetCount | BucketCount, ...]]:
         matching = np.zeros(self.catalogue.acl_ids.size, np.bool_)
         matching[found.documents] = True
-        return {each.field: self._column(each.field).facet(matching, size=each.size) for each in self.query.facets}
+        return {each.key: counted(each, self._column(each.field), matching) for each in self.query.facets}
 
-    def _start(self, found: Ranking, position: cursor.Position) -> int:
-        """Return where the page begins: behind the last shown hit, or where it stood if it is gone."""
+    def _cut(self, found: Ranking, position: cursor.Position | None) -> collapsing.Shown:
+        """Cut the page out of the answer: behind the last shown hit, or where it stood if it is gone."""
+        keys = self.catalogue.content_keys[found.documents]
+        if not self.query.collapse:
+            keys = np.full_like(keys, collapsing.NO_CONTENT_KEY)
+        behind = None if position is None else self._place(found, position)
+        skipped = 0 if position is None else position.shown
+        return collapsing.cut_page(keys, behind=behind, skipped=skipped, size=self.query.size)
+
+    def _place(self, found: Ranking, position: cursor.Position) -> int | None:
+        """Return where the last shown hit stands now; None when it is gone."""
         row = self.connection.execute(
             "SELECT id FROM document WHERE source = ? AND native_id = ?",
             (position.last.source, position.last.native_id),
         ).fetchone()
         places = np.flatnonzero(found.documents == row[0]) if row else np.zeros(0, np.int64)
-        return int(places[0]) + 1 if places.size else min(position.shown, found.documents.size)
+        return int(places[0]) if places.size else None
 
     def _column(self, field: str) -> Column:
         return self.catalogue.columns.column(self.connection, storable(field), sequence=self.catalogue.sequence)

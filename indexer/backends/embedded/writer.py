@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from indexer.backends.analysis import stems, storable
+from indexer.backends.collapsing import content_key
 from indexer.backends.embedded import codec, schema
-from indexer.backends.matching import SOURCE_FIELD, fields_of
+from indexer.backends.matching import SOURCE_FIELD, TOXICITY_FIELD, fields_of, toxicity_of
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
 from vocabulary.errors import NumberingMismatch
@@ -17,7 +18,7 @@ from vocabulary.search import Delete, Describe, Description, Hide, IndexOperatio
 _CHANGES_KEPT = 1_000_000
 
 _DESCRIBED = "source, native_id, title, title_key, title_terms, uri, path, acl_id, owner, attributes"
-_TITLE_ONLY = (-1, PassageKind.BODY.value, "", 0, 0, 0, None, None, None)
+_TITLE_ONLY = (-1, PassageKind.BODY.value, "", 0, 0, 0, None, None, None, None, None)
 
 
 def apply(connection: Any, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
@@ -59,15 +60,15 @@ def put_seal(connection: Any, seal: str, *, hide_all: bool) -> None:
 
 
 def _put(connection: Any, description: Description, passages: Sequence[EnrichedPassage]) -> None:
-    toxicity = float(max((each.toxicity_0_1 for each in passages), default=0.0))
+    content = toxicity_of(passages), content_key(passages)
     known = _find(connection, description.document_id)
     if known is None:
-        document_id = _insert_document(connection, description, toxicity=toxicity)
+        document_id = _insert_document(connection, description, content)
     else:
         document_id = known[0]
         _remove_passages(connection, document_id)
+        connection.execute("UPDATE document SET (toxicity, content_key) = (?, ?) WHERE id = ?", (*content, document_id))
         _update_document(connection, document_id, description)
-        connection.execute("UPDATE document SET toxicity = ? WHERE id = ?", (toxicity, document_id))
     title = storable(description.title)
     if not passages:
         _insert_passage(connection, document_id, title, row=_TITLE_ONLY, toxicity=0.0)
@@ -124,11 +125,11 @@ def _find(connection: Any, document_id: DocumentId) -> tuple[int, str] | None:
     return None if found is None else (int(found[0]), str(found[1]))
 
 
-def _insert_document(connection: Any, description: Description, *, toxicity: float) -> int:
-    """Insert a document's own row and its attributes; return the row id."""
+def _insert_document(connection: Any, description: Description, content: tuple[float, int]) -> int:
+    """Insert a document's own row and its attributes; return the row id. `content`: toxicity and content key."""
     connection.execute(
-        f"INSERT INTO document({_DESCRIBED}, toxicity) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*_described(description), toxicity),
+        f"INSERT INTO document({_DESCRIBED}, toxicity, content_key) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*_described(description), *content),
     )
     document_id: int = connection.last_insert_rowid()
     _insert_attributes(connection, document_id, description)
@@ -165,11 +166,13 @@ def _described(description: Description) -> tuple[Any, ...]:
 
 
 def _insert_attributes(connection: Any, document_id: int, description: Description) -> None:
+    """Insert what the description says, and what the document's stored row says of its passages."""
+    toxicity = connection.execute("SELECT toxicity FROM document WHERE id = ?", (document_id,)).fetchone()[0]
     connection.executemany(
         "INSERT INTO attribute VALUES(?, ?, ?, ?)",
         [
             (field, document_id, int(key.kind), key.value)
-            for field, keys in fields_of(description).items()
+            for field, keys in fields_of(description, toxicity_0_1=toxicity).items()
             for key in keys
         ],
     )
@@ -178,7 +181,7 @@ def _insert_attributes(connection: Any, document_id: int, description: Descripti
 def _remove_attributes(connection: Any, document_id: int) -> None:
     """Remove the attributes by their key, which the stored description names: it needs no index of its own."""
     stored = connection.execute("SELECT attributes FROM document WHERE id = ?", (document_id,)).fetchone()
-    fields = {SOURCE_FIELD, *codec.attributes_from_json(stored[0])}
+    fields = {SOURCE_FIELD, TOXICITY_FIELD, *codec.attributes_from_json(stored[0])}
     connection.executemany(
         "DELETE FROM attribute WHERE field = ? AND document_id = ?", [(field, document_id) for field in fields]
     )
@@ -188,7 +191,7 @@ def _insert_passage(connection: Any, document_id: int, title: str, *, row: codec
     body = row[2]
     connection.execute(
         f"INSERT INTO passage({codec.PASSAGE_COLUMNS}, document_id, body_terms, toxicity)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*row, document_id, len(stems(body)), toxicity),
     )
     passage_id: int = connection.last_insert_rowid()
