@@ -16,9 +16,11 @@ Scores = npt.NDArray[np.float64]
 
 NO_PASSAGE = -1  # the hit has no passage to show
 
-# How many nearest passages a semantic search looks at. Reciprocal rank fusion was measured with lists of 100 and 200
-# on the judged collections, within 0.002 nDCG@10 of each other.
+# How many documents a semantic search finds. Reciprocal rank fusion was measured with lists of 100 and 200 on the
+# judged collections, within 0.002 nDCG@10 of each other. They are the documents of the nearest passages, so many of
+# these that one long document near the query does not crowd out all others; the embedded engine rescores as many anyhow.
 SEMANTIC_DEPTH = 100
+SEMANTIC_PASSAGES = 1_000
 
 # Passages less similar than this are no semantic match, so that a nonsense query does not return a hundred documents.
 # Measured with all-MiniLM-L6-v2 on five judged collections: 3 % of the relevant pairs lie below, and a nonsense query
@@ -53,10 +55,11 @@ def rank_documents(documents: Ids, passages: Ids, scores: Scores) -> Ranking:
 
 
 def nearest_passages(documents: Ids, passages: Ids, similarities: Scores) -> Ranking:
-    """Rank documents by cosine similarity: of the `SEMANTIC_DEPTH` nearest passages, those above the floor."""
+    """Rank documents by cosine similarity: the first `SEMANTIC_DEPTH` whose passages are near, and above the floor."""
     rounded = np.round(similarities, _SIMILARITY_DIGITS)
-    order = np.lexsort((passages, documents, -rounded))[:SEMANTIC_DEPTH]
-    return _best_of_each(documents, passages, rounded, order[rounded[order] >= SIMILARITY_FLOOR])
+    order = np.lexsort((passages, documents, -rounded))[:SEMANTIC_PASSAGES]
+    near = _best_of_each(documents, passages, rounded, order[rounded[order] >= SIMILARITY_FLOOR])
+    return near.reordered(np.arange(min(near.documents.size, SEMANTIC_DEPTH)))
 
 
 def fuse(keyword: Ranking, semantic: Ranking) -> Ranking:

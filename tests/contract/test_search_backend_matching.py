@@ -156,7 +156,12 @@ async def test_passages_below_the_similarity_floor_are_no_matches(index: SearchB
     assert (names(page), page.total.value) == (["above"], 1)
 
 
-async def test_semantic_total_and_facets_count_the_documents_of_the_nearest_passages(index: SearchBackend) -> None:
+async def test_a_long_document_near_the_query_does_not_crowd_out_others(index: SearchBackend) -> None:
+    await index.apply([document("long", *["apple"] * 150), document("other", "apple pie")])
+    assert names(await ask(index, "apple", mode=SEMANTIC)) == ["long", "other"]
+
+
+async def test_semantic_total_and_facets_count_the_nearest_documents(index: SearchBackend) -> None:
     await index.apply([document(f"d{number:03}", f"apple {number}", "apple") for number in range(130)])
     page = await ask(index, "apple", mode=SEMANTIC, facets=(FacetRequest("source"),))
     assert page.total == Total(100, TotalRelation.EQUAL)

@@ -98,7 +98,7 @@ class Search:
 
     def _by_meaning(self, vector: Vector, *, wanted: Mask) -> Ranking:
         mask = wanted[self.catalogue.passage_documents] & self.catalogue.has_vector
-        slots = self.catalogue.vectors.nearest(vector, mask=mask, count=ranking.SEMANTIC_DEPTH)
+        slots = self.catalogue.vectors.nearest(vector, mask=mask, count=ranking.SEMANTIC_PASSAGES)
         ids, similarities = self._rescored(np.sort(self.catalogue.passage_ids[slots]), vector)
         documents = self.catalogue.passage_documents[self.catalogue.slots_of(ids)]
         return ranking.nearest_passages(documents, ids, similarities)
