@@ -18,7 +18,7 @@ NO_PASSAGE = -1  # the hit has no passage to show
 
 # How many documents a semantic search finds. Reciprocal rank fusion was measured with lists of 100 and 200 on the
 # judged collections, within 0.002 nDCG@10 of each other. They are the documents of the nearest passages, so many of
-# these that one long document near the query does not crowd out all others; the embedded engine rescores as many anyhow.
+# these that one long document near the query does not crowd out all others: as many as the embedded engine rescores.
 SEMANTIC_DEPTH = 100
 SEMANTIC_PASSAGES = 1_000
 
