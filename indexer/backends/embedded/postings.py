@@ -1,0 +1,230 @@
+"""Where each term stands: the inverted index, as two tables of the one file.
+
+A row is a text that is written once and never edited: a passage, or what a document says of itself (`Space`). Rows
+come in; for each term the rows that hold it come out, with how often and where. The rows of a transaction become a
+segment; a segment never changes, and `segments.py` merges small ones into larger ones. Deleted rows stay in their
+segment until it is rewritten: whoever reads masks them out, as they mask what a reader may not see.
+
+What a term is, the analysis decides. All of this is derived from the stored rows.
+
+Why not FTS5: docs/decisions/011-text-side-at-a-million.md.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum, StrEnum
+from itertools import count
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+TABLES = """
+CREATE TABLE segment(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    space INTEGER NOT NULL,
+    first_row INTEGER NOT NULL,  -- the segments of a space lie one behind the other
+    last_row INTEGER NOT NULL,
+    row_count INTEGER NOT NULL,
+    dead_rows INTEGER NOT NULL   -- of them, deleted since
+);
+
+-- In the order in which a segment is written and read. The positions come last: only phrases read that far.
+CREATE TABLE posting(
+    segment INTEGER NOT NULL,
+    term TEXT NOT NULL,          -- behind the letter of its field
+    rows BLOB NOT NULL,          -- uint32 [n], ascending
+    frequencies BLOB NOT NULL,   -- uint16 [n]
+    positions BLOB NOT NULL,     -- uint16 [sum of frequencies], ascending within each row
+    PRIMARY KEY(segment, term)
+) WITHOUT ROWID;
+
+-- What a document says of itself (title, names), as a row of the text index: a new one with each new text.
+CREATE TABLE heading(
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    document_id INTEGER NOT NULL UNIQUE REFERENCES document ON DELETE CASCADE
+);
+"""
+
+Rows = npt.NDArray[np.uint32]
+Frequencies = npt.NDArray[np.uint16]
+Positions = npt.NDArray[np.uint16]
+
+_MAX_ROW = 2**32 - 1  # ids are not reused: a thousand new rows a second take seven weeks to get there
+_MAX_COUNT = 2**16 - 1  # longest text in terms that is indexed as it is; passages are two hundred times shorter
+
+_OF_TERM = """
+SELECT {columns} FROM segment s CROSS JOIN posting p ON p.segment = s.id AND p.term = ?
+WHERE s.space = ? ORDER BY s.first_row
+"""
+_ROWS_OF_TERM = _OF_TERM.format(columns="p.rows, p.frequencies")
+_PLACES_OF_TERM = _OF_TERM.format(columns="p.rows, p.frequencies, p.positions")
+_NEXT_TERM = """
+SELECT min((SELECT p.term FROM posting p WHERE p.segment = s.id AND p.term >= ? ORDER BY p.term LIMIT 1))
+FROM segment s WHERE s.space = ?
+"""
+
+
+class Space(IntEnum):
+    """What the rows of a segment are. An id of one space means nothing in the other."""
+
+    PASSAGES = 0  # by `passage.id`
+    DOCUMENTS = 1  # by `heading.id`
+
+
+class Field(StrEnum):
+    """The part of a text that a term stands in."""
+
+    BODY = "b"
+    WORD = "w"  # a word as it is written, for prefixes
+    TITLE = "t"
+    NAME = "n"
+    ATTRIBUTE = "a"
+
+    @property
+    def space(self) -> Space:
+        return Space.PASSAGES if self in (Field.BODY, Field.WORD) else Space.DOCUMENTS
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Postings:
+    """The rows that hold a term, ascending, and how often each does."""
+
+    rows: Rows
+    frequencies: Frequencies
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Places:
+    """Every occurrence of a term: its row and its position there, ascending by both."""
+
+    rows: Rows
+    positions: Positions
+
+
+def postings(connection: Any, field: Field, term: str) -> Postings:
+    """Return the rows that hold a term, some deleted ones included."""
+    found = connection.execute(_ROWS_OF_TERM, (field + term, field.space)).fetchall()
+    return Postings(
+        np.frombuffer(b"".join([rows for rows, _ in found]), "<u4"),
+        np.frombuffer(b"".join([frequencies for _, frequencies in found]), "<u2"),
+    )
+
+
+def places(connection: Any, field: Field, term: str) -> Places:
+    """Return every occurrence of a term, those in some deleted rows included."""
+    found = connection.execute(_PLACES_OF_TERM, (field + term, field.space)).fetchall()
+    rows = np.frombuffer(b"".join([rows for rows, _, _ in found]), "<u4")
+    frequencies = np.frombuffer(b"".join([frequencies for _, frequencies, _ in found]), "<u2")
+    positions = np.frombuffer(b"".join([positions for _, _, positions in found]), "<u2")
+    return Places(np.repeat(rows, frequencies), positions)
+
+
+def terms_with_prefix(connection: Any, field: Field, prefix: str) -> Iterator[str]:
+    """Yield the distinct terms that begin with a prefix, in order; of deleted rows, too.
+
+    Each step looks into every segment, some microseconds each: take no more than needed.
+    """
+    wanted = sought = field + prefix
+    while True:
+        term = connection.execute(_NEXT_TERM, (sought, field.space)).fetchone()[0]
+        if term is None or not term.startswith(wanted):
+            return
+        yield term[len(field) :]
+        sought = term + "\0"
+
+
+class Batch:
+    """The rows of one transaction on their way into segments."""
+
+    def __init__(self) -> None:
+        self._spaces = {space: _SpaceBatch() for space in Space}
+
+    def add(self, row: int, field: Field, terms: Sequence[str]) -> None:
+        """Note the terms of one field of a new row, in their order; a row's id is higher than those before it."""
+        self._spaces[field.space].add(row, field, terms)
+
+    def write(self, connection: Any) -> None:
+        """Store the rows as new segments, in the caller's transaction, and begin anew."""
+        for space, rows in self._spaces.items():
+            rows.write(connection, space)
+        self._spaces = {space: _SpaceBatch() for space in Space}
+
+
+class _SpaceBatch:
+    """Terms as codes in the order in which they were met, and where each run of them belongs."""
+
+    def __init__(self) -> None:
+        self._codes: dict[Field, defaultdict[str, int]] = {}
+        self._next_code = count().__next__
+        self._met = array("L")
+        self._run_rows: list[int] = []
+        self._run_lengths: list[int] = []
+
+    def add(self, row: int, field: Field, terms: Sequence[str]) -> None:
+        codes = self._codes.get(field)
+        if codes is None:
+            codes = self._codes[field] = defaultdict(self._next_code)
+        kept = terms if len(terms) <= _MAX_COUNT else terms[:_MAX_COUNT]
+        self._met.extend([codes[term] for term in kept])
+        self._run_rows.append(row)
+        self._run_lengths.append(len(kept))
+
+    def write(self, connection: Any, space: Space) -> None:
+        if not self._run_rows:
+            return
+        rows = sorted(set(self._run_rows))
+        segment = insert_segment(connection, space, first_row=rows[0], last_row=rows[-1], row_count=len(rows))
+        insert_postings(connection, segment, self._entries())
+
+    def _entries(self) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+        """Yield each term with its columns, in the order of the terms."""
+        terms = sorted((field + term, code) for field, codes in self._codes.items() for term, code in codes.items())
+        place_of_code = np.empty(len(terms), np.int64)
+        place_of_code[[code for _, code in terms]] = np.arange(len(terms))
+        met = place_of_code[np.asarray(self._met, np.int64)]
+        lengths = np.asarray(self._run_lengths, np.int64)
+        order = np.argsort(met, kind="stable")  # rows and positions are ascending already
+        met = met[order]
+        rows = np.repeat(np.asarray(self._run_rows, "<u4"), lengths)[order]
+        positions = (np.arange(met.size) - np.repeat(np.cumsum(lengths) - lengths, lengths)).astype("<u2")[order]
+        is_first = np.ones(met.size, np.bool_)
+        is_first[1:] = (met[1:] != met[:-1]) | (rows[1:] != rows[:-1])
+        first = np.flatnonzero(is_first)
+        frequencies = np.diff(first, append=met.size).astype("<u2")
+        row_ends = np.searchsorted(met[first], np.arange(len(terms) + 1))
+        position_ends = np.searchsorted(met, np.arange(len(terms) + 1))
+        rows = rows[first]
+        for place, (term, _) in enumerate(terms):
+            of_rows = slice(row_ends[place], row_ends[place + 1])
+            of_positions = slice(position_ends[place], position_ends[place + 1])
+            yield term, rows[of_rows].tobytes(), frequencies[of_rows].tobytes(), positions[of_positions].tobytes()
+
+
+def insert_segment(connection: Any, space: Space, *, first_row: int, last_row: int, row_count: int) -> int:
+    """Enter a segment without terms; return its id."""
+    if last_row > _MAX_ROW:
+        raise OverflowError("the index has given out all its row ids: fill a new file")
+    connection.execute(
+        "INSERT INTO segment(space, first_row, last_row, row_count, dead_rows) VALUES(?, ?, ?, ?, 0)",
+        (space, first_row, last_row, row_count),
+    )
+    segment: int = connection.last_insert_rowid()
+    return segment
+
+
+def insert_postings(connection: Any, segment: int, entries: Iterable[tuple[str, bytes, bytes, bytes]]) -> None:
+    """Enter terms of a segment, with their columns, in the order of the terms."""
+    connection.executemany("INSERT INTO posting VALUES(?, ?, ?, ?, ?)", ((segment, *entry) for entry in entries))
+
+
+def note_dead(connection: Any, space: Space, rows: Iterable[int]) -> None:
+    """Count deleted rows against their segments, so that these are rewritten in time."""
+    connection.executemany(
+        "UPDATE segment SET dead_rows = dead_rows + 1 WHERE space = ? AND ? BETWEEN first_row AND last_row",
+        [(space, row) for row in rows],
+    )
