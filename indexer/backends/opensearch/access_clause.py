@@ -28,9 +28,12 @@ EVERYTHING: Clause = {"match_all": {}}
 
 BITMAPS_SINCE = (2, 17)
 _TERMS_AT_ONCE = 65_536  # `index.max_terms_count`, as clusters come
-_SIGNED_FROM = (
-    2**31
-)  # the field is a signed integer: ids from here on are stored below zero, where bitmaps do not reach
+_SIGNED_FROM = 2**31  # the field is a signed integer: ids from here on lie below zero, where no bitmap reaches
+
+
+def stored_acl_id(acl_id: AclId | int) -> int:
+    """Return an ACL id as the field holds it: 32 bits, the highest of them a sign."""
+    return int(acl_id) - 2**32 if acl_id >= _SIGNED_FROM else int(acl_id)
 
 
 @dataclass(slots=True)
