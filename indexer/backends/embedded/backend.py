@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -9,14 +10,14 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.backends import suggestions
-from indexer.backends.embedded import schema, stored_rows, writer
+from indexer.backends.embedded import schema, segments, stored_rows, writer
 from indexer.backends.embedded.catalogue import CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.search import Search
 from indexer.backends.request import needed_vector, refuse_foreign_vectors
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
-from vocabulary.errors import NumberingMismatch
+from vocabulary.errors import IndexBusy, NumberingMismatch
 from vocabulary.search import (
     IndexOperation,
     IndexStatistics,
@@ -27,6 +28,8 @@ from vocabulary.search import (
     Total,
     TotalRelation,
 )
+
+_log = logging.getLogger(__name__)
 
 _IDS_AT_ONCE = 1_000
 _NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
@@ -91,7 +94,9 @@ class EmbeddedBackend:
         """
         for operation in operations:
             refuse_foreign_vectors(operation, dimensions=self._dimensions)
-        return await self._connections.write(lambda connection: writer.apply(connection, operations))
+        unknown = await self._connections.write(lambda connection: writer.apply(connection, operations))
+        await self._tidy()
+        return unknown
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         """Return the passages of a document in their order."""
@@ -145,6 +150,14 @@ class EmbeddedBackend:
             for native_id in batch:
                 yield DocumentId(source, native_id)
             last = batch[-1]
+
+    async def _tidy(self) -> None:
+        """Merge segments of the text index where that is due. What cannot be done now is due again next time."""
+        try:
+            while await self._connections.write(segments.tidy):
+                pass
+        except IndexBusy as error:
+            _log.warning("the text index could not be tidied: %s", error)
 
     def _search(self, connection: Any, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         catalogue = self._catalogue.open_transaction(connection)

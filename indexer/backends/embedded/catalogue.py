@@ -2,14 +2,16 @@
 
 A catalogue is a picture of the file after one numbered change and never changes itself; the next picture shares with
 it what stayed the same. Documents are addressed by their row id; document 0 exists nowhere, carries ACL 0 and so is
-read by nobody, and a dead passage belongs to it: what is unknown is hidden by construction.
+read by nobody. Slot 0 is no passage; it, every dead passage and every unknown row belong to document 0: what is unknown
+is hidden by construction.
 """
 
 from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field, replace
-from typing import Any
+from itertools import islice
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -18,11 +20,14 @@ from pyroaring import FrozenBitMap
 from indexer.backends.embedded.changes import Changed, changed_since, current_sequence
 from indexer.backends.embedded.codec import vectors_from_blobs
 from indexer.backends.embedded.columns import Columns, Mask
+from indexer.backends.embedded.postings import Space, last_row
 from indexer.backends.embedded.vector_sidecar import EXACT_LIMIT, VectorSidecar
 from vocabulary.access import HIDDEN_ACL, AccessFilter
-from vocabulary.errors import ConfigurationError
 
 Integers = npt.NDArray[np.int64]
+Codes = npt.NDArray[np.int32]
+Number = TypeVar("Number", bound=np.generic)
+Indices = Integers | Codes | npt.NDArray[np.uint32]
 
 _ROWS_AT_ONCE = 10_000  # read from the file at a time: 8 MB of vectors
 _DEAD_SHARE = 0.2  # of the passages; beyond it the picture is taken anew. Measured as tolerable in docs/decisions/004
@@ -37,9 +42,9 @@ _TABLE_LIMIT = 1 << 24  # ACL ids are given in sequence; up to here a table of t
 class Catalogue:
     """The documents and passages after change number `sequence`.
 
-    Documents, by row id: `acl_ids`, `owners` (codes), `content_keys` (`collapsing`). Passages, by slot, ascending by
-    row id: `passage_ids`, `passage_documents` (0 when dead), `passage_terms` (length in terms, title included),
-    `has_vector`.
+    Documents, by row id: `acl_ids`, `owners` (codes), `content_keys` (`collapsing`). What they say of themselves, by
+    the row id of their heading: `heading_documents` (0 when replaced). Passages, by slot, ascending by row id:
+    `passage_ids`, `passage_documents` (0 when dead), `passage_terms` (length in terms, title included), `has_vector`.
     """
 
     sequence: int
@@ -47,10 +52,12 @@ class Catalogue:
     owners: Integers
     content_keys: Integers
     owner_codes: dict[str, int]  # grows only, shared between pictures
+    heading_documents: Codes
     passage_ids: Integers
-    passage_documents: Integers
-    passage_terms: Integers
+    passage_documents: Codes
+    passage_terms: Codes
     has_vector: Mask
+    slots: Codes  # by passage id; 0 where it is none
     vectors: VectorSidecar
     columns: Columns = field(default_factory=Columns)
     _title_order: list[Integers] = field(default_factory=list)
@@ -71,17 +78,9 @@ class Catalogue:
             self._title_order.append(np.asarray([row[0] for row in rows], np.int64))
         return self._title_order[0]
 
-    def slots_of(self, passage_ids: Integers) -> Integers:
-        """Return the slots of passages by row id, in their order.
-
-        Raises:
-            ConfigurationError: an id of no passage, which only a damaged file holds.
-        """
-        slots = np.searchsorted(self.passage_ids, passage_ids).astype(np.int64)
-        beyond = passage_ids.size > 0 and int(slots.max()) >= self.passage_ids.size
-        if beyond or not np.array_equal(self.passage_ids[slots], passage_ids):
-            raise ConfigurationError("the index is damaged: its text index names passages that it does not hold")
-        return slots
+    def slots_of(self, passage_ids: Indices) -> Codes:
+        """Return the slots of passages by row id, in their order; 0 for those that were deleted."""
+        return self.slots[passage_ids]
 
 
 class CurrentCatalogue:
@@ -146,21 +145,28 @@ def _worn(catalogue: Catalogue) -> bool:
 
 
 def _load(connection: Any, dimensions: int, *, sequence: int) -> Catalogue:
-    """Read everything that the picture needs, the vectors in pieces."""
+    """Read everything that the picture needs, in pieces."""
+    vectors = _trained_sidecar(connection, dimensions)
+    vectors.add(np.zeros((1, dimensions), np.float32))  # slot 0
+    highest = int(connection.execute("SELECT coalesce(max(id), 0) FROM document").fetchone()[0])
     empty = Catalogue(
         sequence=sequence,
-        acl_ids=np.zeros(1, np.int64),
-        owners=np.zeros(1, np.int64),
-        content_keys=np.zeros(1, np.int64),
+        acl_ids=np.zeros(highest + 1, np.int64),
+        owners=np.zeros(highest + 1, np.int64),
+        content_keys=np.zeros(highest + 1, np.int64),
         owner_codes={},
-        passage_ids=np.zeros(0, np.int64),
-        passage_documents=np.zeros(0, np.int64),
-        passage_terms=np.zeros(0, np.int64),
-        has_vector=np.zeros(0, np.bool_),
-        vectors=_trained_sidecar(connection, dimensions),
+        heading_documents=np.zeros(1, np.int32),
+        passage_ids=np.zeros(1, np.int64),
+        passage_documents=np.zeros(1, np.int32),
+        passage_terms=np.zeros(1, np.int32),
+        has_vector=np.zeros(1, np.bool_),
+        slots=np.zeros(1, np.int32),
+        vectors=vectors,
     )
-    rows = connection.execute("SELECT id, acl_id, owner, content_key FROM document").fetchall()
-    return _with_new_passages(connection, _with_documents(empty, rows))
+    cursor = connection.execute("SELECT id, acl_id, owner, content_key FROM document")
+    while rows := list(islice(cursor, _ROWS_AT_ONCE)):
+        empty = _with_documents(empty, rows)
+    return _with_new_passages(connection, _with_headings(connection, empty, "SELECT id, document_id FROM heading"))
 
 
 def _trained_sidecar(connection: Any, dimensions: int) -> VectorSidecar:
@@ -190,7 +196,8 @@ def _follow(connection: Any, latest: Catalogue, changed: Changed, *, sequence: i
     )
     withdrawn.acl_ids[changed.documents[changed.documents < latest.acl_ids.size]] = HIDDEN_ACL
     described = _with_documents(withdrawn, rows)
-    return _with_new_passages(connection, _with_kept_passages(connection, described, changed))
+    kept = _with_kept_passages(connection, _with_kept_headings(connection, described, changed), changed)
+    return _with_new_passages(connection, kept)
 
 
 def _with_documents(catalogue: Catalogue, rows: list[tuple[int, int, str | None, int]]) -> Catalogue:
@@ -198,7 +205,7 @@ def _with_documents(catalogue: Catalogue, rows: list[tuple[int, int, str | None,
     if not rows:
         return catalogue
     ids, acl_ids, owners, content_keys = zip(*rows, strict=True)
-    size = max(catalogue.acl_ids.size, max(ids) + 1)
+    size = max(ids) + 1
     entered = replace(
         catalogue,
         acl_ids=_grown(catalogue.acl_ids, size),
@@ -213,28 +220,57 @@ def _with_documents(catalogue: Catalogue, rows: list[tuple[int, int, str | None,
     return entered
 
 
+def _with_kept_headings(connection: Any, catalogue: Catalogue, changed: Changed) -> Catalogue:
+    """Enter the headings of the changed documents instead of those that they had."""
+    heading_documents = catalogue.heading_documents.copy()
+    heading_documents[_is_changed(catalogue, changed)[heading_documents]] = 0
+    return _with_headings(
+        connection,
+        replace(catalogue, heading_documents=heading_documents),
+        "SELECT id, document_id FROM heading WHERE document_id IN (SELECT value FROM carray(?))",
+        changed.as_parameter(),
+    )
+
+
+def _with_headings(connection: Any, catalogue: Catalogue, select: str, *parameters: Any) -> Catalogue:
+    """Enter headings; the catalogue's own array must not be shared yet."""
+    heading_documents = _grown(catalogue.heading_documents, last_row(connection, Space.DOCUMENTS) + 1)
+    cursor = connection.execute(select, parameters)
+    while rows := list(islice(cursor, _ROWS_AT_ONCE)):
+        ids, documents = np.asarray(rows, np.int64).T
+        heading_documents = _grown(heading_documents, int(ids.max()) + 1)
+        heading_documents[ids] = documents
+    return replace(catalogue, heading_documents=heading_documents)
+
+
 def _with_kept_passages(connection: Any, catalogue: Catalogue, changed: Changed) -> Catalogue:
     """Bury the passages that the changed documents no longer have, and count the terms of those they kept."""
     passage_documents, passage_terms = catalogue.passage_documents.copy(), catalogue.passage_terms.copy()
-    is_changed = np.zeros(max(catalogue.acl_ids.size, int(changed.documents.max(initial=0)) + 1), np.bool_)
-    is_changed[changed.documents] = True
-    passage_documents[is_changed[passage_documents]] = 0
+    passage_documents[_is_changed(catalogue, changed)[passage_documents]] = 0
     rows = connection.execute(
         "SELECT p.id, p.document_id, p.body_terms + d.title_terms FROM passage p"
         " JOIN document d ON d.id = p.document_id WHERE p.document_id IN (SELECT value FROM carray(?)) AND p.id <= ?",
         (changed.as_parameter(), _last_passage(catalogue)),
     ).fetchall()
     if rows:
-        ids, documents, terms = (np.asarray(column, np.int64) for column in zip(*rows, strict=True))
-        slots = np.searchsorted(catalogue.passage_ids, ids)
+        ids, documents, terms = np.asarray(rows, np.int64).T
+        slots = catalogue.slots_of(ids)
         passage_documents[slots] = documents
         passage_terms[slots] = terms
+        passage_documents[0] = 0  # whatever a damaged file may say
     return replace(catalogue, passage_documents=passage_documents, passage_terms=passage_terms)
+
+
+def _is_changed(catalogue: Catalogue, changed: Changed) -> Mask:
+    is_changed = np.zeros(max(catalogue.acl_ids.size, int(changed.documents.max(initial=0)) + 1), np.bool_)
+    is_changed[changed.documents] = True
+    return is_changed
 
 
 def _with_new_passages(connection: Any, catalogue: Catalogue) -> Catalogue:
     """Append every passage behind the last known one; ids only ever grow."""
-    ids, documents, terms, embedded = [catalogue.passage_ids], [catalogue.passage_documents], [], []
+    ids, documents, terms = [catalogue.passage_ids], [catalogue.passage_documents], [catalogue.passage_terms]
+    embedded = [catalogue.has_vector]
     last = _last_passage(catalogue)
     while True:
         rows = connection.execute(
@@ -248,25 +284,36 @@ def _with_new_passages(connection: Any, catalogue: Catalogue) -> Catalogue:
         last = rows[-1][0]
         new_ids, new_documents, new_terms, blobs = zip(*rows, strict=True)
         ids.append(np.asarray(new_ids, np.int64))
-        documents.append(np.asarray(new_documents, np.int64))
-        terms.append(np.asarray(new_terms, np.int64))
+        documents.append(np.asarray(new_documents, np.int32))
+        terms.append(np.asarray(new_terms, np.int32))
         embedded.append(np.asarray([blob is not None for blob in blobs], np.bool_))
         catalogue.vectors.add(vectors_from_blobs(blobs, catalogue.vectors.dimensions))
+    passage_ids = np.concatenate(ids)
     return replace(
         catalogue,
-        passage_ids=np.concatenate(ids),
+        passage_ids=passage_ids,
         passage_documents=np.concatenate(documents),
-        passage_terms=np.concatenate([catalogue.passage_terms, *terms]),
-        has_vector=np.concatenate([catalogue.has_vector, *embedded]),
+        passage_terms=np.concatenate(terms),
+        has_vector=np.concatenate(embedded),
+        slots=_with_slots(connection, catalogue.slots, passage_ids, first=catalogue.passage_ids.size),
     )
 
 
+def _with_slots(connection: Any, slots: Codes, passage_ids: Integers, *, first: int) -> Codes:
+    """Return the table of slots with those from `first` on; the text index may name deleted rows behind the last."""
+    entered = _grown(slots, max(int(passage_ids[-1]), last_row(connection, Space.PASSAGES)) + 1)
+    entered[passage_ids[first:]] = np.arange(first, passage_ids.size)
+    return entered
+
+
 def _last_passage(catalogue: Catalogue) -> int:
-    return int(catalogue.passage_ids[-1]) if catalogue.passage_ids.size else 0
+    return int(catalogue.passage_ids[-1])
 
 
-def _grown(values: Integers, size: int) -> Integers:
-    """Return a copy with zeros appended up to `size`."""
-    grown = np.zeros(size, np.int64)
+def _grown(values: npt.NDArray[Number], size: int) -> npt.NDArray[Number]:
+    """Return the values with zeros appended where they are fewer than `size`."""
+    if values.size >= size:
+        return values
+    grown = np.zeros(size, values.dtype)
     grown[: values.size] = values
     return grown

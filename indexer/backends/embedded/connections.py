@@ -77,7 +77,6 @@ class Connections:
         schema.prepare(self._writer, self.path, dimensions=dimensions)
         for _ in range(READERS):
             reader = connect(self.path)
-            reader.execute(schema.TERM_INSTANCES)
             reader.pragma("query_only", "ON")
             self._readers.put(reader)
 

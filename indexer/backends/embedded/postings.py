@@ -138,21 +138,32 @@ def terms_with_prefix(connection: Any, field: Field, prefix: str) -> Iterator[st
         sought = term + "\0"
 
 
+def last_row(connection: Any, space: Space) -> int:
+    """Return the highest row that the segments may name, deleted or not; 0 while there is none."""
+    found = connection.execute("SELECT coalesce(max(last_row), 0) FROM segment WHERE space = ?", (space,)).fetchone()
+    return int(found[0])
+
+
 class Batch:
     """The rows of one transaction on their way into segments."""
 
     def __init__(self) -> None:
         self._spaces = {space: _SpaceBatch() for space in Space}
+        self._removed: dict[Space, list[int]] = {space: [] for space in Space}
 
     def add(self, row: int, field: Field, terms: Sequence[str]) -> None:
         """Note the terms of one field of a new row, in their order; a row's id is higher than those before it."""
         self._spaces[field.space].add(row, field, terms)
 
+    def remove(self, space: Space, rows: Iterable[int]) -> None:
+        """Note rows that were deleted, of this batch or of earlier ones."""
+        self._removed[space].extend(rows)
+
     def write(self, connection: Any) -> None:
-        """Store the rows as new segments, in the caller's transaction, and begin anew."""
-        for space, rows in self._spaces.items():
-            rows.write(connection, space)
-        self._spaces = {space: _SpaceBatch() for space in Space}
+        """Store the rows as new segments, in the caller's transaction. A batch is written once."""
+        for space in Space:
+            self._spaces[space].write(connection, space)
+            _count_dead(connection, space, self._removed[space])
 
 
 class _SpaceBatch:
@@ -222,7 +233,7 @@ def insert_postings(connection: Any, segment: int, entries: Iterable[tuple[str, 
     connection.executemany("INSERT INTO posting VALUES(?, ?, ?, ?, ?)", ((segment, *entry) for entry in entries))
 
 
-def note_dead(connection: Any, space: Space, rows: Iterable[int]) -> None:
+def _count_dead(connection: Any, space: Space, rows: Iterable[int]) -> None:
     """Count deleted rows against their segments, so that these are rewritten in time."""
     connection.executemany(
         "UPDATE segment SET dead_rows = dead_rows + 1 WHERE space = ? AND ? BETWEEN first_row AND last_row",

@@ -1,8 +1,8 @@
 """The tables of the one file, and what makes a file one of ours.
 
-Passages are replaced, never edited in place, except that a new title changes how many terms their rows hold. The text
-index is contentless: it holds terms and positions only, the text itself is stored once, in `passage`. Ids are never
-reused (AUTOINCREMENT), so that whatever another process keeps in memory can be stale but never mean another row.
+Passages are replaced, never edited. The text index (`postings.py`) holds terms and positions only, the text itself is
+stored once, in `passage`. Ids are never reused (AUTOINCREMENT), so that whatever another process keeps in memory can be
+stale but never mean another row.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from indexer.backends.analysis import TOKENIZER
+from indexer.backends.embedded import postings
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
-_VERSION = 2
+_VERSION = 3
 
 _TABLES = f"""
 CREATE TABLE state(
@@ -77,20 +77,13 @@ CREATE TABLE attribute(
     PRIMARY KEY(field, document_id, kind, value)
 ) WITHOUT ROWID;
 
-CREATE VIRTUAL TABLE text_index USING fts5(
-    title, body, content='', contentless_delete=1, tokenize='{TOKENIZER}'
-);
-
+{postings.TABLES}
 -- Every document that was written, in order: other connections and processes follow it.
 CREATE TABLE change(
     sequence INTEGER PRIMARY KEY AUTOINCREMENT,
     document_id INTEGER NOT NULL
 );
 """
-
-# A view of the terms and where they stand, made by each reading connection for itself. 'instance' yields one row for
-# each occurrence, in the order of the rows.
-TERM_INSTANCES = "CREATE VIRTUAL TABLE temp.term_instance USING fts5vocab(main, text_index, instance)"
 
 
 def prepare(connection: Any, path: Path, *, dimensions: int) -> None:

@@ -94,13 +94,14 @@ class Search:
         scored = matching_passages(self.connection, self.catalogue, terms, readable=readable[passage_documents])
         kept = wanted[passage_documents[scored.slots]]
         slots = scored.slots[kept]
-        return ranking.rank_documents(passage_documents[slots], self.catalogue.passage_ids[slots], scored.scores[kept])
+        documents = passage_documents[slots].astype(np.int64)
+        return ranking.rank_documents(documents, self.catalogue.passage_ids[slots], scored.scores[kept])
 
     def _by_meaning(self, vector: Vector, *, wanted: Mask) -> Ranking:
         mask = wanted[self.catalogue.passage_documents] & self.catalogue.has_vector
         slots = self.catalogue.vectors.nearest(vector, mask=mask, count=ranking.SEMANTIC_PASSAGES)
         ids, similarities = self._rescored(np.sort(self.catalogue.passage_ids[slots]), vector)
-        documents = self.catalogue.passage_documents[self.catalogue.slots_of(ids)]
+        documents = self.catalogue.passage_documents[self.catalogue.slots_of(ids)].astype(np.int64)
         return ranking.nearest_passages(documents, ids, similarities)
 
     def _rescored(self, passage_ids: Integers, vector: Vector) -> tuple[Integers, ranking.Scores]:

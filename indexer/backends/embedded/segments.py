@@ -49,12 +49,14 @@ class Segment:
         return self.dead_rows > _DEAD_SHARE * self.row_count
 
 
-def tidy(connection: Any, space: Space) -> bool:
-    """Carry out the most urgent merge, in the caller's transaction; return whether there was one."""
-    run = _next_run(_segments(connection, space))
-    if run:
-        _rewrite(connection, space, run)
-    return bool(run)
+def tidy(connection: Any) -> bool:
+    """Carry out one merge that is due, in the caller's transaction; return whether there was one."""
+    for space in Space:
+        run = _next_run(_segments(connection, space))
+        if run:
+            _rewrite(connection, space, run)
+            return True
+    return False
 
 
 def _segments(connection: Any, space: Space) -> list[Segment]:

@@ -7,7 +7,8 @@ from typing import Any
 
 from indexer.backends.analysis import stems, storable
 from indexer.backends.collapsing import content_key
-from indexer.backends.embedded import codec, schema
+from indexer.backends.embedded import codec, schema, text_rows
+from indexer.backends.embedded.postings import Batch, Field
 from indexer.backends.matching import SOURCE_FIELD, TOXICITY_FIELD, fields_of, toxicity_of
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
@@ -24,12 +25,13 @@ _TITLE_ONLY = (-1, PassageKind.BODY.value, "", 0, 0, 0, None, None, None, None, 
 def apply(connection: Any, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
     """Carry out the operations in order; return the ids whose `Describe` or `Readmit` met no document."""
     unknown: set[DocumentId] = set()
+    batch = Batch()
     for operation in operations:
         match operation:
             case Put(description, passages):
-                _put(connection, description, passages)
+                _put(connection, batch, description, passages)
             case Describe(description):
-                if not _describe(connection, description):
+                if not _describe(connection, batch, description):
                     unknown.add(description.document_id)
             case Readmit(document_id, acl_id, owner):
                 if not _readmit(connection, document_id, acl_id, owner=None if owner is None else str(owner)):
@@ -37,7 +39,8 @@ def apply(connection: Any, operations: Sequence[IndexOperation]) -> frozenset[Do
             case Hide(document_id):
                 _hide(connection, document_id)
             case Delete(document_id):
-                _delete(connection, document_id)
+                _delete(connection, batch, document_id)
+    batch.write(connection)
     _forget_old_changes(connection)
     return frozenset(unknown)
 
@@ -59,26 +62,26 @@ def put_seal(connection: Any, seal: str, *, hide_all: bool) -> None:
     schema.write_state(connection, "seal", seal)
 
 
-def _put(connection: Any, description: Description, passages: Sequence[EnrichedPassage]) -> None:
+def _put(connection: Any, batch: Batch, description: Description, passages: Sequence[EnrichedPassage]) -> None:
     content = toxicity_of(passages), content_key(passages)
     known = _find(connection, description.document_id)
     if known is None:
         document_id = _insert_document(connection, description, content)
     else:
         document_id = known[0]
-        _remove_passages(connection, document_id)
+        text_rows.remove_passages(connection, batch, document_id)
         connection.execute("UPDATE document SET (toxicity, content_key) = (?, ?) WHERE id = ?", (*content, document_id))
         _update_document(connection, document_id, description)
-    title = storable(description.title)
+    text_rows.put_heading(connection, batch, document_id, storable(description.title))
     if not passages:
-        _insert_passage(connection, document_id, title, row=_TITLE_ONLY, toxicity=0.0)
+        _insert_passage(connection, batch, document_id, row=_TITLE_ONLY, toxicity=0.0)
     for each in sorted(passages, key=lambda enriched: enriched.passage.ordinal):
         row = codec.passage_to_row(each.passage)
-        passage_id = _insert_passage(connection, document_id, title, row=row, toxicity=float(each.toxicity_0_1))
+        passage_id = _insert_passage(connection, batch, document_id, row=row, toxicity=float(each.toxicity_0_1))
         connection.execute("INSERT INTO embedding VALUES(?, ?)", (passage_id, codec.vector_to_blob(each.vector)))
 
 
-def _describe(connection: Any, description: Description) -> bool:
+def _describe(connection: Any, batch: Batch, description: Description) -> bool:
     known = _find(connection, description.document_id)
     if known is None:
         return False
@@ -86,7 +89,7 @@ def _describe(connection: Any, description: Description) -> bool:
     _update_document(connection, document_id, description)
     title = storable(description.title)
     if title != former_title:
-        _retitle(connection, document_id, title)
+        text_rows.put_heading(connection, batch, document_id, title)
     return True
 
 
@@ -106,11 +109,12 @@ def _hide(connection: Any, hidden: DocumentId) -> None:
         _note_change(connection, known[0])
 
 
-def _delete(connection: Any, deleted: DocumentId) -> None:
+def _delete(connection: Any, batch: Batch, deleted: DocumentId) -> None:
     known = _find(connection, deleted)
     if known is None:
         return
-    _remove_passages(connection, known[0])
+    text_rows.remove_passages(connection, batch, known[0])
+    text_rows.remove_heading(connection, batch, known[0])
     _remove_attributes(connection, known[0])
     connection.execute("DELETE FROM document WHERE id = ?", (known[0],))
     _note_change(connection, known[0])
@@ -187,31 +191,16 @@ def _remove_attributes(connection: Any, document_id: int) -> None:
     )
 
 
-def _insert_passage(connection: Any, document_id: int, title: str, *, row: codec.PassageRow, toxicity: float) -> int:
-    body = row[2]
+def _insert_passage(connection: Any, batch: Batch, document_id: int, *, row: codec.PassageRow, toxicity: float) -> int:
+    terms = stems(row[2])
     connection.execute(
         f"INSERT INTO passage({codec.PASSAGE_COLUMNS}, document_id, body_terms, toxicity)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, document_id, len(stems(body)), toxicity),
+        (*row, document_id, len(terms), toxicity),
     )
     passage_id: int = connection.last_insert_rowid()
-    connection.execute("INSERT INTO text_index(rowid, title, body) VALUES(?, ?, ?)", (passage_id, title, body))
+    batch.add(passage_id, Field.BODY, terms)
     return passage_id
-
-
-def _remove_passages(connection: Any, document_id: int) -> None:
-    connection.execute(
-        "DELETE FROM text_index WHERE rowid IN (SELECT id FROM passage WHERE document_id = ?)", (document_id,)
-    )
-    connection.execute("DELETE FROM passage WHERE document_id = ?", (document_id,))
-
-
-def _retitle(connection: Any, document_id: int, title: str) -> None:
-    """Write a new title to the text index; the passages keep their ids, and so their vectors."""
-    rows = connection.execute("SELECT id, body FROM passage WHERE document_id = ?", (document_id,)).fetchall()
-    for passage_id, body in rows:
-        connection.execute("DELETE FROM text_index WHERE rowid = ?", (passage_id,))
-        connection.execute("INSERT INTO text_index(rowid, title, body) VALUES(?, ?, ?)", (passage_id, title, body))
 
 
 def _note_change(connection: Any, document_id: int) -> None:

@@ -14,7 +14,7 @@ from indexer.backends import EmbeddedBackend
 from indexer.backends.embedded import catalogue as catalogue_module
 from indexer.backends.embedded import connections, schema, writer
 from indexer.backends.embedded.catalogue import Catalogue, CurrentCatalogue
-from indexer.backends.embedded.hits import fetch_hits
+from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.search import Search
 from indexer.backends.ranking import Ranking
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, names, reader
@@ -27,7 +27,6 @@ from vocabulary.search import Delete, Describe, IndexOperation, Put, Query, Sear
 def connection(tmp_path: Path) -> Iterator[Any]:
     opened = connections.connect(tmp_path / "index.db")
     schema.prepare(opened, tmp_path / "index.db", dimensions=DIMENSIONS)
-    opened.execute(schema.TERM_INSTANCES)
     yield opened
     opened.close()
 
@@ -124,7 +123,8 @@ def test_the_last_fetch_believes_the_file_and_not_the_picture(connection: Any, a
 
     def fetched(access: AccessFilter) -> list[str]:
         wrong = np.array([1, 1])  # as if the picture took both for readable
-        hits = fetch_hits(connection, ranking, access, acl_ids=wrong, terms=(), highlight=True)
+        shown = Shown(ranking, copies=np.zeros(2, np.int64), acl_ids=wrong)
+        hits = fetch_hits(connection, shown, access, terms=(), vector=None, highlight=True)
         return [hit.document_id.native_id for hit in hits]
 
     assert fetched(reader(1)) == ["b"]

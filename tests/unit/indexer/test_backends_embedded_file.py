@@ -82,7 +82,6 @@ async def _assert_whole(path: Path, acknowledged: int) -> None:
     """The file is intact and holds one whole batch: the last acknowledged, or the one that followed it."""
     connection = apsw.Connection(str(path))
     assert connection.pragma("integrity_check") == "ok"
-    connection.execute("INSERT INTO text_index(text_index, rank) VALUES('integrity-check', 0)")
     connection.close()
     async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
         assert await index.statistics() == IndexStatistics(documents=10, passages=20)

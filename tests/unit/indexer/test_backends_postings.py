@@ -15,7 +15,6 @@ from indexer.backends.embedded.postings import (
     Batch,
     Field,
     Space,
-    note_dead,
     places,
     postings,
     terms_with_prefix,
@@ -44,7 +43,9 @@ def store(connection: Any, texts: Texts, *, field: Field = Field.BODY) -> None:
 
 def remove(connection: Any, rows: list[int]) -> None:
     connection.executemany("DELETE FROM passage WHERE id = ?", [(row,) for row in rows])
-    note_dead(connection, Space.PASSAGES, rows)
+    batch = Batch()
+    batch.remove(Space.PASSAGES, rows)
+    batch.write(connection)
 
 
 def held(connection: Any, term: str, *, among: Texts) -> list[tuple[int, int]]:
@@ -92,7 +93,7 @@ def test_what_was_written_is_read_through_all_merges(
         dead = [row for row in texts if randomness.random() < 0.1]
         remove(connection, dead)
         texts = {row: terms for row, terms in texts.items() if row not in dead}
-        while tidy(connection, Space.PASSAGES):
+        while tidy(connection):
             pass
         assert_says(connection, texts, words)
     assert connection.execute("SELECT count(*) FROM segment").fetchone()[0] < 20
@@ -102,12 +103,12 @@ def test_dead_rows_give_their_room_back(connection: Any) -> None:
     texts = {row: ["apple", f"word{row}"] for row in range(1, 101)}
     store(connection, texts)
     remove(connection, list(range(1, 31)))
-    assert tidy(connection, Space.PASSAGES)
-    assert not tidy(connection, Space.PASSAGES)
+    assert tidy(connection)
+    assert not tidy(connection)
     assert postings(connection, Field.BODY, "apple").rows.tolist() == list(range(31, 101))
     assert not postings(connection, Field.BODY, "word7").rows.size
     remove(connection, list(range(31, 101)))
-    assert tidy(connection, Space.PASSAGES)
+    assert tidy(connection)
     assert connection.execute("SELECT count(*) FROM segment").fetchone() == (0,)
     assert connection.execute("SELECT count(*) FROM posting").fetchone() == (0,)
 
