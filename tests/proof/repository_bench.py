@@ -12,7 +12,7 @@ Time at the repository stands until it is let pass, so that readings of changes 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -85,6 +85,7 @@ class RepositoryBench:
     enricher: HashingEnricher = field(default_factory=HashingEnricher)
     limits: PipelineLimits = field(default_factory=PipelineLimits)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    own_clock: Callable[[], float] | None = None  # of the machine that syncs, epoch seconds; None: the repository's
 
     def __post_init__(self) -> None:
         self.ledger, self.runs, self.acls = Ledger(self.engine), RunStore(self.engine), AclStore(self.engine)
@@ -130,7 +131,7 @@ class RepositoryBench:
             limits=self.limits,
             policy=self.policy,
             stop=self.stop,
-            clock=lambda: self.clock().timestamp(),
+            clock=self.own_clock or (lambda: self.clock().timestamp()),
         )
         return await run_sync(mode, ports, settings, ledger=self.ledger, runs=self.runs)
 

@@ -72,7 +72,7 @@ async def test_a_lane_alone_sees_what_it_promises(laned: tuple[str, RepositoryBe
     assert report.tally.warnings == {}
     await promises.counts_add_up(bench, report)
     if kind not in UNSEEN[lane]:
-        await promises.nobody_finds_what_they_may_not(bench)
+        await promises.nothing_more_than_permitted_is_found(bench)
         await promises.contents_are_current(bench, besides_far_changes=True)
     bench.world.search_lag = NO_LAG
     bench.clock.pass_time()
@@ -98,7 +98,7 @@ async def test_after_random_changes_every_revocation_holds(tmp_path: Path, seed:
                 mode = rng.choice([SyncMode.CHANGES, SyncMode.CHANGES, SyncMode.PERMISSIONS])
                 history.append(f"sync {mode}")
                 await promises.counts_add_up(bench, await bench.sync(mode, brake=1.0))
-                await promises.nobody_finds_what_they_may_not(bench)
+                await promises.nothing_more_than_permitted_is_found(bench)
                 if mode is SyncMode.CHANGES:
                     await promises.contents_are_current(bench, besides_far_changes=True)
             clock.pass_time()

@@ -77,5 +77,7 @@ async def _change_and_sync(bench: RepositoryBench, kind: str, modes: Sequence[Sy
             await promises.everything_is_current(bench)
             continue
         await promises.contents_are_current(bench, besides_far_changes=True)
-        if access_is_known:
+        if access_is_known and kind in promises.KINDS_THAT_GIVE_LATER:
+            await promises.nothing_more_than_permitted_is_found(bench)
+        elif access_is_known:
             await promises.exactly_the_permitted_is_found(bench, among=bench.in_scope())

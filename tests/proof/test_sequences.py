@@ -33,11 +33,13 @@ class Sequence:
     history: list[str] = field(default_factory=list)
     contents_behind: bool = False  # something changed since the last full or changes sync
     access_behind: bool = False  # since the last full or permissions sync, somebody else may read
+    gives_behind: bool = False  # and of that, a changes sync brings only what is taken
 
     def change_something(self) -> None:
         done = random_change(self.bench.world, self.rng)
         self.history.append(str(done))
         self.access_behind |= done.kind in promises.KINDS_OF_PERMISSIONS
+        self.gives_behind |= done.kind in promises.KINDS_THAT_GIVE_LATER
         self.contents_behind |= done.kind not in KINDS_OF_IDENTITIES
 
     def pause(self) -> None:
@@ -50,7 +52,7 @@ class Sequence:
         indexed = await self.bench.stored()
         if mode is SyncMode.IDENTITIES:
             await self.bench.refresh_identities()
-            if not (self.access_behind or self.contents_behind):
+            if not (self.access_behind or self.gives_behind or self.contents_behind):
                 await promises.exactly_the_permitted_is_found(self.bench, among=indexed)
             return
         report = await self.bench.sync(mode, brake=1.0)
@@ -58,17 +60,21 @@ class Sequence:
         await _PROMISES[mode](self, indexed)
 
     async def after_full(self, _: list[str]) -> None:
-        self.access_behind = self.contents_behind = False
+        self.access_behind = self.gives_behind = self.contents_behind = False
         await promises.everything_is_current(self.bench)
 
     async def after_permissions(self, indexed: list[str]) -> None:
-        self.access_behind = False
+        self.access_behind = self.gives_behind = False
         await promises.exactly_the_permitted_is_found(self.bench, among=indexed)
 
     async def after_changes(self, _: list[str]) -> None:
         self.contents_behind = False
         await promises.contents_are_current(self.bench, besides_far_changes=True)
-        if not self.access_behind:
+        if self.access_behind:
+            return
+        if self.gives_behind:
+            await promises.nothing_more_than_permitted_is_found(self.bench)
+        else:
             await promises.exactly_the_permitted_is_found(self.bench, among=self.bench.in_scope())
 
 
