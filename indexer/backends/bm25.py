@@ -1,7 +1,13 @@
-"""BM25 over what one reader may read.
+"""How well a document fits a query's words: BM25 over fields, over what one reader may read.
 
-All statistics (number of rows, document frequencies, average length) are of the readable rows alone: an engine that
-counts the others too would let a hidden document move the order of the visible ones, and so betray its words.
+A document's score is that of its best passage plus that of each field of the document itself:
+
+    score(d) = max over passages p of  sum over clauses c of  idf(c) * clause_weight(c) * saturated(c, body of p)
+             + sum over fields f of    sum over clauses c of  idf(c) * clause_weight(c) * saturated(c, f)
+
+How rare a clause is (`inverse_document_frequency`) is counted over the readable documents alone: an engine that counts
+the others too would let a hidden document move the order of the visible ones, and so betray its words. The average
+lengths are constants, so that neither hidden documents nor the engine nor the collection's growth move a score.
 
 Source: Robertson and Zaragoza, The Probabilistic Relevance Framework: BM25 and Beyond (2009), with the always positive
 inverse document frequency that Lucene uses.
@@ -10,30 +16,71 @@ inverse document frequency that Lucene uses.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from types import MappingProxyType
 from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-# A word of the title counts as four of the body: as the embedded engine was measured (docs/decisions/004).
-TITLE_WEIGHT = 4
+from indexer.backends.query_language import Clause, Phrase, Prefix
 
-# The usual constants, and SQLite FTS5's own.
-_SATURATION = 1.2
-_LENGTH_SHARE = 0.75
+
+class TextField(StrEnum):
+    """What is searched by words. All but the body belong to the document as a whole."""
+
+    BODY = "body"  # of a passage
+    TITLE = "title"
+    ATTRIBUTES = "attributes"  # those that the document's description calls searched
+
+
+@dataclass(frozen=True, slots=True)
+class FieldWeight:
+    """What a field counts, and what its length does: `length_share` of the score depends on it (BM25's b)."""
+
+    weight: float
+    length_share: float
+    average_length: float  # in terms
+
+
+# The title counted four times an occurrence in the body before it had a field of its own (docs/decisions/004).
+FIELD_WEIGHTS: Mapping[TextField, FieldWeight] = MappingProxyType(
+    {
+        TextField.BODY: FieldWeight(weight=1.0, length_share=0.75, average_length=120.0),
+        TextField.TITLE: FieldWeight(weight=1.0, length_share=0.75, average_length=6.0),
+        TextField.ATTRIBUTES: FieldWeight(weight=0.5, length_share=0.75, average_length=20.0),
+    }
+)
+DOCUMENT_FIELDS = tuple(field for field in TextField if field is not TextField.BODY)
+
+SATURATION = 1.2  # BM25's k1; the usual value
+PHRASE_WEIGHT = 1.0
+IDENTIFIER_WEIGHT = 2.0
+PREFIX_WEIGHT = 1.0
 
 Number = TypeVar("Number", float, npt.NDArray[np.float64])
 
 
-def inverse_document_frequency(*, rows: int, rows_with_term: int) -> float:
-    """Weigh a term by its rarity among the readable rows; always positive."""
-    return math.log1p((rows - rows_with_term + 0.5) / (rows_with_term + 0.5))
+def inverse_document_frequency(*, documents: int, documents_with_clause: int) -> float:
+    """Weigh a clause by its rarity among the readable documents; always positive."""
+    return math.log1p((documents - documents_with_clause + 0.5) / (documents_with_clause + 0.5))
 
 
-def saturated(frequency: Number, length: Number, *, average_length: float) -> Number:
-    """Return the part of a term's score that depends on the row: more for every occurrence, less for long rows.
+def clause_weight(clause: Clause) -> float:
+    """Return what a clause counts beside its rarity."""
+    if isinstance(clause, Phrase):
+        return IDENTIFIER_WEIGHT if clause.is_identifier else PHRASE_WEIGHT
+    return PREFIX_WEIGHT if isinstance(clause, Prefix) else 1.0
 
-    `frequency` counts an occurrence in the title `TITLE_WEIGHT` times; `length` is in tokens, title included.
+
+def saturated(frequency: Number, length: Number, *, field: TextField) -> Number:
+    """Return the part of a clause's score that depends on the text: more for every occurrence, less for long texts.
+
+    `length` is the text's number of terms. A prefix, which occurs or does not, has frequency 1 and the average length.
     """
-    dampening = _SATURATION * (1 - _LENGTH_SHARE + _LENGTH_SHARE * length / average_length)
-    return frequency * (_SATURATION + 1) / (frequency + dampening)
+    weight = FIELD_WEIGHTS[field]
+    share = weight.length_share
+    dampening = SATURATION * (1 - share + share * length / weight.average_length)
+    return weight.weight * frequency * (SATURATION + 1) / (frequency + dampening)

@@ -12,7 +12,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from indexer.backends.analysis import occurrences
+from indexer.backends.english_words import occurrences
 from indexer.backends.highlighting import excerpt_of
 from indexer.backends.ranking import SIMILARITY_FLOOR
 from vocabulary.documents import Passage

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-from indexer.backends.analysis import Token, occurrences
+from indexer.backends.english_words import Token, occurrences
 from vocabulary.documents import Passage
 from vocabulary.search import Excerpt, Span
 

@@ -16,9 +16,11 @@ from typing import Self
 
 import numpy as np
 
-from indexer.backends import bm25, collapsing, cursor, facets, ranking, suggestions
-from indexer.backends.analysis import query_terms, stems, storable
+from indexer.backends import collapsing, cursor, facets, ranking, suggestions
+from indexer.backends import row_scores as bm25
+from indexer.backends.analysis import storable
 from indexer.backends.comments import CommentPassage, best_comments
+from indexer.backends.english_words import query_terms, stems
 from indexer.backends.highlighting import excerpt_of
 from indexer.backends.matching import Key, Kind, holds
 from indexer.backends.memory_rows import Rows, Stored

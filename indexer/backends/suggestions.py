@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.backends.analysis import STOP_WORDS
+from indexer.backends.english_words import STOP_WORDS
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import Page, Query, SearchMode, Suggestion, SuggestionKind

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from indexer.backends import collapsing, cursor, ranking
-from indexer.backends.analysis import query_terms, storable
+from indexer.backends.analysis import storable
 from indexer.backends.embedded.catalogue import Catalogue, Integers
 from indexer.backends.embedded.changes import id_parameter
 from indexer.backends.embedded.codec import vectors_from_blobs
@@ -22,6 +22,7 @@ from indexer.backends.embedded.filters import documents_satisfying
 from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.text_search import matching_passages
 from indexer.backends.embedded.vector_sidecar import inner_products
+from indexer.backends.english_words import query_terms
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from indexer.backends.request import is_browse
 from vocabulary.access import AccessFilter

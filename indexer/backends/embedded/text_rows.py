@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from indexer.backends.analysis import stems
 from indexer.backends.embedded.postings import Batch, Field, Space
+from indexer.backends.english_words import stems
 
 _ROWS_AT_ONCE = 1_000  # in one segment: some megabytes of terms
 

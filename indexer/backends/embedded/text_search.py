@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends import bm25
+from indexer.backends import row_scores as bm25
 from indexer.backends.embedded.catalogue import Catalogue, Integers
 from indexer.backends.embedded.columns import Mask
 from indexer.backends.embedded.postings import Field, postings

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from indexer.backends.analysis import stems, storable
+from indexer.backends.analysis import storable
 from indexer.backends.collapsing import content_key
 from indexer.backends.embedded import codec, schema, text_rows
 from indexer.backends.embedded.postings import Batch, Field
+from indexer.backends.english_words import stems
 from indexer.backends.matching import SOURCE_FIELD, TOXICITY_FIELD, fields_of, toxicity_of
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind

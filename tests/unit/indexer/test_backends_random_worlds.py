@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.backends import EmbeddedBackend, MemoryBackend
-from indexer.backends.analysis import query_terms, stems
+from indexer.backends.english_words import query_terms, stems
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, reader
 from vocabulary.access import AccessFilter, AclId, Principal
 from vocabulary.documents import DocumentId

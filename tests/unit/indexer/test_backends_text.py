@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from indexer.backends import cursor
-from indexer.backends.analysis import TOKENIZER, occurrences, query_terms, stems
-from indexer.backends.bm25 import inverse_document_frequency, saturated
+from indexer.backends.english_words import TOKENIZER, occurrences, query_terms, stems
 from indexer.backends.highlighting import EXCERPT_CHARACTERS, excerpt_of
 from indexer.backends.ranking import Ranking, fuse
+from indexer.backends.row_scores import inverse_document_frequency, saturated
 from vocabulary.documents import DocumentId, Passage, PassageKind
 from vocabulary.errors import QueryInvalid
 from vocabulary.search import Query

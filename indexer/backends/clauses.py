@@ -1,0 +1,89 @@
+"""Whether a text holds what a query asks for: the plain meaning of a clause, which every engine's index agrees with."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+
+from indexer.backends.analysis import Analysed, Analyzer
+from indexer.backends.matching import Key, Kind, Predicate, key_of
+from indexer.backends.query_language import Clause, FieldTest, Phrase, Prefix, Word
+
+_FLAGS = {"true": 1, "yes": 1, "false": 0, "no": 0}
+
+
+def frequency(clause: Clause, text: Analysed) -> int:
+    """Return how often a text holds a clause; for a prefix, 1 if it does at all."""
+    match clause:
+        case Word(term):
+            return text.terms.count(term)
+        case Phrase(terms):
+            return len(phrase_positions(terms, text.terms))
+        case Prefix(start):
+            return int(any(word.startswith(start) for word in text.words))
+
+
+def phrase_positions(phrase: Sequence[str], terms: Sequence[str]) -> list[int]:
+    """Return where the terms of a phrase begin to stand in a row."""
+    wanted = tuple(phrase)
+    starts = range(len(terms) - len(wanted) + 1)
+    return [at for at in starts if terms[at] == wanted[0] and tuple(terms[at : at + len(wanted)]) == wanted]
+
+
+def value_predicate(test: FieldTest, analyzer: Analyzer) -> Predicate:
+    """Return the test that `field:value` puts to a single value of the field.
+
+    A text passes when it holds the value's words in a row, a number when it is equal, a flag for true, false, yes or
+    no, a moment when it lies in the year, month, day, minute or second (UTC) that the value names.
+    """
+    clause = test.clause
+    tests: dict[Kind, Callable[[Key], bool]] = {}
+    if clause is not None:
+        tests[Kind.TEXT] = lambda key: frequency(clause, analyzer.analysed(str(key.value))) > 0
+    number = _number(test.value)
+    if number is not None:
+        tests[Kind.NUMBER] = lambda key: key == number
+    flag = _FLAGS.get(test.value.casefold())
+    if flag is not None:
+        tests[Kind.FLAG] = lambda key: key.value == flag
+    span = _span(test.value)
+    if span is not None:
+        first, behind = span
+        tests[Kind.MOMENT] = lambda key: first <= key < behind
+    return lambda key: key.kind in tests and tests[key.kind](key)
+
+
+def _number(text: str) -> Key | None:
+    try:
+        return key_of(int(text)) if text.lstrip("+-").isdigit() else key_of(float(text))
+    except (ValueError, OverflowError):
+        return None
+
+
+# How a moment is spelled, and how long what is spelled so lasts.
+_SPELLINGS: dict[str, timedelta | None] = {
+    "%Y": None,
+    "%Y-%m": None,
+    "%Y-%m-%d": timedelta(days=1),
+    "%Y-%m-%dT%H:%M": timedelta(minutes=1),
+    "%Y-%m-%dT%H:%M:%S": timedelta(seconds=1),
+}
+
+
+def _span(text: str) -> tuple[Key, Key] | None:
+    for spelling, lasts in _SPELLINGS.items():
+        try:
+            start = datetime.strptime(text.removesuffix("Z"), spelling).replace(tzinfo=UTC)
+            end = _behind(start, spelling) if lasts is None else start + lasts
+        except (ValueError, OverflowError):
+            continue
+        first, behind = key_of(start), key_of(end)
+        return (first, behind) if first is not None and behind is not None else None
+    return None
+
+
+def _behind(start: datetime, spelling: str) -> datetime:
+    """Return the beginning of the next year or month."""
+    if spelling == "%Y":
+        return start.replace(year=start.year + 1)
+    return start.replace(year=start.year + start.month // 12, month=start.month % 12 + 1)
