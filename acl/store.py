@@ -22,7 +22,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, sele
 
 from acl.tables import Effect, Realm, acl_entries, acl_lists, acl_state, lock_version, read_versions, set_version
 from vocabulary.access import Acl, AclId, Principal
-from vocabulary.ports import KnownAcl
+from vocabulary.numbering import KnownAcl
 
 _Item = TypeVar("_Item")
 _Entries: TypeAlias = dict[Effect, set[str]]  # principals in canonical spelling

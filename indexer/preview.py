@@ -36,7 +36,8 @@ from vocabulary.documents import (
     Skipped,
     Upsert,
 )
-from vocabulary.ports import IncrementalConnector, KnownAcl, SyncMode
+from vocabulary.numbering import KnownAcl
+from vocabulary.ports import IncrementalConnector, SyncMode
 
 _PAGE = 200  # looked up together, as a run does
 _UNNUMBERED = AclId(-1)  # stands for the id that a list would be given

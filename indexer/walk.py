@@ -14,7 +14,8 @@ from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.tally import Tally
 from vocabulary.documents import DocumentId
-from vocabulary.ports import AclNumbering, Connector, Enricher, Extractor, SearchBackend
+from vocabulary.numbering import AclNumbering
+from vocabulary.ports import Connector, Enricher, Extractor, SearchBackend
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
-from vocabulary.access import AccessFilter, Acl, AclId, Identity
+from vocabulary.access import AccessFilter, Acl, Identity
 from vocabulary.documents import (
     Change,
     Checkpoint,
@@ -290,56 +290,4 @@ class SearchBackend(Protocol):
 
     def document_ids(self, source: str) -> AsyncIterator[DocumentId]:
         """Every stored document of a source, ordered by id."""
-        ...
-
-
-@dataclass(frozen=True, slots=True)
-class KnownAcl:
-    """What is stored of a list: its id, if it has one, and whether its entries differ from those that were read."""
-
-    id: AclId | None
-    is_changed: bool
-
-
-class AclNumbering(Protocol):
-    """The one place where ACLs get their integer ids."""
-
-    @property
-    def numbering(self) -> str:
-        """The random name of the state that gives the numbers."""
-        ...
-
-    async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
-        """Store the lists and return the id of each key. A known key keeps its id.
-
-        Whom a changed list admits no more is shut out at once; whom it admits anew waits for `grant`. Ids are positive
-        and are never given twice.
-        """
-        ...
-
-    async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
-        """Compare the lists with what is stored under their keys, and change nothing."""
-        ...
-
-    async def version(self, source: str) -> int:
-        """A number that grows with every change of the source's lists."""
-        ...
-
-    async def count_changed(self, source: str, *, since: int) -> int:
-        """How many lists are new, or have other entries, since the source was at that version."""
-        ...
-
-    async def keys(self, source: str, acl_ids: Collection[AclId]) -> Mapping[AclId, str]:
-        """The keys of stored lists; an id that is none of the source's is missing."""
-        ...
-
-    async def grant(self, source: str, *, up_to: int | None = None) -> None:
-        """Let changed lists admit whom they admit: no document is under a list any more that it has left.
-
-        Lists that changed behind version `up_to` go on waiting; None: none does.
-        """
-        ...
-
-    async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
-        """Whether the list allows the source's everyone and denies nobody, or will: what a public index may hold."""
         ...

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from indexer.state.ledger import spelled_lineage
 from indexer.state.tables import ledger
 from vocabulary.access import HIDDEN_ACL, Acl, AclId
-from vocabulary.ports import AclNumbering
+from vocabulary.numbering import AclNumbering
 
 _LAST = chr(0x10FFFF)  # sorts behind every other character
 _LOOKUP_SIZE = 500  # values in one IN list; SQLite takes 32,766 parameters, PostgreSQL 65,535

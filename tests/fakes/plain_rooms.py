@@ -16,7 +16,7 @@ import numpy as np
 from vocabulary.access import Acl, AclId, Principal
 from vocabulary.documents import Block, Enrichment, ExtractedText, TokenIds, Tokens, Vector
 from vocabulary.errors import ExtractionFailed
-from vocabulary.ports import KnownAcl
+from vocabulary.numbering import KnownAcl
 
 DIMENSIONS = 16
 

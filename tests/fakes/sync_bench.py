@@ -20,7 +20,8 @@ from tests.fakes.plain_rooms import HashingEnricher, MemoryNumbering, PlainTextE
 from tests.fakes.scripted_source import SOURCE, ScriptedSource
 from vocabulary.access import AccessFilter, Acl
 from vocabulary.documents import DocumentState
-from vocabulary.ports import AclNumbering, SyncMode
+from vocabulary.numbering import AclNumbering
+from vocabulary.ports import SyncMode
 from vocabulary.search import Query, SearchMode
 
 _MORE_THAN_ANY_ACL_ID = 1_000

@@ -1,0 +1,61 @@
+"""The Protocol of whoever gives ACLs their integer ids."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from vocabulary.access import Acl, AclId
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAcl:
+    """What is stored of a list: its id, if it has one, and whether its entries differ from those that were read."""
+
+    id: AclId | None
+    is_changed: bool
+
+
+class AclNumbering(Protocol):
+    """The one place where ACLs get their integer ids."""
+
+    @property
+    def numbering(self) -> str:
+        """The random name of the state that gives the numbers."""
+        ...
+
+    async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
+        """Store the lists and return the id of each key. A known key keeps its id.
+
+        Whom a changed list admits no more is shut out at once; whom it admits anew waits for `grant`. Ids are positive
+        and are never given twice.
+        """
+        ...
+
+    async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
+        """Compare the lists with what is stored under their keys, and change nothing."""
+        ...
+
+    async def version(self, source: str) -> int:
+        """A number that grows with every change of the source's lists."""
+        ...
+
+    async def count_changed(self, source: str, *, since: int) -> int:
+        """How many lists are new, or have other entries, since the source was at that version."""
+        ...
+
+    async def keys(self, source: str, acl_ids: Collection[AclId]) -> Mapping[AclId, str]:
+        """The keys of stored lists; an id that is none of the source's is missing."""
+        ...
+
+    async def grant(self, source: str, *, up_to: int | None = None) -> None:
+        """Let changed lists admit whom they admit: no document is under a list any more that it has left.
+
+        Lists that changed behind version `up_to` go on waiting; None: none does.
+        """
+        ...
+
+    async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
+        """Whether the list allows the source's everyone and denies nobody, or will: what a public index may hold."""
+        ...
