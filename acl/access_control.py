@@ -65,6 +65,11 @@ class AccessControl:
         """Who the bearer of the claims is in a source, or why nobody."""
         return await self._identities.find(rule.source, claims.user, by=rule.match_user_by)
 
+    async def is_administrator(self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> bool:
+        """Whether one of the sources knows the bearer of the claims as a person whom it lets read everything."""
+        people = await self._people(claims, sources)
+        return any(person.is_administrator for person in people.values())
+
     async def _compute(
         self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule], versions: _Versions
     ) -> AccessFilter:

@@ -44,7 +44,10 @@ _log = logging.getLogger(__name__)
 class InvalidPart(BaseModel):
     """One part of the request that cannot be understood."""
 
-    pointer: str = Field(description="JSON pointer into the request body", examples=["#/page/size"])
+    pointer: str = Field(
+        description="JSON pointer into the request body; of a request without one, into its parameters",
+        examples=["#/page/size"],
+    )
     detail: str = Field(examples=["should be less than or equal to 100"])
 
 
@@ -147,19 +150,25 @@ def _headers(kind: _Kind, error: Exception) -> dict[str, str]:
 async def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it was registered for
     return problem_response(
-        _QUERY_INVALID.status, _QUERY_INVALID.slug, title=_QUERY_INVALID.title, errors=_invalid_parts(error)
+        _QUERY_INVALID.status,
+        _QUERY_INVALID.slug,
+        title=_QUERY_INVALID.title,
+        errors=_invalid_parts(error, dict(request.query_params)),
     )
 
 
-def _invalid_parts(error: RequestValidationError) -> list[InvalidPart]:
+def _invalid_parts(error: RequestValidationError, parameters: Mapping[str, str]) -> list[InvalidPart]:
     if any(detail["type"] == "json_invalid" for detail in error.errors()):
         return [InvalidPart(pointer="#", detail="not valid JSON")]
     if isinstance(error.body, bytes):  # nobody read it as JSON, because its header does not say so
         return [InvalidPart(pointer="#", detail="send JSON, with the header Content-Type: application/json")]
-    in_body = [{**detail, "loc": detail["loc"][1:]} for detail in error.errors()]  # the first part says "body"
+    written = parameters if error.body is None else error.body
+    within = [
+        {**detail, "loc": detail["loc"][1:]} for detail in error.errors()
+    ]  # the first part says "body" or "query"
     return [
         InvalidPart(pointer="#" + "".join(f"/{_escaped(part)}" for part in wrong.place), detail=wrong.words)
-        for wrong in mistakes(in_body, error.body)
+        for wrong in mistakes(within, written)
     ]
 
 

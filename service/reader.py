@@ -14,7 +14,7 @@ from acl import AccessControl, ReaderClaims
 from service.search import ServedIndex
 from service.settings import IndexAccess
 from vocabulary.access import AccessFilter
-from vocabulary.errors import NotAuthenticated
+from vocabulary.errors import NotAllowed, NotAuthenticated
 
 OPERATOR = "command line"  # the issuer of claims that an operator makes up with `search --as`
 
@@ -48,6 +48,19 @@ class Readers:
             return await self._access_control.public_filter(index.sources)
         claims = await self._verifier.verify(_bearer_token(authorization))
         return await self._access_control.filter_for(claims, index.identity_rules)
+
+    async def require_administrator(self, index: ServedIndex, authorization: Sequence[str]) -> None:
+        """Let only those pass whom a source of the index lets read everything.
+
+        Raises:
+            NotAuthenticated: as in `of_request`.
+            NotAllowed: the sender is nobody like that, or the index is public and so knows no senders.
+        """
+        if index.access is IndexAccess.PUBLIC:
+            raise NotAllowed("a public index explains no scores")
+        claims = await self._verifier.verify(_bearer_token(authorization))
+        if not await self._access_control.is_administrator(claims, index.identity_rules):
+            raise NotAllowed("only administrators of a source are told what scores are made of")
 
 
 async def operator_filter(access_control: AccessControl, index: ServedIndex, *, user: str | None) -> AccessFilter:

@@ -16,7 +16,7 @@ from service.settings import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NumberingMismatch
 from vocabulary.ports import Enricher, SearchBackend
-from vocabulary.search import FacetRequest, Page, Query, SearchMode
+from vocabulary.search import FacetRequest, Page, Query, SearchMode, Suggestion
 
 _log = logging.getLogger(__name__)
 _WARMING = Query(
@@ -64,6 +64,16 @@ class SearchService:
         needs_vector = query.mode is not SearchMode.KEYWORD and query.text != ""
         vector = await self._enricher.embed_query(query.text) if needs_vector else None
         return await index.backend.search(query, vector, access)
+
+    async def suggest(
+        self, index: ServedIndex, text: str, access: AccessFilter, *, size: int
+    ) -> tuple[Suggestion, ...]:
+        """Complete what was typed from what the filter admits.
+
+        Raises:
+            NumberingMismatch, IndexBusy: as the backend finds it.
+        """
+        return await index.backend.suggest(text, access, size=size)
 
     async def warm(self, numbering: str) -> None:
         """Ask each index for nobody, so that the first reader does not wait for what is loaded at the first query.

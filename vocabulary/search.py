@@ -164,7 +164,7 @@ class Query:
 
     An empty text matches every readable document (browse) and has no highlights. `cursor` is a `next_cursor` of an
     earlier answer to the same query. With `collapse`, of several matching documents with the same text only the first
-    is a hit; totals and facets count all of them.
+    is a hit; totals and facets count all of them. With `explain`, hits say what their scores are made of.
     """
 
     text: str
@@ -176,6 +176,7 @@ class Query:
     cursor: str | None = None
     highlight: bool = True
     collapse: bool = True
+    explain: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +205,7 @@ class Hit:
     """One document of an answer. `score` orders hits within one answer and means nothing beyond it.
 
     `copies` is how many more documents of the answer have the same text and are not hits of their own. `comments` are
-    those, up to three, that match best and are not the excerpt.
+    those, up to three, that match best and are not the excerpt. `score_parts` are there where the query asked for them.
     """
 
     document_id: DocumentId
@@ -217,6 +218,7 @@ class Hit:
     toxicity_0_1: float
     copies: int = 0
     comments: tuple[Excerpt, ...] = ()
+    score_parts: Mapping[str, float] | None = None
 
 
 class TotalRelation(StrEnum):

@@ -23,8 +23,8 @@ from vocabulary.documents import EnrichedPassage, PassageKind
 Integers = npt.NDArray[np.int64]
 
 NO_CONTENT_KEY = 0  # the document is nobody's copy
-# Words of text below which two documents are not taken for copies. Of the documents of the synthetic company
-# (docs/search-backend.md) none of fewer words is a copy of another that a person would call one.
+# Words below which a shared text is no sign of a copy. Of WordNet's 117,659 glosses, 5.8 % of those under 5 words stand
+# under several entries, 0.2 % of those of 10 to 14, and four in all of 20 words and more.
 MIN_WORDS = 20
 _KEY_BYTES = 8  # the chance that two of a million different texts share a key is 3 in 100 million
 

@@ -1,4 +1,4 @@
-"""`POST /indexes/{index}/query`: what the reader may see of an index.
+"""`POST /indexes/{index}/query` and `GET /indexes/{index}/suggest`: what the reader may see of an index.
 
 Who asks is settled before a byte of the body is read: without a right to ask, nobody learns what a body should look
 like or makes the server parse one.
@@ -12,14 +12,15 @@ from typing import Annotated, Any
 from uuid import uuid4
 
 from fastapi import APIRouter, Body, Depends, HTTPException, Path, Request, Response
+from fastapi import Query as Parameter
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from starlette.types import Message, Receive
 
 from service.http_errors import MEDIA_TYPE, Problem
 from service.reader import Readers
-from service.routes.query_answer import QueryAnswer, answer_of
-from service.routes.query_request import QueryBody
+from service.routes.query_answer import QueryAnswer, SuggestAnswer, answer_of, suggestions_of
+from service.routes.query_request import MAX_TEXT, QueryBody
 from service.search import SearchService, ServedIndex
 from vocabulary.access import AccessFilter
 
@@ -39,7 +40,12 @@ _EXAMPLES: dict[str, Any] = {
                     {"not": {"equals": {"field": "site", "value": "archive"}}},
                 ]
             },
-            "facets": ["type", {"field": "author", "size": 5}],
+            "facets": [
+                "type",
+                {"field": "author", "size": 5},
+                {"field": "modified_at", "interval": "year", "name": "year"},
+                {"field": "toxicity", "ranges": [{"lt": 0.5}, {"gte": 0.5}]},
+            ],
             "page": {"size": 20},
         },
     },
@@ -53,11 +59,16 @@ _PROBLEMS: dict[int | str, dict[str, Any]] = {
     400: {"description": "The query cannot be understood", **_PROBLEM_ANSWER},
     401: {"description": "No token, or one that proves nothing", **_PROBLEM_ANSWER},
     404: {"description": "There is no such index", **_PROBLEM_ANSWER},
-    413: {"description": "The body is too large", **_PROBLEM_ANSWER},
     503: {"description": "The index cannot answer now", **_PROBLEM_ANSWER},
     "default": {"description": "Any other failure", **_PROBLEM_ANSWER},
 }
+_QUERY_PROBLEMS = _PROBLEMS | {
+    403: {"description": "The caller is known and may not have scores explained", **_PROBLEM_ANSWER},
+    413: {"description": "The body is too large", **_PROBLEM_ANSWER},
+}
+_MAX_SUGGESTIONS = 20
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
+_IndexName = Annotated[str, Path(description="the index's name", examples=["private"])]
 _bearer = HTTPBearer(auto_error=False, description="A reader's own token; not needed for a public index")
 
 
@@ -89,17 +100,34 @@ def query_router(service: SearchService, readers: Readers) -> APIRouter:
     @router.post(
         "/indexes/{index}/query",
         summary="Search an index as the bearer of the token",
-        responses=_PROBLEMS,
+        responses=_QUERY_PROBLEMS,
         dependencies=[Depends(_bearer)],
     )
     async def query(
         request: Request,
-        index: Annotated[str, Path(description="the index's name", examples=["private"])],
+        index: _IndexName,
         body: Annotated[QueryBody, Body(openapi_examples=_EXAMPLES)],
     ) -> QueryAnswer:
         asker: Asker = request.state.asker
+        if body.explain:
+            await readers.require_administrator(asker.index, request.headers.getlist("authorization"))
         page = await service.search(asker.index, body.as_query(), asker.access)
         return answer_of(page, query_id=uuid4().hex)
+
+    @router.get(
+        "/indexes/{index}/suggest",
+        summary="Complete what the bearer of the token has begun to type",
+        responses=_PROBLEMS,
+        dependencies=[Depends(_bearer)],
+    )
+    async def suggest(
+        request: Request,
+        index: _IndexName,
+        q: Annotated[str, Parameter(max_length=MAX_TEXT, description="what was typed", examples=["sustain"])],
+        size: Annotated[int, Parameter(ge=1, le=_MAX_SUGGESTIONS)] = 8,
+    ) -> SuggestAnswer:
+        asker: Asker = request.state.asker
+        return suggestions_of(await service.suggest(asker.index, q, asker.access, size=size))
 
     return router
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import TypeAlias
 
 from pydantic import BaseModel, Field
 
-from vocabulary.documents import AttributeValue
+from vocabulary.documents import AttributeValue, PassageKind
 from vocabulary.search import (
     BucketCount,
     Excerpt,
@@ -16,6 +16,8 @@ from vocabulary.search import (
     Hit,
     Page,
     Scalar,
+    Suggestion,
+    SuggestionKind,
     TotalRelation,
 )
 
@@ -37,11 +39,21 @@ class HighlightAnswer(BaseModel):
     end: int
 
 
-class ExcerptAnswer(BaseModel):
-    """The part of the document that shows why it matched."""
+class CommentAnswer(BaseModel):
+    """The part of a comment that matched."""
 
     text: str
     highlights: list[HighlightAnswer]
+    author: str | None = Field(examples=["Ann Example"])
+    written_at: str | None = Field(examples=["2025-03-01T12:30:00Z"])
+
+
+class ExcerptAnswer(CommentAnswer):
+    """The part of the document that shows why it matched; `author` and `written_at` where it is a comment."""
+
+    kind: PassageKind = Field(description="body: the document's text; comment: one of its comments")
+    page: int | None = Field(description="page, slide or sheet, from 1")
+    heading: str | None
 
 
 class ResultAnswer(BaseModel):
@@ -55,6 +67,9 @@ class ResultAnswer(BaseModel):
     excerpt: ExcerptAnswer | None
     attributes: dict[str, JsonValue]
     toxicity: float = Field(description="0 harmless to 1 toxic, of the worst passage", ge=0, le=1)
+    copies: int = Field(description="how many more documents of this answer have the same text and are not shown")
+    comments: list[CommentAnswer] = Field(description="up to three comments that match best, besides the excerpt")
+    score_parts: dict[str, float] | None = Field(default=None, description="what the score is made of; see explain")
 
 
 class FacetAnswer(BaseModel):
@@ -83,6 +98,24 @@ class QueryAnswer(BaseModel):
     next_cursor: str | None = Field(description="send it as page.cursor to read on; null: this was the last page")
 
 
+class SuggestionAnswer(BaseModel):
+    """What may have been meant; it stands in a document that this reader may see."""
+
+    text: str
+    kind: SuggestionKind = Field(description="words: the typed words, completed; title: the title of a document")
+
+
+class SuggestAnswer(BaseModel):
+    """Completions of what was typed, best first."""
+
+    suggestions: list[SuggestionAnswer]
+
+
+def suggestions_of(suggestions: Iterable[Suggestion]) -> SuggestAnswer:
+    """Show completions."""
+    return SuggestAnswer(suggestions=[SuggestionAnswer(text=each.text, kind=each.kind) for each in suggestions])
+
+
 def answer_of(page: Page, *, query_id: str) -> QueryAnswer:
     """Show one page of an index."""
     return QueryAnswer(
@@ -105,12 +138,24 @@ def _result(hit: Hit) -> ResultAnswer:
         excerpt=None if hit.excerpt is None else _excerpt(hit.excerpt),
         attributes=_attributes(hit.attributes),
         toxicity=hit.toxicity_0_1,
+        copies=hit.copies,
+        comments=[_comment(each) for each in hit.comments],
+        score_parts=None if hit.score_parts is None else dict(hit.score_parts),
     )
 
 
 def _excerpt(excerpt: Excerpt) -> ExcerptAnswer:
-    highlights = [HighlightAnswer(start=span.start, end=span.end) for span in excerpt.highlights]
-    return ExcerptAnswer(text=excerpt.text, highlights=highlights)
+    comment = _comment(excerpt)
+    return ExcerptAnswer(**dict(comment), kind=excerpt.kind, page=excerpt.page, heading=excerpt.heading)
+
+
+def _comment(excerpt: Excerpt) -> CommentAnswer:
+    return CommentAnswer(
+        text=excerpt.text,
+        highlights=[HighlightAnswer(start=span.start, end=span.end) for span in excerpt.highlights],
+        author=excerpt.author,
+        written_at=None if excerpt.written_at is None else _spelled(excerpt.written_at),
+    )
 
 
 def _facet(counted: FacetCount | BucketCount) -> FacetAnswer | BucketAnswer:
@@ -134,6 +179,8 @@ def _json(value: AttributeValue) -> JsonValue:
 
 
 def _scalar(value: Scalar) -> JsonScalar:
-    if isinstance(value, datetime):
-        return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
-    return value
+    return _spelled(value) if isinstance(value, datetime) else value
+
+
+def _spelled(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

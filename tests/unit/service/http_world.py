@@ -1,6 +1,6 @@
 """A small served world for HTTP tests: real tokens, real access control, an index in memory, no sockets.
 
-ann   reads the plan and the menu        bob   reads the menu
+ann   reads the plan and the menu        bob   reads the menu        ada   is an administrator of the source
 the index `open` is public and holds the menu's public sister
 """
 
@@ -37,6 +37,7 @@ from vocabulary.search import Put
 SECRET = "a shared secret of more than thirty-two bytes"
 ISSUER = "https://idp.example.com"
 AUDIENCE = "sightline"
+ADMINISTRATOR = "ada"
 PLAN_TEXT = "the secret merger plan of the board"
 MENU_TEXT = "the menu of the canteen, with a plan of the week"
 
@@ -71,6 +72,11 @@ class HttpWorld:
     client: httpx.AsyncClient
     engine: sa.Engine
     backends: Mapping[str, MemoryBackend]
+
+    async def suggest(
+        self, index: str, *, headers: Mapping[str, str] | None = None, **parameters: Any
+    ) -> httpx.Response:
+        return await self.client.get(f"/indexes/{index}/suggest", params=parameters, headers=headers)
 
     async def ask(self, index: str, *, headers: Mapping[str, str] | None = None, **body: object) -> httpx.Response:
         return await self.client.post(f"/indexes/{index}/query", json=body, headers=headers)
@@ -121,7 +127,7 @@ async def served(
 
 async def furnish(world: HttpWorld) -> None:
     """Store the people, the lists and the documents of this world."""
-    for source, people in {"hr": ("ann", "bob"), "web": ()}.items():
+    for source, people in {"hr": ("ann", "bob", ADMINISTRATOR), "web": ()}.items():
         await IdentityStore(world.engine).replace(source, _listed([_person(source, name) for name in people]))
     ann, bob = Principal.user("hr", "ann"), Principal.user("hr", "bob")
     lists = [Acl("plan", frozenset({ann})), Acl("menu", frozenset({ann, bob}))]
@@ -141,7 +147,13 @@ def rule(source: str) -> SourceIdentityRule:
 
 
 def _person(source: str, name: str) -> Person:
-    return Person(Principal.user(source, name), username=name, email=f"{name}@example.com", display_name=name.title())
+    return Person(
+        Principal.user(source, name),
+        username=name,
+        email=f"{name}@example.com",
+        display_name=name.title(),
+        is_administrator=name == ADMINISTRATOR,
+    )
 
 
 def _document(name: str, text: str, *, source: str, acl: int, site: str) -> Put:

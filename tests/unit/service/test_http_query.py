@@ -124,7 +124,11 @@ async def test_an_answer_has_every_part_of_the_contract(world: HttpWorld) -> Non
             "tags": ["a", "b"],
         },
         "toxicity": 0.0,
+        "copies": 0,
+        "comments": [],
+        "score_parts": None,
     }
+    assert excerpt.keys() == {"text", "highlights", "kind", "page", "heading", "author", "written_at"}
     assert excerpt["text"] in PLAN_TEXT
     assert [excerpt["text"][h["start"] : h["end"]] for h in excerpt["highlights"]] == ["merger"]
 
@@ -228,6 +232,6 @@ async def test_the_openapi_document_describes_queries_with_examples_that_are_val
     assert len(examples) >= 3
     for example in examples.values():
         QueryBody.model_validate(example["value"]).as_query()
-    assert operation["responses"].keys() == {"200", "400", "401", "404", "413", "503", "default"}
+    assert operation["responses"].keys() == {"200", "400", "401", "403", "404", "413", "503", "default"}
     assert api["components"]["securitySchemes"]["HTTPBearer"]["scheme"] == "bearer"
     assert operation["security"] == [{"HTTPBearer": []}]

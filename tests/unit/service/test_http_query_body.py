@@ -8,11 +8,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.routes.query_request import MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH, QueryBody
+from service.routes.filter_request import MAX_FILTER_CLAUSES, MAX_FILTER_DEPTH
+from service.routes.query_request import QueryBody
 from vocabulary.search import (
     And,
+    Bounds,
+    DateFacet,
+    DateInterval,
     Equals,
     Exists,
+    Facet,
     FacetRequest,
     FilterClause,
     In,
@@ -20,6 +25,7 @@ from vocabulary.search import (
     Or,
     Query,
     Range,
+    RangeFacet,
     SearchMode,
     Sort,
 )
@@ -41,19 +47,23 @@ def test_every_part_of_a_query_reaches_the_backend() -> None:
     query = query_of(
         query="  budget ",
         mode="keyword",
-        facets=["type", {"field": "site", "size": 3}],
+        facets=["type", {"field": "site", "size": 3, "name": "places"}],
         sort={"field": "modified_at", "order": "desc"},
         page={"size": 5, "cursor": "abc"},
         highlight=False,
+        collapse=False,
+        explain=True,
     )
     assert query == Query(
         text="budget",
         mode=SearchMode.KEYWORD,
-        facets=(FacetRequest("type", 10), FacetRequest("site", 3)),
+        facets=(FacetRequest("type", 10), FacetRequest("site", 3, "places")),
         sort=Sort("modified_at", descending=True),
         size=5,
         cursor="abc",
         highlight=False,
+        collapse=False,
+        explain=True,
     )
 
 
@@ -120,12 +130,57 @@ def test_other_text_is_only_text(text: str) -> None:
         {"filter": {"range": {"field": "a", "gte": True}}},
         {"filter": {"in": {"field": "a", "values": list(range(1001))}}},
         {"facets": ["a"] * 21},
+        {"facets": [""]},
+        {"facets": [7]},
+        {"facets": [{"field": "a", "size": 0}]},
+        {"facets": [{"field": "a", "ranges": []}]},
+        {"facets": [{"field": "a", "ranges": [{"lt": 1}] * 51}]},
+        {"facets": [{"field": "a", "ranges": [{"lt": "soon"}]}]},
+        {"facets": [{"field": "a", "ranges": [{"lt": True}]}]},
+        {"facets": [{"field": "a", "ranges": [{"lte": 1}]}]},
+        {"facets": [{"field": "a", "ranges": [{"lt": 1}, {"gte": "2025-01-01"}]}]},
+        {"facets": [{"field": "a", "ranges": [{"lt": 1}], "interval": "day"}]},
+        {"facets": [{"field": "a", "interval": "hour"}]},
+        {"facets": [{"field": "a", "interval": "day", "size": 201}]},
         {"sort": "modified_at"},
     ],
 )
 def test_what_is_not_in_the_contract_is_refused(body: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         QueryBody.model_validate(body)
+
+
+@pytest.mark.parametrize(
+    ("raw", "facet"),
+    [
+        ({"field": "a"}, FacetRequest("a")),
+        ({"field": "a", "name": "b", "size": 200}, FacetRequest("a", 200, "b")),
+        (
+            {"field": "n", "ranges": [{"lt": 1}, {"gte": 1, "lt": 2.5}, {}]},
+            RangeFacet("n", (Bounds(lt=1), Bounds(gte=1, lt=2.5), Bounds())),
+        ),
+        (
+            {"field": "d", "ranges": [{"gte": "2025-03-01", "lt": "2025-03-01T12:30:00+02:00"}], "name": "spring"},
+            RangeFacet(
+                "d",
+                (
+                    Bounds(
+                        gte=datetime(2025, 3, 1, tzinfo=UTC),
+                        lt=datetime(2025, 3, 1, 12, 30, tzinfo=timezone(timedelta(hours=2))),
+                    ),
+                ),
+                "spring",
+            ),
+        ),
+        ({"field": "d", "interval": "week"}, DateFacet("d", DateInterval.WEEK)),
+        (
+            {"field": "d", "interval": "day", "size": 31, "time_zone": "Asia/Tokyo", "name": "days"},
+            DateFacet("d", DateInterval.DAY, 31, "Asia/Tokyo", "days"),
+        ),
+    ],
+)
+def test_each_facet_object_is_one_facet(raw: dict[str, Any], facet: Facet) -> None:
+    assert query_of(facets=[raw]).facets == (facet,)
 
 
 def nested(depth: int) -> dict[str, Any]:
