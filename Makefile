@@ -71,7 +71,7 @@ test-reference: .venv-reference/.installed
 bench: install-dev
 	$(BIN)/python -m benchmarks.embedding --tokens 4000 --rounds 1
 	$(BIN)/python -m benchmarks.ingest --documents 5 --rounds 1
-	$(BIN)/python -m benchmarks.search --passages 2000
+	$(BIN)/python -m benchmarks.search --passages 2000 --queries 10
 	$(BIN)/python -m benchmarks.queries_beside_a_crawl --documents 3
 	$(BIN)/python -m benchmarks.lanes --per-folder 20
 	$(BIN)/python -m benchmarks.simulator --nodes 2000

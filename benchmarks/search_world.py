@@ -1,0 +1,165 @@
+"""The documents, readers and queries of `benchmarks.search`, each made from its number alone.
+
+So a filled index can be kept, gone on with and asked again: document 71 is the same whenever it is made. Texts are
+those of `../shared/data/scale-passages` where they are, one document each, from the beginning again when they run out,
+with one word of their own so that copies are told apart; elsewhere made-up ones, with words as rare as in a language.
+
+The vectors are made up: real ones of a million passages take hours of this machine. They lie around one centre for each
+section of the texts, so that what lies near also belongs together, as in a real corpus; an ACL belongs to one
+section, which is the hard case for a filter.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from pyroaring import FrozenBitMap
+
+from vocabulary.access import AccessFilter, AclId
+from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Vector
+from vocabulary.search import Description, Put
+
+TEXTS = Path(__file__).parents[2] / "shared" / "data" / "scale-passages"
+FILES = ("debian-packages", "foldoc", "gcide", "wordnet")
+SOURCE = "scale"
+NUMBERING = "benchmark"
+DIMENSIONS = 384
+ACLS = 20_000
+ACLS_OF_SECTION = 400
+SEED = 11
+SHARES = {"without": 1.0, "100 %": 1.0, "50 %": 0.5, "10 %": 0.1, "1 %": 0.01, "0.1 %": 0.001}
+_MADE_UP_WORDS = 200_000
+_ZIPF = 1.2  # exponent of how rare the n-th word is; English has about that
+_SPREAD = 0.7  # of vectors around their centre, whose length is 1
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    title: str
+    body: str
+    collection: str
+    section: str
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A query's text and vector."""
+
+    text: str
+    vector: Vector
+
+
+def texts(count: int) -> Iterator[Text]:
+    """Yield the texts of the first `count` documents."""
+    if not TEXTS.is_dir():
+        yield from map(_made_up, range(count))
+        return
+    produced = 0
+    while produced < count:
+        for text in islice(_given(), count - produced):
+            yield text
+            produced += 1
+
+
+def puts(count: int, *, first: int = 0) -> Iterator[Put]:
+    """Yield the operations that store documents `first` to `count`."""
+    for number, text in enumerate(islice(texts(count), first, None), first):
+        yield put(number, text)
+
+
+def put(number: int, text: Text) -> Put:
+    """Return the operation that stores a document."""
+    numbers = np.random.default_rng((SEED, number))
+    body = f"{text.body} copy{number}"
+    passage = Passage(0, PassageKind.BODY, body, 0, len(body), len(body.split()))
+    description = Description(
+        document_id=DocumentId(SOURCE, str(number)),
+        title=text.title,
+        uri=f"https://scale.example/{number}",
+        path=f"/{text.collection}",
+        acl_id=_acl(text.section, int(numbers.integers(ACLS_OF_SECTION))),
+        owner=None,
+        attributes={"collection": text.collection, "section": text.section, "size_bytes": len(body)},
+    )
+    return Put(description, (EnrichedPassage(passage, _near(_centre(text.section), numbers), 0.0),))
+
+
+def questions(count: int, *, among: int) -> list[Question]:
+    """Return queries of one to four words of one document each, with a vector near that document's."""
+    asked = {round(place * (among - 1) / max(count - 1, 1)) for place in range(count)}
+    return [_question(number, text) for number, text in enumerate(texts(among)) if number in asked]
+
+
+def reader(share: float, number: int) -> AccessFilter:
+    """Return one of many readers who see this share of the ACLs."""
+    numbers = np.random.default_rng((SEED, number, round(share * 1_000)))
+    visible = numbers.choice(ACLS, round(ACLS * share), replace=False) + 1
+    return AccessFilter(NUMBERING, FrozenBitMap(visible.tolist()), FrozenBitMap(), frozenset())
+
+
+def _question(number: int, text: Text) -> Question:
+    numbers = np.random.default_rng((SEED, 1, number))
+    words = [word for word in f"{text.title} {text.body}".split() if len(word) > 3] or [text.title]
+    chosen = numbers.choice(len(words), min(len(words), int(numbers.integers(1, 5))), replace=False)
+    vector = put(number, text).passages[0].vector
+    return Question(" ".join(words[at] for at in chosen), _near(vector, numbers))
+
+
+def _given() -> Iterator[Text]:
+    """Yield every given text once, from all files in equal turns."""
+    readers = [_lines(TEXTS / f"{name}.jsonl.gz") for name in FILES]
+    while readers:
+        for lines in list(readers):
+            text = next(lines, None)
+            if text is None:
+                readers.remove(lines)
+            else:
+                yield text
+
+
+def _lines(path: Path) -> Iterator[Text]:
+    with gzip.open(path, "rt", encoding="utf-8") as file:
+        for line in map(json.loads, file):
+            yield Text(line["title"], line["text"], line["source"], line.get("section") or "none")
+
+
+def _made_up(number: int) -> Text:
+    numbers = np.random.default_rng((SEED, 2, number))
+    ranks = numbers.zipf(_ZIPF, int(numbers.integers(10, 100))) % _MADE_UP_WORDS
+    words = [f"word{rank}" for rank in ranks]
+    return Text(" ".join(words[:3]), " ".join(words), f"collection{number % 4}", f"section{number % 100}")
+
+
+@cache
+def _centre(section: str) -> Vector:
+    numbers = np.random.default_rng((SEED, 3, zlib.crc32(section.encode())))
+    return _unit(numbers.normal(size=DIMENSIONS))
+
+
+@cache
+def _acls(section: str) -> tuple[int, ...]:
+    numbers = np.random.default_rng((SEED, 4, zlib.crc32(section.encode())))
+    return tuple(int(each) + 1 for each in numbers.choice(ACLS, ACLS_OF_SECTION, replace=False))
+
+
+def _acl(section: str, choice: int) -> AclId:
+    return AclId(_acls(section)[choice])
+
+
+def _near(centre: Vector, numbers: np.random.Generator) -> Vector:
+    noise = numbers.standard_normal(DIMENSIONS, np.float32)
+    return _unit(centre + noise * np.float32(_SPREAD / DIMENSIONS**0.5))
+
+
+def _unit(vector: npt.NDArray[np.floating]) -> Vector:
+    unit: Vector = (vector / np.linalg.norm(vector)).astype(np.float32)
+    return unit
