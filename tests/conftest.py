@@ -1,4 +1,7 @@
-"""Watches every simulated Alfresco of the test run: a wrong answer fails the test that asked for it."""
+"""What the whole test run shares: the watch over every simulated Alfresco, and the one real OpenSearch.
+
+A wrong answer of a simulated Alfresco fails the test that asked for it.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from collections.abc import Iterator
 import hypothesis
 import pytest
 from openapi_validation import MISSING, OPENAPI, AnswerWatch, OfficialApi, official_api
+
+from tests.servers.java import ServerMissing, skip_or_fail
+from tests.servers.opensearch import OpenSearchServer, running_opensearch, started_elsewhere
 
 # Speed is shown by benchmarks, never by tests: a busy machine must not fail a property.
 hypothesis.settings.register_profile("sightline", deadline=None)
@@ -42,3 +48,18 @@ def alfresco_api() -> OfficialApi:
     if not OPENAPI.is_dir():
         pytest.skip(MISSING)
     return official_api()
+
+
+@pytest.fixture(scope="session")
+def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSearchServer]:
+    """The OpenSearch of the run: started once, or kept running by somebody. Skips where it cannot be had, CI apart."""
+    server = started_elsewhere()
+    if server is not None:
+        yield server
+        server.drop_all()
+        return
+    try:
+        with running_opensearch(tmp_path_factory.mktemp("opensearch")) as started:
+            yield started
+    except ServerMissing as missing:
+        skip_or_fail("OpenSearch", missing)

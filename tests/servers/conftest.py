@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 
 import pytest
 
 from tests.fakes.certificates import CertificateAuthority
-from tests.servers.java import ServerMissing
+from tests.servers.java import ServerMissing, skip_or_fail
 from tests.servers.keycloak import Keycloak, Realm, running_keycloak
 
 
@@ -21,9 +20,7 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
         with running_keycloak(folder, tls=authority.tls(), certificate=authority.certificate) as server:
             yield server
     except ServerMissing as missing:
-        if os.environ.get("CI"):
-            pytest.fail(f"no Keycloak: {missing}")
-        pytest.skip(f"no Keycloak: {missing}")
+        skip_or_fail("Keycloak", missing)
 
 
 @pytest.fixture(scope="session")

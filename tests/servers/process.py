@@ -22,6 +22,12 @@ def free_port() -> int:
         return int(listening.getsockname()[1])
 
 
+def port_is_free(port: int) -> bool:
+    """Say whether nobody listens on a port of the loopback interface now."""
+    with socket.socket() as trying:
+        return trying.connect_ex(("127.0.0.1", port)) != 0
+
+
 @contextmanager
 def running_process(
     command: Sequence[str],
@@ -30,7 +36,7 @@ def running_process(
     log: Path,
     is_ready: Callable[[], bool],
     within_s: float,
-) -> Iterator[None]:
+) -> Iterator[subprocess.Popen[bytes]]:
     """Run a server for the time of the context, from when it is ready.
 
     Raises:
@@ -47,7 +53,7 @@ def running_process(
         )
     try:
         _wait(process, is_ready, log, within_s)
-        yield
+        yield process
     finally:
         _end(process)
 

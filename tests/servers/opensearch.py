@@ -1,0 +1,156 @@
+"""A real OpenSearch with its k-NN plugin, in a process of its own.
+
+`python -m tests.servers.opensearch` keeps one running and prints its address; tests use it when that address is in the
+environment variable `SIGHTLINE_TEST_OPENSEARCH_URL`, and start their own otherwise.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import signal
+import tempfile
+import threading
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import httpx
+
+from tests.servers.java import java_home
+from tests.servers.opensearch_jars import opensearch_jars
+from tests.servers.process import port_is_free, running_process
+
+URL_VARIABLE = "SIGHTLINE_TEST_OPENSEARCH_URL"
+
+_JAVA = 21  # the least that this version starts on
+_RUNNER = "org.codelibs.opensearch.runner.OpenSearchRunner"
+_KNN = "org.opensearch.knn.plugin.KNNPlugin"
+# The runner listens on the first free port above its base, and ends without a word when the base is 9299 or more.
+_BASE_PORTS = range(9_201, 9_290)
+_PORTS_ABOVE_BASE = 8
+_START_S = 300  # a quiet machine of two cores needs 10 s; one that runs other things beside it took 60 s
+_REQUEST_S = 30.0
+
+
+@dataclass
+class OpenSearchServer:
+    """A running server: plain HTTP on the loopback interface."""
+
+    url: str
+    log: Path | None = None  # None: started by somebody else
+    pid: int | None = None
+    _names: set[str] = field(default_factory=set)
+
+    def new_alias(self) -> str:
+        """Return a name for an index that no other test uses; `drop` removes what was made under it."""
+        alias = f"test-{uuid.uuid4().hex[:12]}"
+        self._names.add(alias)
+        return alias
+
+    def call(self, method: str, path: str, body: object = None) -> httpx.Response:
+        """Ask the server directly, as an operator would."""
+        with httpx.Client(base_url=self.url, timeout=_REQUEST_S, trust_env=False) as http:
+            return http.request(method, path, json=body).raise_for_status()
+
+    def drop(self, alias: str) -> None:
+        """Remove every index of an alias, whatever the alias leads to."""
+        self.call("DELETE", f"/{alias}-*?expand_wildcards=all&ignore_unavailable=true")
+        self._names.discard(alias)
+
+    def drop_all(self) -> None:
+        for alias in sorted(self._names):
+            self.drop(alias)
+
+
+@contextmanager
+def running_opensearch(
+    folder: Path, *, heap: str = "1g", nodes: int = 1, arguments: Sequence[str] = ()
+) -> Iterator[OpenSearchServer]:
+    """Serve an OpenSearch that keeps its data in `folder`, where its log, `opensearch.log`, stays.
+
+    A folder that an earlier one left is taken over: killed and started again, it has what it had acknowledged.
+
+    Raises:
+        ServerMissing: no Java, no Maven, or no network to fetch it.
+        RuntimeError: it did not start.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    cluster = f"sightline-{uuid.uuid4().hex[:8]}"
+    base = _free_base()
+    server = OpenSearchServer(url="", log=folder / "opensearch.log")
+
+    def is_ready() -> bool:
+        server.url = _address(cluster, base) or server.url
+        return bool(server.url)
+
+    command = [
+        *_java(heap),
+        "-basePath",
+        str(folder / "data"),
+        "-numOfNode",
+        str(nodes),
+        "-baseHttpPort",
+        str(base),
+        "-clusterName",
+        cluster,
+        "-pluginTypes",
+        _KNN,
+        *arguments,
+    ]
+    log = folder / "opensearch.log"
+    with running_process(command, environment={}, log=log, is_ready=is_ready, within_s=_START_S) as process:
+        server.pid = process.pid
+        yield server
+
+
+def _java(heap: str) -> list[str]:
+    jars = opensearch_jars()
+    java = java_home(at_least=_JAVA) / "bin" / "java"
+    modest = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # a short life does not repay the better compiler
+    words = "-Djava.locale.providers=CLDR,SPI"  # what Java itself does not know, ICU does
+    return [str(java), f"-Xms{heap}", f"-Xmx{heap}", *modest, words, "-cp", f"{jars}/*", _RUNNER]
+
+
+def _free_base() -> int:
+    candidates = list(_BASE_PORTS)
+    random.shuffle(candidates)
+    for base in candidates:
+        if port_is_free(base + 1):
+            return base
+    raise RuntimeError("no free port for OpenSearch")
+
+
+def _address(cluster: str, base: int) -> str | None:
+    """Find the server among those that listen above the base port: another may have been faster to take the first."""
+    for port in range(base + 1, base + 1 + _PORTS_ABOVE_BASE):
+        url = f"http://127.0.0.1:{port}"
+        try:
+            told = httpx.get(f"{url}/_cluster/health", timeout=_REQUEST_S, trust_env=False)
+        except httpx.HTTPError:
+            continue
+        if told.is_success and told.json()["cluster_name"] == cluster and told.json()["status"] != "red":
+            return url
+    return None
+
+
+def main() -> None:
+    """Keep a server running until the program is stopped."""
+    stopped = threading.Event()
+    for each in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(each, lambda *_: stopped.set())
+    with tempfile.TemporaryDirectory(prefix="opensearch-") as folder, running_opensearch(Path(folder)) as server:
+        print(f"export {URL_VARIABLE}={server.url}", flush=True)  # noqa: T201 - what this program is for
+        stopped.wait()
+
+
+def started_elsewhere() -> OpenSearchServer | None:
+    """Return the server that somebody keeps running for the tests."""
+    url = os.environ.get(URL_VARIABLE)
+    return OpenSearchServer(url=url.rstrip("/")) if url else None
+
+
+if __name__ == "__main__":
+    main()
