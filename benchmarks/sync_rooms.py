@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,7 +33,7 @@ from indexer.walk import SyncPorts
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Block, DocumentId, Enrichment, ExtractedText, TokenIds, Tokens, Vector
 from vocabulary.ports import SyncMode
-from vocabulary.search import IndexOperation, Query
+from vocabulary.search import IndexOperation, Query, Refusal
 
 _SOURCE = "bench"
 _DIMENSIONS = 16
@@ -70,9 +70,11 @@ class _CountingBackend(EmbeddedBackend):
 
     writes = 0
 
-    async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+    async def apply(
+        self, operations: Sequence[IndexOperation], *, fence: int | None = None
+    ) -> Mapping[DocumentId, Refusal]:
         self.writes += len(operations)
-        return await super().apply(operations)
+        return await super().apply(operations, fence=fence)
 
 
 class _CountingConnector(AlfrescoConnector):

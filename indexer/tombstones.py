@@ -72,7 +72,7 @@ async def _delete(walk: Walk, native_ids: Sequence[str]) -> None:
 
     async def delete() -> None:
         await walk.ledger.doubt(walk.ticket, native_ids)
-        await walk.ports.backend.apply(operations)
+        await walk.ports.backend.apply(operations, fence=walk.ticket.fence)
 
     await walk.policy.call(delete)
     await walk.ledger.settle(walk.ticket, [], removed=native_ids, checkpoint=None)
@@ -85,6 +85,6 @@ async def _hide(walk: Walk, native_ids: Sequence[str]) -> None:
 
     async def hide() -> None:
         await walk.ledger.mark_hidden(walk.ticket, native_ids)
-        await walk.ports.backend.apply(operations)
+        await walk.ports.backend.apply(operations, fence=walk.ticket.fence)
 
     await walk.policy.call(hide)

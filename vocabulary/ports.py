@@ -21,7 +21,7 @@ from vocabulary.documents import (
     Tokens,
     Vector,
 )
-from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, StoredDocument, Suggestion
+from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, Refusal, StoredDocument, Suggestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,10 +239,21 @@ class SearchBackend(Protocol):
         """Put a word on the index; with `hide_all`, in the same step, hide every document of every source."""
         ...
 
-    async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
-        """Carry out the operations in order, all or none, and return once they survive a crash and can be searched.
+    async def apply(
+        self, operations: Sequence[IndexOperation], *, fence: int | None = None
+    ) -> Mapping[DocumentId, Refusal]:
+        """Carry out the operations in order, and return once they survive a crash and can be searched.
 
-        Returns the ids whose `Describe` or `Readmit` met no stored document. A replay changes nothing.
+        Returns the documents of which something was not done, and why: whose `Describe` or `Readmit` met no stored one,
+        which the index cannot hold, which were written under a higher fence. After an error any part of the batch may
+        have been carried out, and a replay completes it; after none, a replay changes nothing.
+
+        `fence` is a number that grows with every lease on the documents' source: a document that was written, or
+        deleted, under a higher one stays as it is. None: the writer is the only one.
+
+        Raises:
+            IndexBusy: the index cannot take the batch now.
+            ValueError: a vector of another size, or with a number that is none; nothing was changed.
         """
         ...
 

@@ -340,6 +340,14 @@ class Delete:
 IndexOperation: TypeAlias = Put | Describe | Readmit | Hide | Delete
 
 
+class Refusal(StrEnum):
+    """Why an index did not carry out what a batch asked for a document; a fixed word, counted as a failure's reason."""
+
+    MISSING = "missing-in-index"  # it holds no document that could be described or readmitted
+    REJECTED = "rejected-by-index"  # it cannot hold this one; no older copy of it is left, either
+    SUPERSEDED = "superseded"  # it was written under a later lease; nothing was changed
+
+
 @dataclass(frozen=True, slots=True)
 class StoredDocument:
     """A document as an index holds it: what would have to be put for another index to hold the same.

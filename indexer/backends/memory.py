@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -35,13 +35,13 @@ from vocabulary.search import (
     Facet,
     FacetCount,
     FacetRequest,
-    Hide,
     Hit,
     IndexOperation,
     IndexStatistics,
     Page,
     Query,
     RangeFacet,
+    Refusal,
     SearchMode,
     StoredDocument,
     Suggestion,
@@ -100,14 +100,16 @@ class MemoryBackend:
     async def put_seal(self, seal: str, *, hide_all: bool) -> None:
         """Put a word on the index, and hide every document where asked."""
         if hide_all:
-            await self.apply([Hide(document_id) for document_id in self._rows.documents])
+            self._rows.hide_all()
         self._seal = seal
 
-    async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+    async def apply(
+        self, operations: Sequence[IndexOperation], *, fence: int | None = None
+    ) -> Mapping[DocumentId, Refusal]:
         """Carry out the operations in order, all or none."""
         for operation in operations:
             refuse_foreign_vectors(operation, dimensions=self._dimensions)
-        return self._rows.apply(operations)
+        return self._rows.apply(operations, fence=fence)
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         """Return the passages of a document in their order."""

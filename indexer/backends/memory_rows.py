@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from indexer.backends.matching import Key, fields_of, toxicity_of
+from indexer.backends.request import document_of
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.search import (
@@ -18,6 +19,7 @@ from vocabulary.search import (
     IndexOperation,
     Put,
     Readmit,
+    Refusal,
     StoredDocument,
 )
 
@@ -49,13 +51,28 @@ class Rows:
 
     documents: dict[DocumentId, Stored] = field(default_factory=dict)
     _stored_so_far: int = 0
+    _fences: dict[DocumentId, int] = field(default_factory=dict)  # of deleted documents, too
 
-    def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
-        """Carry out the operations in order, all or none; return the ids whose `Describe` or `Readmit` met none."""
+    def apply(self, operations: Sequence[IndexOperation], *, fence: int | None) -> dict[DocumentId, Refusal]:
+        """Carry out the operations in order; return the documents of which something was not done."""
         documents = dict(self.documents)
-        applied = [self._carry_out(operation, documents) for operation in operations]
+        refused: dict[DocumentId, Refusal] = {}
+        for operation in operations:
+            document_id = document_of(operation)
+            if fence is not None and fence < self._fences.get(document_id, fence):
+                refused[document_id] = Refusal.SUPERSEDED
+                continue
+            if fence is not None:
+                self._fences[document_id] = fence
+            if not self._carry_out(operation, documents):
+                refused[document_id] = Refusal.MISSING
         self.documents = documents
-        return frozenset(each for each in applied if each is not None)
+        return refused
+
+    def hide_all(self) -> None:
+        """Hide every document; whoever wrote under whichever fence may write again."""
+        self._fences.clear()
+        self.apply([Hide(each) for each in self.documents], fence=None)
 
     def behind(self, position: str, *, limit: int) -> list[StoredDocument]:
         """Return documents behind a position, in the order in which they were first stored."""
@@ -68,19 +85,19 @@ class Rows:
         held = {each: self.documents[each] for each in document_ids if each in self.documents}
         return [_as_read(each) for each in sorted(held.values(), key=_number)]
 
-    def _carry_out(self, operation: IndexOperation, documents: dict[DocumentId, Stored]) -> DocumentId | None:
-        """Change `documents`; return the id of a `Describe` or `Readmit` that met none."""
+    def _carry_out(self, operation: IndexOperation, documents: dict[DocumentId, Stored]) -> bool:
+        """Change `documents`; say whether it was possible: a `Describe` or `Readmit` needs a stored one."""
         match operation:
             case Put(description, passages):
                 documents[description.document_id] = self._stored(description, passages, documents)
             case Describe(description):
                 stored = documents.get(description.document_id)
                 if stored is None:
-                    return description.document_id
+                    return False
                 documents[description.document_id] = replace(stored, description=description)
             case Readmit(document_id, acl_id, owner):
                 if document_id not in documents:
-                    return document_id
+                    return False
                 described = replace(documents[document_id].description, acl_id=acl_id, owner=owner)
                 documents[document_id] = replace(documents[document_id], description=described)
             case Hide(document_id):
@@ -90,7 +107,7 @@ class Rows:
                     documents[document_id] = replace(hidden, description=description)
             case Delete(document_id):
                 documents.pop(document_id, None)
-        return None
+        return True
 
     def _stored(
         self, description: Description, passages: Iterable[EnrichedPassage], documents: dict[DocumentId, Stored]

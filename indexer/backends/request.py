@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from indexer.backends.facets import refuse_impossible
-from vocabulary.documents import Vector
+from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import QueryInvalid
-from vocabulary.search import IndexOperation, Put, Query, SearchMode
+from vocabulary.search import Describe, IndexOperation, Put, Query, SearchMode
 
 
 def is_browse(query: Query) -> bool:
@@ -31,6 +31,11 @@ def needed_vector(query: Query, vector: Vector | None, *, dimensions: int) -> Ve
     if vector.shape != (dimensions,) or not np.isfinite(vector).all():
         raise QueryInvalid(f"the query's vector is not one of {dimensions} finite numbers")
     return vector.astype(np.float32)
+
+
+def document_of(operation: IndexOperation) -> DocumentId:
+    """Return the document that an operation is about."""
+    return (operation.description if isinstance(operation, Put | Describe) else operation).document_id
 
 
 def refuse_foreign_vectors(operation: IndexOperation, *, dimensions: int) -> None:

@@ -7,14 +7,14 @@ reads again what is in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from indexer.channel import Channel, ChannelClosed
 from indexer.state.ledger import LedgerRow
 from indexer.walk import Walk
 from indexer.work import Settlement
 from vocabulary.documents import DocumentId, DocumentState
-from vocabulary.search import Describe, IndexOperation, Put
+from vocabulary.search import Describe, IndexOperation, Put, Refusal
 
 
 class IndexStage:
@@ -38,17 +38,17 @@ class IndexStage:
 
     async def _write(self, batch: Sequence[Settlement]) -> None:
         operations = [operation for settlement in batch for operation in settlement.operations]
-        missing: frozenset[DocumentId] = frozenset()
+        refused: Mapping[DocumentId, Refusal] = {}
         if operations:
-            missing = await self._walk.policy.call(lambda: self._apply(operations))
-        rows = [_as_found(row, missing, self._walk.ticket.source) for one in batch for row in one.rows]
+            refused = await self._walk.policy.call(lambda: self._apply(operations))
+        rows = [_as_found(row, refused, self._walk.ticket.source) for one in batch for row in one.rows]
         unchanged = [native_id for one in batch for native_id in one.unchanged]
         removed = [native_id for one in batch for native_id in one.removed]
         await self._record(rows, unchanged, removed, frozenset(number for one in batch for number in one.numbers))
 
-    async def _apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+    async def _apply(self, operations: Sequence[IndexOperation]) -> Mapping[DocumentId, Refusal]:
         await self._walk.ledger.doubt(self._walk.ticket, [_native_id(each) for each in operations])
-        return await self._walk.ports.backend.apply(operations)
+        return await self._walk.ports.backend.apply(operations, fence=self._walk.ticket.fence)
 
     async def _record(
         self,
@@ -81,8 +81,15 @@ def _native_id(operation: IndexOperation) -> str:
     return document.document_id.native_id
 
 
-def _as_found(row: LedgerRow, missing: frozenset[DocumentId], source: str) -> LedgerRow:
-    """A description that met no stored document: the index lost it, so the next run reads it again."""
-    if DocumentId(source, row.native_id) not in missing:
+def _as_found(row: LedgerRow, refused: Mapping[DocumentId, Refusal], source: str) -> LedgerRow:
+    """What the index did not do as told, since it lost the document or cannot hold it: the next run reads it again."""
+    refusal = refused.get(DocumentId(source, row.native_id))
+    if refusal is None:
         return row
-    return LedgerRow(row.native_id, DocumentState.FAILED, "missing-in-index", retry_at=0.0)
+    return LedgerRow(
+        row.native_id,
+        DocumentState.FAILED,
+        refusal.value,
+        in_index=refusal is Refusal.SUPERSEDED,
+        retry_at=0.0,
+    )

@@ -32,7 +32,8 @@ class RunTicket:
     """A run that has begun: its number, the pass over the source that it goes on with, and where that pass stands.
 
     `walk` names the pass. `full_walk` is the full walk that counts what this run meets as met: its own in a full sync,
-    an unfinished one in a changes sync, none in a permissions sync, which brings no document up to date.
+    an unfinished one in a changes sync, none in a permissions sync, which brings no document up to date. `fence` is a
+    number that every lease on the source has raised: an index lets no earlier lease write over a later one.
     """
 
     run_id: int
@@ -42,6 +43,7 @@ class RunTicket:
     full_walk: str | None
     checkpoint: Checkpoint | None
     runner: str
+    fence: int
 
     def has_met(self, *, walk: str, met_in: str) -> bool:
         """Whether a ledger row with these marks was brought up to date by this pass."""
@@ -71,7 +73,7 @@ class RunStore(RunHistory):
         runner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
         with self._engine.begin() as connection:
             standing = self._standing(connection, source)
-            self._take_lease(connection, source, holder=standing.runner, runner=runner)
+            fence = self._take_lease(connection, source, holder=standing.runner, runner=runner)
             self._close_dead_runs(connection, source)
             if standing.index_id != index_id:
                 positions.forget_source(connection, source, index_id=index_id)
@@ -86,6 +88,7 @@ class RunStore(RunHistory):
             full_walk=None if mode is SyncMode.PERMISSIONS else full,
             checkpoint=Checkpoint(position.checkpoint) if position.checkpoint is not None else None,
             runner=runner,
+            fence=fence,
         )
 
     async def changes_position(self, source: str, *, index_id: str) -> Checkpoint | None:
@@ -136,19 +139,27 @@ class RunStore(RunHistory):
         )
         return int(connection.execute(opened.returning(runs.c.id)).scalar_one())
 
-    def _take_lease(self, connection: sa.Connection, source: str, *, holder: str | None, runner: str) -> None:
-        """Swap the lease from the holder that was read to us: of two that try at once, one meets a changed row."""
+    def _take_lease(self, connection: sa.Connection, source: str, *, holder: str | None, runner: str) -> int:
+        """Swap the lease from the holder that was read to us: of two that try at once, one meets a changed row.
+
+        Returns its fence: the time in milliseconds, so that it also grows where the state store was put back from a
+        backup, or one more than the last where a clock is behind.
+        """
         now = self._clock()
+        moment_ms = int(now * 1000)
+        fence = sa.case((source_state.c.fence >= moment_ms, source_state.c.fence + 1), else_=moment_ms)
         free = source_state.c.runner.is_(None) | (source_state.c.lease_until < now)
         if holder is not None and is_dead(holder):
             free = free | (source_state.c.runner == holder)
         taken = connection.execute(
             sa.update(source_state)
             .where((source_state.c.source == source) & free)
-            .values(runner=runner, lease_until=now + LEASE_S)
-        )
-        if taken.rowcount != 1:
+            .values(runner=runner, lease_until=now + LEASE_S, fence=fence)
+            .returning(source_state.c.fence)
+        ).scalar_one_or_none()
+        if taken is None:
             raise RunInProgress(f"source {source!r} is being synced by another run ({holder})")
+        return int(taken)
 
     async def heartbeat(self, ticket: RunTicket, tally: Tally) -> None:
         """Renew the lease and publish the tally so far.

@@ -61,6 +61,7 @@ source_state = sa.Table(
     sa.Column("index_id", sa.Text),
     sa.Column("runner", sa.Text),
     sa.Column("lease_until", sa.Float),
+    sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),  # of the last lease, grows with each
 )
 
 # The words that were put on an index, in their order: the one that it bears tells whether it is the index that the

@@ -36,6 +36,7 @@ from vocabulary.search import (
     IndexStatistics,
     Put,
     Readmit,
+    Refusal,
     SearchMode,
     Total,
     TotalRelation,
@@ -142,7 +143,7 @@ async def test_a_describe_of_an_unknown_document_is_reported_and_writes_nothing(
     unknown = await index.apply(
         [document("a", "budget"), Describe(description("a")), Describe(description("b", title="budget"))]
     )
-    assert unknown == {DocumentId("wiki", "b")}
+    assert unknown == {DocumentId("wiki", "b"): Refusal.MISSING}
     assert await ask_to_the_end(index, "budget") == ["a"]
 
 
@@ -150,7 +151,7 @@ async def test_a_readmitted_document_is_under_its_new_list_and_owner_and_keeps_a
     me = Principal.user("wiki", "me")
     await index.apply([document("a", "budget", acl=1)])
     stored = await index.stored_passages(DocumentId("wiki", "a"))
-    assert await index.apply([Readmit(DocumentId("wiki", "a"), AclId(2), me)]) == frozenset()
+    assert await index.apply([Readmit(DocumentId("wiki", "a"), AclId(2), me)]) == {}
     assert names(await ask(index, "budget", access=reader(1))) == []
     assert names(await ask(index, "budget", access=reader(2))) == ["a"]
     assert names(await ask(index, "budget", access=reader(if_owner=[2], owners=[me]))) == ["a"]
@@ -160,7 +161,7 @@ async def test_a_readmitted_document_is_under_its_new_list_and_owner_and_keeps_a
 
 async def test_readmitting_an_unknown_document_is_reported_and_adds_nothing(index: SearchBackend) -> None:
     unknown = DocumentId("wiki", "b")
-    assert await index.apply([Readmit(unknown, AclId(1), None)]) == {unknown}
+    assert await index.apply([Readmit(unknown, AclId(1), None)]) == {unknown: Refusal.MISSING}
     assert names(await ask(index, "")) == []
 
 
@@ -208,6 +209,34 @@ async def test_a_replay_changes_nothing(index: SearchBackend) -> None:
     await index.apply(batch)
     after = [await ask(index, "budget", mode=mode, facets=(FacetRequest("type"),)) for mode in SearchMode]
     assert after == before
+
+
+async def test_what_was_written_under_a_later_lease_stays_as_it_is(index: SearchBackend) -> None:
+    written = DocumentId("wiki", "a")
+    await index.apply([document("a", "newer words")], fence=7)
+    for late in (document("a", "older"), Describe(description("a", acl=2)), Readmit(written, AclId(2), None)):
+        assert await index.apply([late], fence=6) == {written: Refusal.SUPERSEDED}
+    assert await index.apply([Hide(written), Delete(written)], fence=6) == {written: Refusal.SUPERSEDED}
+    assert names(await ask(index, "newer")) == ["a"]
+    assert await index.apply([Hide(written)], fence=7) == {}
+    assert await index.apply([document("a", "newest")], fence=8) == {}
+    assert names(await ask(index, "newest")) == ["a"]
+
+
+async def test_what_was_deleted_under_a_later_lease_does_not_come_back(index: SearchBackend) -> None:
+    deleted = DocumentId("wiki", "a")
+    await index.apply([document("a", "budget"), document("b", "budget", source="other")], fence=5)
+    await index.apply([Delete(deleted), Delete(DocumentId("wiki", "unknown"))], fence=7)
+    assert await index.apply([document("a", "budget")], fence=6) == {deleted: Refusal.SUPERSEDED}
+    assert names(await ask(index, "budget")) == ["b"]
+    assert await index.apply([document("a", "budget")], fence=8) == {}
+    assert names(await ask(index, "budget")) == ["b", "a"]
+
+
+async def test_leases_on_one_source_say_nothing_of_another(index: SearchBackend) -> None:
+    await index.apply([document("a", "budget")], fence=7)
+    assert await index.apply([document("b", "budget", source="other")], fence=1) == {}
+    assert names(await ask(index, "budget")) == ["a", "b"]
 
 
 async def test_stored_passages_come_back_in_their_order_within_float16(index: SearchBackend) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,7 @@ from vocabulary.search import (
     IndexStatistics,
     Page,
     Query,
+    Refusal,
     StoredDocument,
     Suggestion,
     Total,
@@ -86,7 +87,9 @@ class EmbeddedBackend:
         """
         await self._connections.write(lambda connection: writer.put_seal(connection, seal, hide_all=hide_all))
 
-    async def apply(self, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
+    async def apply(
+        self, operations: Sequence[IndexOperation], *, fence: int | None = None
+    ) -> Mapping[DocumentId, Refusal]:
         """Carry out the operations in one transaction, on disk when this returns.
 
         Raises:
@@ -94,9 +97,9 @@ class EmbeddedBackend:
         """
         for operation in operations:
             refuse_foreign_vectors(operation, dimensions=self._dimensions)
-        unknown = await self._connections.write(lambda connection: writer.apply(connection, operations))
+        refused = await self._connections.write(lambda connection: writer.apply(connection, operations, fence=fence))
         await self._tidy()
-        return unknown
+        return refused
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         """Return the passages of a document in their order."""

@@ -11,39 +11,68 @@ from indexer.backends.embedded import codec, schema, text_rows
 from indexer.backends.embedded.postings import Batch, Field
 from indexer.backends.english_words import stems
 from indexer.backends.matching import SOURCE_FIELD, TOXICITY_FIELD, fields_of, toxicity_of
+from indexer.backends.request import document_of
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
 from vocabulary.errors import NumberingMismatch
-from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put, Readmit
+from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put, Readmit, Refusal
 
 # A follower further behind than this reads everything anew, which is then the faster way anyhow.
 _CHANGES_KEPT = 1_000_000
+
+_FENCE_OF = "fence of "  # and the source's name: a key of the index's own state
 
 _DESCRIBED = "source, native_id, title, title_key, title_terms, uri, path, acl_id, owner, attributes"
 _TITLE_ONLY = (-1, PassageKind.BODY.value, "", 0, 0, 0, None, None, None, None, None)
 
 
-def apply(connection: Any, operations: Sequence[IndexOperation]) -> frozenset[DocumentId]:
-    """Carry out the operations in order; return the ids whose `Describe` or `Readmit` met no document."""
-    unknown: set[DocumentId] = set()
+def apply(
+    connection: Any, operations: Sequence[IndexOperation], *, fence: int | None = None
+) -> dict[DocumentId, Refusal]:
+    """Carry out the operations in order; return the documents of which something was not done."""
+    refused: dict[DocumentId, Refusal] = {}
+    sources = {document_of(operation).source for operation in operations}
+    closed = {source for source in sources if fence is not None and not _raise_fence(connection, source, fence)}
     batch = Batch()
     for operation in operations:
-        match operation:
-            case Put(description, passages):
-                _put(connection, batch, description, passages)
-            case Describe(description):
-                if not _describe(connection, batch, description):
-                    unknown.add(description.document_id)
-            case Readmit(document_id, acl_id, owner):
-                if not _readmit(connection, document_id, acl_id, owner=None if owner is None else str(owner)):
-                    unknown.add(document_id)
-            case Hide(document_id):
-                _hide(connection, document_id)
-            case Delete(document_id):
-                _delete(connection, batch, document_id)
+        document_id = document_of(operation)
+        if document_id.source in closed:
+            refused[document_id] = Refusal.SUPERSEDED
+        elif not _carry_out(connection, batch, operation):
+            refused[document_id] = Refusal.MISSING
     batch.write(connection)
     _forget_old_changes(connection)
-    return frozenset(unknown)
+    return refused
+
+
+def _raise_fence(connection: Any, source: str, fence: int) -> bool:
+    """Shut out whoever writes to the source under a lower fence; False where the writer itself is shut out."""
+    key = f"{_FENCE_OF}{source}"
+    highest = int(schema.read_state(connection, key) or fence)
+    if fence >= highest:
+        schema.write_state(connection, key, str(fence))
+    return fence >= highest
+
+
+def _forget_fences(connection: Any) -> None:
+    """Let every writer in: what they would have written over is gone, or shown to nobody."""
+    connection.execute("DELETE FROM state WHERE substr(key, 1, ?) = ?", (len(_FENCE_OF), _FENCE_OF))
+
+
+def _carry_out(connection: Any, batch: Batch, operation: IndexOperation) -> bool:
+    """Carry out one operation; say whether it was possible: a `Describe` or `Readmit` needs a stored document."""
+    match operation:
+        case Put(description, passages):
+            _put(connection, batch, description, passages)
+        case Describe(description):
+            return _describe(connection, batch, description)
+        case Readmit(document_id, acl_id, owner):
+            return _readmit(connection, document_id, acl_id, owner=None if owner is None else str(owner))
+        case Hide(document_id):
+            _hide(connection, document_id)
+        case Delete(document_id):
+            _delete(connection, batch, document_id)
+    return True
 
 
 def adopt(connection: Any, numbering: str) -> None:
@@ -52,6 +81,7 @@ def adopt(connection: Any, numbering: str) -> None:
         return
     if connection.execute("SELECT 1 FROM document LIMIT 1").fetchone():
         raise NumberingMismatch("the index holds documents under another state's numbers")
+    _forget_fences(connection)
     schema.write_state(connection, "numbering", numbering)
 
 
@@ -60,6 +90,7 @@ def put_seal(connection: Any, seal: str, *, hide_all: bool) -> None:
     if hide_all:
         connection.execute("UPDATE document SET acl_id = ?", (HIDDEN_ACL,))
         connection.execute("INSERT INTO change(document_id) SELECT id FROM document ORDER BY id")
+        _forget_fences(connection)
     schema.write_state(connection, "seal", seal)
 
 

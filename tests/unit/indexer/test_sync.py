@@ -430,7 +430,7 @@ async def test_a_fault_of_the_index_fails_the_run_and_nothing_is_taken_for_writt
     bench.source = numbered(30)
     apply: Callable[..., object] = bench.backend.apply
 
-    async def broken(operations: object) -> object:
+    async def broken(operations: object, *, fence: int) -> object:
         raise OSError("disk full")
 
     monkeypatch.setattr(bench.backend, "apply", broken)

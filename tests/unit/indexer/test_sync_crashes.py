@@ -114,8 +114,8 @@ async def test_what_the_brake_had_begun_to_hide_comes_back(bench: Bench, monkeyp
     bench.source.remove("d002")
     apply = bench.backend.apply
 
-    async def hide_and_die(operations: Sequence[IndexOperation]) -> NoReturn:
-        await apply(operations)
+    async def hide_and_die(operations: Sequence[IndexOperation], *, fence: int) -> NoReturn:
+        await apply(operations, fence=fence)
         raise Killed
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
