@@ -41,7 +41,8 @@ class Field(StrEnum):
     OWNER = "owner"  # canonical spelling of a principal
     EPOCH = "epoch"  # below the state's: hidden from everybody
     STORED_AT = "stored_at"  # grows with each new document, breaks ties
-    TOXICITY = "toxicity"  # the highest of its passages
+    TOXICITY = "toxicity"  # that of the worst of its passages
+    CONTENT_KEY = "content_key"  # the same for documents of the same text; 0: nobody's copy
     ATTRIBUTES = "attributes"  # JSON, as hits show them
     ATTRIBUTE_KEYS = "attribute_keys"  # what filters, facets and sorts see: `attribute_keys.py`
     TITLE_TERMS = "title_terms"
@@ -63,6 +64,8 @@ class PassageField(StrEnum):
     PAGE = "passages.page"
     HEADING = "passages.heading"
     COMMENT_ID = "passages.comment_id"
+    AUTHOR = "passages.author"  # of a comment
+    WRITTEN_AT = "passages.written_at"  # of a comment, ISO 8601
     TOXICITY = "passages.toxicity"
     TERMS = "passages.terms"
     LENGTH = "passages.length"  # in terms
@@ -72,6 +75,9 @@ class PassageField(StrEnum):
     def key(self) -> str:
         """The name within the passage's own object."""
         return self.value.removeprefix("passages.")
+
+
+EVERY_DOCUMENT: dict[str, Any] = {"exists": {"field": Field.ACL_ID.value}}  # the state document has no such field
 
 
 def index_body(options: IndexOptions, *, dimensions: int) -> dict[str, Any]:
@@ -114,7 +120,8 @@ def _document_fields() -> dict[str, Any]:
             Field.OWNER.value: {"type": "keyword"},
             Field.EPOCH.value: {"type": "integer"},
             Field.STORED_AT.value: {"type": "long"},
-            Field.TOXICITY.value: {"type": "float"},
+            Field.TOXICITY.value: {"type": "double"},
+            Field.CONTENT_KEY.value: {"type": "long"},
             Field.ATTRIBUTE_KEYS.value: {"type": "keyword"},
             Field.STATE.value: {"type": "object", "enabled": False},
         }
@@ -122,7 +129,7 @@ def _document_fields() -> dict[str, Any]:
 
 
 def _passages(options: IndexOptions, dimensions: int) -> dict[str, Any]:
-    stored = (PassageField.TEXT, PassageField.HEADING)
+    stored = (PassageField.TEXT, PassageField.HEADING, PassageField.AUTHOR, PassageField.WRITTEN_AT)
     return {
         "type": "nested",
         "dynamic": False,

@@ -1,0 +1,221 @@
+"""The OpenSearch engine: `SearchBackend` on an index of a cluster, for any number of machines."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from indexer.backends.opensearch import stored_rows
+from indexer.backends.opensearch.client import Connection
+from indexer.backends.opensearch.config import OpenSearchConfig
+from indexer.backends.opensearch.documents import id_of, stored_passages
+from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, SCHEMA_VERSION, Field, index_body
+from indexer.backends.opensearch.state import IndexState, StateDocument, in_next_epoch
+from indexer.backends.opensearch.writer import Writer
+from indexer.backends.request import needed_vector, refuse_foreign_vectors
+from vocabulary.access import AccessFilter
+from vocabulary.documents import DocumentId, EnrichedPassage, Vector
+from vocabulary.errors import ConfigurationError, NumberingMismatch
+from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, Refusal, StoredDocument, Suggestion
+
+_IDS_AT_ONCE = 1_000
+
+
+class OpenSearchBackend:
+    """The index behind an alias, for vectors of `dimensions` numbers.
+
+    It is created when the alias leads nowhere. Any number of processes may have it open and write to it.
+
+    Raises (when entered): `ConfigurationError`, naming the setting; `IndexBusy` where the cluster does not answer.
+    """
+
+    def __init__(self, config: OpenSearchConfig, *, dimensions: int) -> None:
+        self._config = config
+        self._dimensions = dimensions
+        self._connection = Connection(config)
+        self._state = StateDocument(self._connection)
+        self._writer = Writer(self._connection, self._state)
+        self._opened = AsyncExitStack()
+        self._index_id = ""
+        self._fence = 0
+
+    async def __aenter__(self) -> Self:
+        async with AsyncExitStack() as opening:
+            await opening.enter_async_context(self._connection)
+            await self._prepare()
+            self._index_id = (await self._state.read()).index_id
+            self._opened = opening.pop_all()
+        self._fence = time.time_ns() // 1_000_000
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._opened.aclose()
+
+    @property
+    def index_id(self) -> str:
+        """The random name that the index got when it was created."""
+        return self._index_id
+
+    async def adopt(self, numbering: str) -> None:
+        """Tie the index to the state that numbers its ACLs.
+
+        Raises:
+            NumberingMismatch: the index holds documents under another state's numbers.
+        """
+        if (await self._state.read()).numbering == numbering:
+            return
+        if await self._holds_documents():
+            raise NumberingMismatch("the index holds documents under another state's numbers")
+        # What a writer under the former numbers stores meanwhile is hidden by the new epoch.
+        await self._state.change(lambda state: replace(in_next_epoch(state), numbering=numbering))
+
+    async def seal(self) -> str:
+        """Return the word that was last put on the index."""
+        return (await self._state.read()).seal
+
+    async def put_seal(self, seal: str, *, hide_all: bool) -> None:
+        """Put a word on the index, and hide every document where asked, in one write."""
+
+        def sealed(state: IndexState) -> IndexState:
+            return replace(in_next_epoch(state) if hide_all else state, seal=seal)
+
+        await self._state.change(sealed)
+
+    async def apply(
+        self, operations: Sequence[IndexOperation], *, fence: int | None = None
+    ) -> Mapping[DocumentId, Refusal]:
+        """Carry out the operations; without a fence, as if the backend had taken its lease when it was entered.
+
+        Raises:
+            IndexBusy: the cluster cannot take them now; some may have been carried out, a replay completes them.
+        """
+        for operation in operations:
+            refuse_foreign_vectors(operation, dimensions=self._dimensions)
+        return await self._writer.apply(operations, fence=self._fence if fence is None else fence)
+
+    async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
+        """Return the passages of a document in their order."""
+        found = await self._connection.call(
+            lambda client: client.get(
+                index=self._config.alias,
+                id=id_of(document_id),
+                params={"ignore": 404, "_source_includes": Field.PASSAGES.value},
+            )
+        )
+        return stored_passages(found.get("_source") or {}, dimensions=self._dimensions)
+
+    async def stored_documents(self, *, after: str = "", limit: int) -> Sequence[StoredDocument]:
+        """Return documents behind a position, in the order in which they were first stored."""
+        return await stored_rows.behind(self._connection, after, limit=limit, dimensions=self._dimensions)
+
+    async def look_up(self, document_ids: Sequence[DocumentId]) -> Sequence[StoredDocument]:
+        """Return those of the documents that are stored, in the order in which they were first stored."""
+        return await stored_rows.held(self._connection, document_ids, dimensions=self._dimensions)
+
+    async def take_identity(self, index_id: str) -> None:
+        """Go by this name from now on.
+
+        Raises:
+            ConfigurationError: the index holds documents under another name.
+        """
+        if (await self._state.read()).index_id != index_id:
+            if await self._holds_documents():
+                raise ConfigurationError("the index holds documents under another name")
+            await self._state.change(lambda state: replace(state, index_id=index_id))
+        self._index_id = index_id
+
+    async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+        """Answer a query with what the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+            QueryInvalid: an unusable cursor, or a missing vector.
+        """
+        needed_vector(query, vector, dimensions=self._dimensions)
+        raise NotImplementedError
+
+    async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
+        """Complete what a reader has begun to type, from documents that the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+        """
+        raise NotImplementedError
+
+    async def statistics(self) -> IndexStatistics:
+        """Count what the index holds, as of its last refresh."""
+        passages = {"nested": {"path": Field.PASSAGES.value}}
+        answer = await self._connection.call(
+            lambda client: client.search(
+                index=self._config.alias,
+                body={"size": 0, "track_total_hits": True, "query": EVERY_DOCUMENT, "aggs": {"passages": passages}},
+            )
+        )
+        return IndexStatistics(
+            documents=answer["hits"]["total"]["value"], passages=answer["aggregations"]["passages"]["doc_count"]
+        )
+
+    async def document_ids(self, source: str) -> AsyncIterator[DocumentId]:
+        """Yield the documents of a source, ordered by id; what is written meanwhile may be among them or not."""
+        last: list[str] | None = None
+        while batch := await self._native_ids(source, after=last):
+            for native_id in batch:
+                yield DocumentId(source, native_id)
+            last = [batch[-1]]
+
+    async def _native_ids(self, source: str, *, after: list[str] | None) -> list[str]:
+        body: dict[str, Any] = {
+            "size": _IDS_AT_ONCE,
+            "query": {"bool": {"filter": [{"term": {Field.SOURCE.value: source}}]}},
+            "sort": [{Field.NATIVE_ID.value: "asc"}],
+            "_source": False,
+            "track_total_hits": False,
+        }
+        if after is not None:
+            body["search_after"] = after
+        answer = await self._connection.call(lambda client: client.search(index=self._config.alias, body=body))
+        return [hit["sort"][0] for hit in answer["hits"]["hits"]]
+
+    async def _holds_documents(self) -> bool:
+        """Whether any document is stored now, whatever was refreshed."""
+        await self._connection.call(lambda client: client.indices.refresh(index=self._config.alias))
+        return (await self.statistics()).documents > 0
+
+    async def _prepare(self) -> None:
+        """Create the index where the alias leads nowhere, or make sure that this version can use it."""
+        alias = self._config.alias
+        if not await self._connection.call(lambda client: client.indices.exists_alias(name=alias)):
+            await self._create()
+        mappings = await self._connection.call(lambda client: client.indices.get_mapping(index=alias))
+        for name, found in mappings.items():
+            _require_usable(name, found["mappings"].get("_meta", {}).get("sightline"), self._dimensions)
+        await self._state.create_if_missing()
+
+    async def _create(self) -> None:
+        """Create the first index with its alias in one step; another program may have done it just before."""
+        alias = self._config.alias
+        if await self._connection.call(lambda client: client.indices.exists(index=alias)):
+            raise ConfigurationError(f"alias: {alias} is an index of the cluster, not an alias")
+        body = index_body(self._config.options, dimensions=self._dimensions) | {"aliases": {alias: {}}}
+        await self._connection.call(
+            lambda client: client.indices.create(index=self._config.first_index, body=body, params={"ignore": 400})
+        )
+
+
+def _require_usable(name: str, meta: Mapping[str, Any] | None, dimensions: int) -> None:
+    if meta is None:
+        raise ConfigurationError(f"alias: {name} is not an index of this program")
+    if meta["schema"] > SCHEMA_VERSION:
+        raise ConfigurationError(
+            f"alias: {name} was made by a newer version (schema {meta['schema']}, this is {SCHEMA_VERSION})"
+        )
+    if meta["dimensions"] != dimensions:
+        raise ConfigurationError(
+            f"alias: {name} holds vectors of {meta['dimensions']} dimensions, the model gives {dimensions}"
+        )

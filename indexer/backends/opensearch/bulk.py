@@ -1,0 +1,158 @@
+"""Rows to the cluster, as much at a time as it takes.
+
+A request is cut by bytes. Where the cluster cannot keep up (429, too large) the next ones are half as large, and they
+grow again while all goes well; rows that were turned away are sent again, the others are not. A row that the cluster
+refuses for what it is ends as that row's own outcome.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from indexer.backends.opensearch.client import Connection, RequestTooLarge
+from vocabulary.errors import IndexBusy
+
+# Of a request. Five to fifteen megabytes is where the makers of the server see bulk requests do best; beyond it a
+# request only takes memory there.
+_FIRST_BYTES = 4 << 20
+_LEAST_BYTES = 128 << 10
+_MOST_BYTES = 12 << 20
+_GROWTH_BYTES = 512 << 10
+
+# Patience with a cluster that turns rows away while it takes others; then the caller's own begins.
+_ROUNDS_WITHOUT_PROGRESS = 4
+_FIRST_WAIT_S = 0.5
+_RETRY_AFTER_S = 5.0
+
+_TURNED_AWAY = frozenset({429, 502, 503, 504})
+_MAX_REASON_CHARACTERS = 300
+
+
+class Verdict(StrEnum):
+    """How one row ended."""
+
+    DONE = "done"
+    CONFLICT = "conflict"  # the index holds a version as new or newer
+    REJECTED = "rejected"  # the cluster will not have it as it is
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A verdict, with the cluster's own words where it rejects."""
+
+    verdict: Verdict
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """One line of action and, unless it deletes, one of content, as they are sent."""
+
+    id: str
+    lines: bytes
+    deletes: bool = False
+
+
+def index_row(row_id: str, version: int, body: Mapping[str, Any]) -> Row:
+    """Store a document unless the index holds this version of it or a newer one."""
+    return Row(row_id, _line({"index": _meta(row_id, version)}) + _line(body))
+
+
+def delete_row(row_id: str, version: int) -> Row:
+    """Delete a document unless the index holds this version of it or a newer one."""
+    return Row(row_id, _line({"delete": _meta(row_id, version)}), deletes=True)
+
+
+class BulkSender:
+    """Sends rows to the index behind an alias; remembers how much the cluster takes at once."""
+
+    def __init__(self, connection: Connection, *, sleep: Callable[[float], Awaitable[None]] = asyncio.sleep) -> None:
+        self._connection = connection
+        self._sleep = sleep
+        self.request_bytes = _FIRST_BYTES
+
+    async def send(self, rows: Sequence[Row]) -> dict[str, Outcome]:
+        """Return the outcome of every row, by id; no two rows have the same.
+
+        Raises:
+            IndexBusy: the cluster went on turning rows away. Some may have been stored; all may be sent again.
+        """
+        outcomes: dict[str, Outcome] = {}
+        waiting, fruitless = list(rows), 0
+        while waiting:
+            chunk = _first(waiting, self.request_bytes)
+            done = await self._send_chunk(chunk)
+            outcomes |= done
+            waiting = [row for row in waiting if row.id not in outcomes]
+            if len(done) == len(chunk):
+                self._grow(chunk)
+                continue
+            fruitless = 0 if done else fruitless + 1
+            await self._pause(fruitless)
+        return outcomes
+
+    async def _send_chunk(self, chunk: Sequence[Row]) -> dict[str, Outcome]:
+        """Send one request; rows that the cluster could not take now are missing from the answer."""
+        try:
+            answer = await self._connection.call(
+                lambda client: client.bulk(
+                    body=b"".join(row.lines for row in chunk),
+                    index=self._connection.config.alias,
+                    params={"require_alias": "true", "_source": "false"},
+                )
+            )
+        except RequestTooLarge as error:
+            if len(chunk) == 1:
+                return {chunk[0].id: Outcome(Verdict.REJECTED, str(error))}
+            return {}
+        return {
+            row.id: outcome for row, item in zip(chunk, answer["items"], strict=True) if (outcome := _outcome(item))
+        }
+
+    def _grow(self, chunk: Sequence[Row]) -> None:
+        if 2 * sum(len(row.lines) for row in chunk) > self.request_bytes:  # a small request proves nothing
+            self.request_bytes = min(self.request_bytes + _GROWTH_BYTES, _MOST_BYTES)
+
+    async def _pause(self, fruitless: int) -> None:
+        self.request_bytes = max(self.request_bytes // 2, _LEAST_BYTES)
+        if fruitless >= _ROUNDS_WITHOUT_PROGRESS:
+            raise IndexBusy("OpenSearch turns writes away, its queue is full", retry_after_s=_RETRY_AFTER_S)
+        await self._sleep(_FIRST_WAIT_S * 2**fruitless)
+
+
+def _first(rows: Sequence[Row], most_bytes: int) -> list[Row]:
+    """Return as many rows as fit, at least one."""
+    chunk, size = [rows[0]], len(rows[0].lines)
+    for row in rows[1:]:
+        size += len(row.lines)
+        if size > most_bytes:
+            break
+        chunk.append(row)
+    return chunk
+
+
+def _outcome(item: Mapping[str, Mapping[str, Any]]) -> Outcome | None:
+    [result] = item.values()
+    status = int(result["status"])
+    if status in _TURNED_AWAY:
+        return None
+    if status == 409:
+        return Outcome(Verdict.CONFLICT)
+    error = result.get("error")
+    if error is None:  # 404, too: what was to be deleted is not there
+        return Outcome(Verdict.DONE)
+    return Outcome(Verdict.REJECTED, f"{error.get('type')}: {str(error.get('reason'))[:_MAX_REASON_CHARACTERS]}")
+
+
+def _meta(row_id: str, version: int) -> dict[str, Any]:
+    return {"_id": row_id, "version": version, "version_type": "external"}
+
+
+def _line(value: Mapping[str, Any]) -> bytes:
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.encode("utf-8", "replace") + b"\n"

@@ -1,0 +1,143 @@
+"""Documents and passages as OpenSearch stores them, and back. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from indexer.backends.analysis import stems, storable
+from indexer.backends.collapsing import content_key
+from indexer.backends.embedded.codec import attributes_from_json, attributes_to_json
+from indexer.backends.matching import fields_of, toxicity_of
+from indexer.backends.opensearch.attribute_keys import keywords_of
+from indexer.backends.opensearch.mapping import TITLE_KEY_CHARACTERS, Field, PassageField
+from vocabulary.access import AclId, Principal
+from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Vector
+from vocabulary.search import Description, Put, StoredDocument
+
+_MAX_ID_BYTES = 512  # OpenSearch's limit
+
+
+def id_of(document_id: DocumentId) -> str:
+    """Return a document's `_id`: its own spelling, or a digest of one that is too long. Only the first has a slash."""
+    spelled = storable(str(document_id)).encode()
+    return spelled.decode() if len(spelled) <= _MAX_ID_BYTES else f"sha256:{hashlib.sha256(spelled).hexdigest()}"
+
+
+def described(description: Description, *, toxicity_0_1: float) -> dict[str, Any]:
+    """Return the fields that a description fills, beside passages of this toxicity."""
+    title = storable(description.title)
+    keywords, _ = keywords_of(fields_of(description, toxicity_0_1=toxicity_0_1))
+    return {
+        Field.SOURCE.value: description.document_id.source,
+        Field.NATIVE_ID.value: storable(description.document_id.native_id),
+        Field.TITLE.value: title,
+        Field.TITLE_KEY.value: title.casefold()[:TITLE_KEY_CHARACTERS],
+        Field.URI.value: storable(description.uri),
+        Field.PATH.value: storable(description.path),
+        Field.ACL_ID.value: int(description.acl_id),
+        Field.OWNER.value: None if description.owner is None else str(description.owner),
+        Field.ATTRIBUTES.value: attributes_to_json(description.attributes),
+        Field.ATTRIBUTE_KEYS.value: keywords,
+        Field.TITLE_TERMS.value: _terms(title),
+    }
+
+
+def with_passages(passages: Sequence[EnrichedPassage]) -> dict[str, Any]:
+    """Return the fields that passages fill."""
+    ordered = sorted(passages, key=lambda each: each.passage.ordinal)
+    return {
+        Field.PASSAGES.value: [_passage_body(each) for each in ordered],
+        Field.TOXICITY.value: toxicity_of(passages),
+        Field.CONTENT_KEY.value: content_key(passages),
+    }
+
+
+def stored_document(body: Mapping[str, Any], *, dimensions: int, position: str) -> StoredDocument:
+    """Return a whole stored document as it was put."""
+    return StoredDocument(Put(description_from(body), stored_passages(body, dimensions=dimensions)), position)
+
+
+def description_from(body: Mapping[str, Any]) -> Description:
+    """Return what a stored document says of itself, its passages apart."""
+    owner = body[Field.OWNER.value]
+    return Description(
+        document_id=DocumentId(body[Field.SOURCE.value], body[Field.NATIVE_ID.value]),
+        title=body[Field.TITLE.value],
+        uri=body[Field.URI.value],
+        path=body[Field.PATH.value],
+        acl_id=AclId(body[Field.ACL_ID.value]),
+        owner=None if owner is None else Principal.parse(owner),
+        attributes=attributes_from_json(body[Field.ATTRIBUTES.value]),
+    )
+
+
+def stored_passages(body: Mapping[str, Any], *, dimensions: int) -> tuple[EnrichedPassage, ...]:
+    """Return the passages of a stored document in their order."""
+    return tuple(_enriched(each, dimensions) for each in body.get(Field.PASSAGES.value) or ())
+
+
+def passage_from(stored: Mapping[str, Any]) -> Passage:
+    """Return one stored passage, without its vector."""
+    written_at = stored.get(PassageField.WRITTEN_AT.key)
+    return Passage(
+        ordinal=stored[PassageField.ORDINAL.key],
+        kind=PassageKind(stored[PassageField.KIND.key]),
+        text=stored[PassageField.TEXT.key],
+        start=stored[PassageField.START.key],
+        end=stored[PassageField.END.key],
+        token_count=stored[PassageField.TOKEN_COUNT.key],
+        page=stored.get(PassageField.PAGE.key),
+        heading=stored.get(PassageField.HEADING.key),
+        comment_id=stored.get(PassageField.COMMENT_ID.key),
+        author=stored.get(PassageField.AUTHOR.key),
+        written_at=None if written_at is None else datetime.fromisoformat(written_at),
+    )
+
+
+def _passage_body(enriched: EnrichedPassage) -> dict[str, Any]:
+    passage = enriched.passage
+    terms = stems(passage.text)
+    body: dict[str, Any] = {
+        PassageField.ORDINAL.key: passage.ordinal,
+        PassageField.KIND.key: passage.kind.value,
+        PassageField.TEXT.key: storable(passage.text),
+        PassageField.START.key: passage.start,
+        PassageField.END.key: passage.end,
+        PassageField.TOKEN_COUNT.key: passage.token_count,
+        PassageField.PAGE.key: passage.page,
+        PassageField.HEADING.key: None if passage.heading is None else storable(passage.heading),
+        PassageField.COMMENT_ID.key: passage.comment_id,
+        PassageField.AUTHOR.key: None if passage.author is None else storable(passage.author),
+        PassageField.WRITTEN_AT.key: None if passage.written_at is None else passage.written_at.isoformat(),
+        PassageField.TOXICITY.key: float(enriched.toxicity_0_1),
+        PassageField.TERMS.key: " ".join(terms),
+        PassageField.LENGTH.key: len(terms),
+    }
+    vector = enriched.vector.astype(np.float16)
+    if vector.any():  # OpenSearch refuses a vector without a direction; it is near to nothing anyhow
+        body[PassageField.VECTOR.key] = _in_few_digits(vector.astype(np.float64))
+    return body
+
+
+def _in_few_digits(numbers: npt.NDArray[np.float64]) -> list[float]:
+    """Round to five significant digits, which tell any two float16 numbers apart: half as long as they are in full."""
+    magnitudes = np.floor(np.log10(np.abs(numbers), out=np.zeros_like(numbers), where=numbers != 0))
+    scales = 10.0 ** (4 - magnitudes)
+    return (np.rint(numbers * scales) / scales).tolist()  # type: ignore[no-any-return]
+
+
+def _enriched(stored: Mapping[str, Any], dimensions: int) -> EnrichedPassage:
+    vector: Vector = np.zeros(dimensions, np.float32)
+    if (numbers := stored.get(PassageField.VECTOR.key)) is not None:
+        vector = np.asarray(numbers, np.float16).astype(np.float32)
+    return EnrichedPassage(passage_from(stored), vector, stored[PassageField.TOXICITY.key])
+
+
+def _terms(text: str) -> str:
+    return " ".join(stems(text))

@@ -1,0 +1,116 @@
+"""A batch of operations to one change for each document: what it is to be when the batch is done. Pure.
+
+Operations take effect in their order; folded, a document is read and written once, whatever a batch does to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from vocabulary.access import HIDDEN_ACL, AclId, Principal
+from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put, Readmit
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """Nothing happened to the document so far."""
+
+
+@dataclass(frozen=True, slots=True)
+class Replaced:
+    """The document is stored anew, whatever was there."""
+
+    description: Description
+    passages: tuple[EnrichedPassage, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Redescribed:
+    """A stored document keeps its passages."""
+
+    description: Description
+
+
+@dataclass(frozen=True, slots=True)
+class Readmitted:
+    """A stored document keeps all but its list and owner."""
+
+    acl_id: AclId
+    owner: Principal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hidden:
+    """A stored document keeps all and is shown to nobody."""
+
+
+@dataclass(frozen=True, slots=True)
+class Removed:
+    """The document is not there."""
+
+
+Ending: TypeAlias = Unchanged | Replaced | Redescribed | Readmitted | Hidden | Removed
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a document ends, and whether an operation on the way met no stored one.
+
+    `needs_stored`: so it did if the index does not hold the document; `is_missing`: it was removed just before.
+    """
+
+    document_id: DocumentId
+    ending: Ending = Unchanged()
+    needs_stored: bool = False
+    is_missing: bool = False
+
+
+def folded(operations: Sequence[IndexOperation]) -> list[Change]:
+    """Return one change for each document, in the order in which they were first named."""
+    changes: dict[DocumentId, Change] = {}
+    for operation in operations:
+        document = operation.description if isinstance(operation, Put | Describe) else operation
+        before = changes.get(document.document_id, Change(document.document_id))
+        changes[document.document_id] = _followed_by(before, operation)
+    return list(changes.values())
+
+
+def _followed_by(change: Change, operation: IndexOperation) -> Change:
+    match operation:
+        case Put(description, passages):
+            return replace(change, ending=Replaced(description, passages))
+        case Delete():
+            return replace(change, ending=Removed())
+        case Hide():
+            return replace(change, ending=_hidden(change.ending))
+    if isinstance(change.ending, Removed):
+        return replace(change, is_missing=True)
+    needs_stored = change.needs_stored or not isinstance(change.ending, Replaced)
+    if isinstance(operation, Describe):
+        return replace(change, ending=_redescribed(change.ending, operation.description), needs_stored=needs_stored)
+    return replace(change, ending=_readmitted(change.ending, operation), needs_stored=needs_stored)
+
+
+def _hidden(ending: Ending) -> Ending:
+    match ending:
+        case Replaced(description) | Redescribed(description):
+            return replace(ending, description=replace(description, acl_id=HIDDEN_ACL))
+        case Readmitted():
+            return replace(ending, acl_id=HIDDEN_ACL)
+        case Removed():
+            return ending
+    return Hidden()
+
+
+def _redescribed(ending: Ending, description: Description) -> Ending:
+    return replace(ending, description=description) if isinstance(ending, Replaced) else Redescribed(description)
+
+
+def _readmitted(ending: Ending, operation: Readmit) -> Ending:
+    if isinstance(ending, Replaced | Redescribed):
+        readmitted = replace(ending.description, acl_id=operation.acl_id, owner=operation.owner)
+        return replace(ending, description=readmitted)
+    return Readmitted(operation.acl_id, operation.owner)

@@ -1,0 +1,175 @@
+"""Operations to versioned rows of the index.
+
+A cluster has no transactions over documents: a batch that breaks off may have been carried out in part, and its replay
+completes it. What makes that harmless is the version of every write: it grows with the lease that the writer holds, and
+with every batch under that lease, so that whatever arrives late (a request that timed out and was sent again, a writer
+that slept and lost its lease) is turned away by the index itself, deletions included.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from indexer.backends.matching import toxicity_of
+from indexer.backends.opensearch.bulk import BulkSender, Outcome, Row, Verdict, delete_row, index_row
+from indexer.backends.opensearch.client import Connection
+from indexer.backends.opensearch.documents import described, id_of, with_passages
+from indexer.backends.opensearch.folding import Change, Hidden, Readmitted, Redescribed, Removed, Replaced, folded
+from indexer.backends.opensearch.mapping import Field
+from indexer.backends.opensearch.state import StateDocument
+from vocabulary.access import HIDDEN_ACL
+from vocabulary.documents import DocumentId
+from vocabulary.errors import IndexBusy
+from vocabulary.search import IndexOperation, Refusal
+
+_log = logging.getLogger(__name__)
+
+# A fence is a moment in milliseconds; batches are counted in the bits below it. More than a million batches under one
+# lease run into the next millisecond, in which no other lease began.
+_BATCH_BITS = 20
+
+
+class Versions:
+    """Gives out the version of every batch: above all that were given under this fence, and under lower ones."""
+
+    def __init__(self) -> None:
+        self._last: dict[int, int] = {}
+
+    def next(self, fence: int) -> int:
+        version = self._last.get(fence, fence << _BATCH_BITS) + 1
+        self._last[fence] = version
+        return version
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Stored:
+    """A stored document: its version, and the fields that were asked for."""
+
+    version: int
+    body: Mapping[str, Any]
+
+
+class Writer:
+    """Carries out batches on the index behind an alias, one after the other."""
+
+    def __init__(
+        self, connection: Connection, state: StateDocument, *, clock_ns: Callable[[], int] = time.time_ns
+    ) -> None:
+        self._connection = connection
+        self._state = state
+        self._sender = BulkSender(connection)
+        self._versions = Versions()
+        self._clock_ns = clock_ns
+        self._last_stored_at = 0
+
+    async def apply(self, operations: Sequence[IndexOperation], *, fence: int) -> dict[DocumentId, Refusal]:
+        """Carry out a batch; return what was not done, by document.
+
+        Raises:
+            IndexBusy: the cluster cannot take it now, or all was hidden meanwhile; a replay completes the batch.
+        """
+        changes = folded(operations)
+        version = self._versions.next(fence)
+        epoch = (await self._state.read()).epoch
+        stored = await self._stored(changes)
+        rows, refused = self._rows(changes, stored, version=version, epoch=epoch)
+        outcomes = await self._sender.send(list(rows.values()))
+        refused |= await self._settle(rows, outcomes, version)
+        await self._connection.call(lambda client: client.indices.refresh(index=self._connection.config.alias))
+        if (await self._state.read()).epoch != epoch:
+            raise IndexBusy("all documents of the index were hidden meanwhile")
+        return refused
+
+    async def _stored(self, changes: Sequence[Change]) -> dict[DocumentId, Stored]:
+        """Read what the changed documents hold now, no more of it than is needed."""
+        known = [each for each in changes if not isinstance(each.ending, Removed) or each.needs_stored]
+        if not known:
+            return {}
+        asked = [{"_id": id_of(each.document_id), "_source": _needed(each)} for each in known]
+        answer = await self._connection.call(
+            lambda client: client.mget(index=self._connection.config.alias, body={"docs": asked})
+        )
+        return {
+            change.document_id: Stored(found["_version"], found.get("_source", {}))
+            for change, found in zip(known, answer["docs"], strict=True)
+            if found.get("found")
+        }
+
+    def _rows(
+        self, changes: Sequence[Change], stored: Mapping[DocumentId, Stored], *, version: int, epoch: int
+    ) -> tuple[dict[DocumentId, Row], dict[DocumentId, Refusal]]:
+        rows: dict[DocumentId, Row] = {}
+        refused: dict[DocumentId, Refusal] = {}
+        for change in changes:
+            found = stored.get(change.document_id)
+            if change.is_missing or (change.needs_stored and found is None):
+                refused[change.document_id] = Refusal.MISSING
+            if found is not None and found.version >= version:
+                refused[change.document_id] = Refusal.SUPERSEDED
+                continue
+            row_id = id_of(change.document_id)
+            if isinstance(change.ending, Removed):
+                rows[change.document_id] = delete_row(row_id, version)
+            elif (body := self._body(change, found, epoch)) is not None:
+                rows[change.document_id] = index_row(row_id, version, body)
+        return rows, refused
+
+    def _body(self, change: Change, found: Stored | None, epoch: int) -> dict[str, Any] | None:
+        """Return the document as it is to be stored; None where there is nothing to change."""
+        match change.ending:
+            case Replaced(description, passages):
+                stored_at = self._next_moment() if found is None else found.body[Field.STORED_AT.value]
+                whole = described(description, toxicity_0_1=toxicity_of(passages)) | with_passages(passages)
+                return whole | {Field.EPOCH.value: epoch, Field.STORED_AT.value: stored_at}
+            case Redescribed(description) if found is not None:
+                toxicity = found.body[Field.TOXICITY.value]
+                return {**found.body, **described(description, toxicity_0_1=toxicity), Field.EPOCH.value: epoch}
+            case Readmitted(acl_id, owner) if found is not None:
+                spelled = None if owner is None else str(owner)
+                admitted = {Field.ACL_ID.value: int(acl_id), Field.OWNER.value: spelled, Field.EPOCH.value: epoch}
+                return {**found.body, **admitted}
+            case Hidden() if found is not None:
+                return {**found.body, Field.ACL_ID.value: int(HIDDEN_ACL)}
+        return None
+
+    def _next_moment(self) -> int:
+        """Return a number that grows with each new document, also from one program's run to the next."""
+        self._last_stored_at = max(self._last_stored_at + 1, self._clock_ns())
+        return self._last_stored_at
+
+    async def _settle(
+        self, rows: Mapping[DocumentId, Row], outcomes: Mapping[str, Outcome], version: int
+    ) -> dict[DocumentId, Refusal]:
+        """Look at what did not go well. Of a document that could not be stored, no older copy may be found either."""
+        by_verdict = {
+            verdict: [document_id for document_id, row in rows.items() if outcomes[row.id].verdict is verdict]
+            for verdict in (Verdict.REJECTED, Verdict.CONFLICT)
+        }
+        rejected = by_verdict[Verdict.REJECTED]
+        for document_id in rejected:
+            _log.error("%s was rejected by OpenSearch: %s", document_id, outcomes[rows[document_id].id].reason)
+        await self._sender.send([delete_row(rows[each].id, version) for each in rejected])
+        superseded = await self._superseded({each: rows[each] for each in by_verdict[Verdict.CONFLICT]}, version)
+        return dict.fromkeys(rejected, Refusal.REJECTED) | dict.fromkeys(superseded, Refusal.SUPERSEDED)
+
+    async def _superseded(self, conflicting: Mapping[DocumentId, Row], version: int) -> list[DocumentId]:
+        """Return those that a later writer has stored or deleted; the others are this batch's own, sent twice."""
+        if not conflicting:
+            return []
+        asked = [{"_id": row.id, "_source": False} for row in conflicting.values()]
+        answer = await self._connection.call(
+            lambda client: client.mget(index=self._connection.config.alias, body={"docs": asked})
+        )
+        return [
+            document_id
+            for (document_id, row), found in zip(conflicting.items(), answer["docs"], strict=True)
+            if (found["_version"] > version if found.get("found") else not row.deletes)
+        ]
+
+
+def _needed(change: Change) -> Any:
+    return [Field.STORED_AT.value] if isinstance(change.ending, Replaced | Removed) else True
