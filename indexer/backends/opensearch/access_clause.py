@@ -36,6 +36,11 @@ def stored_acl_id(acl_id: AclId | int) -> int:
     return int(acl_id) - 2**32 if acl_id >= _SIGNED_FROM else int(acl_id)
 
 
+def read_acl_id(stored: int) -> AclId:
+    """Return the ACL id that the field holds."""
+    return AclId(stored + 2**32 if stored < 0 else stored)
+
+
 @dataclass(slots=True)
 class AclIdSpelling:
     """How a cluster wants sets of ACL ids: as bitmaps, or, if it is older than 2.17, one by one.

@@ -10,13 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.analysis import stems, storable
+from indexer.backends.analysis import Analyzer, storable
 from indexer.backends.collapsing import content_key
 from indexer.backends.embedded.codec import attributes_from_json, attributes_to_json
 from indexer.backends.matching import fields_of, toxicity_of
+from indexer.backends.opensearch.access_clause import read_acl_id, stored_acl_id
 from indexer.backends.opensearch.attribute_keys import keywords_of
 from indexer.backends.opensearch.mapping import TITLE_KEY_CHARACTERS, Field, PassageField
-from vocabulary.access import AclId, Principal
+from vocabulary.access import Principal
 from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Vector
 from vocabulary.search import Description, Put, StoredDocument
 
@@ -29,9 +30,10 @@ def id_of(document_id: DocumentId) -> str:
     return spelled.decode() if len(spelled) <= _MAX_ID_BYTES else f"sha256:{hashlib.sha256(spelled).hexdigest()}"
 
 
-def described(description: Description, *, toxicity_0_1: float) -> dict[str, Any]:
+def described(description: Description, *, toxicity_0_1: float, analyzer: Analyzer) -> dict[str, Any]:
     """Return the fields that a description fills, beside passages of this toxicity."""
     title = storable(description.title)
+    words = analyzer.analysed(title)
     keywords, _ = keywords_of(fields_of(description, toxicity_0_1=toxicity_0_1))
     return {
         Field.SOURCE.value: description.document_id.source,
@@ -40,19 +42,20 @@ def described(description: Description, *, toxicity_0_1: float) -> dict[str, Any
         Field.TITLE_KEY.value: title.casefold()[:TITLE_KEY_CHARACTERS],
         Field.URI.value: storable(description.uri),
         Field.PATH.value: storable(description.path),
-        Field.ACL_ID.value: int(description.acl_id),
+        Field.ACL_ID.value: stored_acl_id(description.acl_id),
         Field.OWNER.value: None if description.owner is None else str(description.owner),
         Field.ATTRIBUTES.value: attributes_to_json(description.attributes),
         Field.ATTRIBUTE_KEYS.value: keywords,
-        Field.TITLE_TERMS.value: _terms(title),
+        Field.TITLE_TERMS.value: " ".join(words.terms),
+        Field.TITLE_WORDS.value: sorted(words.words),
     }
 
 
-def with_passages(passages: Sequence[EnrichedPassage]) -> dict[str, Any]:
+def with_passages(passages: Sequence[EnrichedPassage], *, analyzer: Analyzer) -> dict[str, Any]:
     """Return the fields that passages fill."""
     ordered = sorted(passages, key=lambda each: each.passage.ordinal)
     return {
-        Field.PASSAGES.value: [_passage_body(each) for each in ordered],
+        Field.PASSAGES.value: [_passage_body(each, analyzer) for each in ordered],
         Field.TOXICITY.value: toxicity_of(passages),
         Field.CONTENT_KEY.value: content_key(passages),
     }
@@ -71,7 +74,7 @@ def description_from(body: Mapping[str, Any]) -> Description:
         title=body[Field.TITLE.value],
         uri=body[Field.URI.value],
         path=body[Field.PATH.value],
-        acl_id=AclId(body[Field.ACL_ID.value]),
+        acl_id=read_acl_id(body[Field.ACL_ID.value]),
         owner=None if owner is None else Principal.parse(owner),
         attributes=attributes_from_json(body[Field.ATTRIBUTES.value]),
     )
@@ -100,9 +103,9 @@ def passage_from(stored: Mapping[str, Any]) -> Passage:
     )
 
 
-def _passage_body(enriched: EnrichedPassage) -> dict[str, Any]:
+def _passage_body(enriched: EnrichedPassage, analyzer: Analyzer) -> dict[str, Any]:
     passage = enriched.passage
-    terms = stems(passage.text)
+    words = analyzer.analysed(passage.text)
     body: dict[str, Any] = {
         PassageField.ORDINAL.key: passage.ordinal,
         PassageField.KIND.key: passage.kind.value,
@@ -116,8 +119,9 @@ def _passage_body(enriched: EnrichedPassage) -> dict[str, Any]:
         PassageField.AUTHOR.key: None if passage.author is None else storable(passage.author),
         PassageField.WRITTEN_AT.key: None if passage.written_at is None else passage.written_at.isoformat(),
         PassageField.TOXICITY.key: float(enriched.toxicity_0_1),
-        PassageField.TERMS.key: " ".join(terms),
-        PassageField.LENGTH.key: len(terms),
+        PassageField.TERMS.key: " ".join(words.terms),
+        PassageField.WORDS.key: sorted(words.words),
+        PassageField.LENGTH.key: len(words.terms),
     }
     vector = enriched.vector.astype(np.float16)
     if vector.any():  # OpenSearch refuses a vector without a direction; it is near to nothing anyhow
@@ -137,7 +141,3 @@ def _enriched(stored: Mapping[str, Any], dimensions: int) -> EnrichedPassage:
     if (numbers := stored.get(PassageField.VECTOR.key)) is not None:
         vector = np.asarray(numbers, np.float16).astype(np.float32)
     return EnrichedPassage(passage_from(stored), vector, stored[PassageField.TOXICITY.key])
-
-
-def _terms(text: str) -> str:
-    return " ".join(stems(text))

@@ -11,9 +11,12 @@ with the query as its boost. So nothing that OpenSearch counts over all document
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from enum import StrEnum
+from types import MappingProxyType
 from typing import Any
 
+from indexer.backends import bm25
 from indexer.backends.opensearch.config import IndexOptions, VectorEngine, VectorQuantisation
 
 SCHEMA_VERSION = 1
@@ -46,8 +49,9 @@ class Field(StrEnum):
     ATTRIBUTES = "attributes"  # JSON, as hits show them
     ATTRIBUTE_KEYS = "attribute_keys"  # what filters, facets and sorts see: `attribute_keys.py`
     TITLE_TERMS = "title_terms"
-    NAME_TERMS = "name_terms"
+    TITLE_WORDS = "title_words"  # distinct and folded: what prefixes are compared with
     ATTRIBUTE_TERMS = "attribute_terms"
+    ATTRIBUTE_WORDS = "attribute_words"
     PASSAGES = "passages"
     STATE = "state"  # of the document STATE_ID alone
 
@@ -68,6 +72,7 @@ class PassageField(StrEnum):
     WRITTEN_AT = "passages.written_at"  # of a comment, ISO 8601
     TOXICITY = "passages.toxicity"
     TERMS = "passages.terms"
+    WORDS = "passages.words"
     LENGTH = "passages.length"  # in terms
     VECTOR = "passages.vector"
 
@@ -93,7 +98,6 @@ def index_body(options: IndexOptions, *, dimensions: int) -> dict[str, Any]:
 
 
 def _settings(options: IndexOptions) -> dict[str, Any]:
-    similarities = {field.value: _similarity(field) for field in _AVERAGE_TERMS}
     return {
         "index": {
             "knn": True,
@@ -101,14 +105,15 @@ def _settings(options: IndexOptions) -> dict[str, Any]:
             "number_of_replicas": options.replicas,
             "gc_deletes": _DELETIONS_REMEMBERED,
             "mapping.nested_objects.limit": _NESTED_LIMIT,
-            "similarity": {_similarity_name(name): similarity for name, similarity in similarities.items()},
+            "similarity": {_similarity_name(field): _similarity(field) for field in TERM_FIELDS},
         }
     }
 
 
 def _document_fields() -> dict[str, Any]:
     stored = {field.value: _STORED for field in (Field.TITLE, Field.URI, Field.PATH, Field.ATTRIBUTES)}
-    terms = {field.value: _terms(field) for field in (Field.TITLE_TERMS, Field.NAME_TERMS, Field.ATTRIBUTE_TERMS)}
+    terms = {field.value: _terms(field) for field in (Field.TITLE_TERMS, Field.ATTRIBUTE_TERMS)}
+    terms |= {field.value: _WORDS for field in (Field.TITLE_WORDS, Field.ATTRIBUTE_WORDS)}
     return (
         stored
         | terms
@@ -140,6 +145,7 @@ def _passages(options: IndexOptions, dimensions: int) -> dict[str, Any]:
             PassageField.COMMENT_ID.key: {"type": "keyword"},
             PassageField.TOXICITY.key: {"type": "float"},
             PassageField.TERMS.key: _terms(PassageField.TERMS),
+            PassageField.WORDS.key: _WORDS,
             PassageField.LENGTH.key: {"type": "integer", "index": False},
             PassageField.VECTOR.key: _vector(options, dimensions),
         },
@@ -164,33 +170,35 @@ def _vector(options: IndexOptions, dimensions: int) -> dict[str, Any]:
     }
 
 
-# The constants of `bm25.py`.
-_K1 = 1.2
-_B = 0.75
-
 _STORED = {"type": "keyword", "index": False, "doc_values": False}
+_WORDS = {"type": "keyword", "doc_values": False}
 
-# Terms of an average row: fixed, so that no hidden document moves the order. Passages are cut at 256 tokens of the
-# model; titles, names and attributes are as short as they are in file shares.
-_AVERAGE_TERMS: dict[Field | PassageField, float] = {
-    PassageField.TERMS: 120.0,
-    Field.TITLE_TERMS: 6.0,
-    Field.NAME_TERMS: 4.0,
-    Field.ATTRIBUTE_TERMS: 20.0,
-}
+# The fields that hold a text's terms, and what text that is.
+TERM_FIELDS: Mapping[Field | PassageField, bm25.TextField] = MappingProxyType(
+    {
+        PassageField.TERMS: bm25.TextField.BODY,
+        Field.TITLE_TERMS: bm25.TextField.TITLE,
+        Field.ATTRIBUTE_TERMS: bm25.TextField.ATTRIBUTES,
+    }
+)
 
 
 def _terms(field: Field | PassageField) -> dict[str, Any]:
-    return {"type": "text", "analyzer": "whitespace", "similarity": _similarity_name(field.value)}
+    return {"type": "text", "analyzer": "whitespace", "similarity": _similarity_name(field)}
 
 
-def _similarity_name(field: str) -> str:
-    return f"bm25_of_{field.replace('.', '_')}"
+def _similarity_name(field: Field | PassageField) -> str:
+    return f"bm25_of_{TERM_FIELDS[field]}"
 
 
 def _similarity(field: Field | PassageField) -> dict[str, Any]:
-    """Return `bm25.saturated` as OpenSearch computes it; the length that it knows is exact up to 40 terms."""
-    k1, b = _K1, _B
-    dampening = f"{k1 * (1 - b)} + {k1 * b / _AVERAGE_TERMS[field]} * doc.length"
+    """Return `bm25.saturated`, its weight apart, as OpenSearch computes it.
+
+    The length that it knows is exact up to 40 terms. Of a phrase it adds this up for each term: a phrase's boost is to
+    be divided by their number.
+    """
+    weight = bm25.FIELD_WEIGHTS[TERM_FIELDS[field]]
+    k1, b = bm25.SATURATION, weight.length_share
+    dampening = f"{k1 * (1 - b)} + {k1 * b / weight.average_length} * doc.length"
     source = f"return query.boost * doc.freq * {k1 + 1} / (doc.freq + {dampening});"
     return {"type": "scripted", "script": {"source": source}}

@@ -14,7 +14,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from indexer.backends.analysis import analyzer
 from indexer.backends.matching import toxicity_of
+from indexer.backends.opensearch.access_clause import stored_acl_id
 from indexer.backends.opensearch.bulk import BulkSender, Outcome, Row, Verdict, delete_row, index_row
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import described, id_of, with_passages
@@ -24,7 +26,7 @@ from indexer.backends.opensearch.state import StateDocument
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId
 from vocabulary.errors import IndexBusy
-from vocabulary.search import IndexOperation, Refusal
+from vocabulary.search import Description, IndexOperation, Refusal
 
 _log = logging.getLogger(__name__)
 
@@ -65,6 +67,7 @@ class Writer:
         self._versions = Versions()
         self._clock_ns = clock_ns
         self._last_stored_at = 0
+        self._analyzer = analyzer()
 
     async def apply(self, operations: Sequence[IndexOperation], *, fence: int) -> dict[DocumentId, Refusal]:
         """Carry out a batch; return what was not done, by document.
@@ -123,18 +126,27 @@ class Writer:
         match change.ending:
             case Replaced(description, passages):
                 stored_at = self._next_moment() if found is None else found.body[Field.STORED_AT.value]
-                whole = described(description, toxicity_0_1=toxicity_of(passages)) | with_passages(passages)
+                whole = self._described(description, toxicity_of(passages)) | with_passages(
+                    passages, analyzer=self._analyzer
+                )
                 return whole | {Field.EPOCH.value: epoch, Field.STORED_AT.value: stored_at}
             case Redescribed(description) if found is not None:
-                toxicity = found.body[Field.TOXICITY.value]
-                return {**found.body, **described(description, toxicity_0_1=toxicity), Field.EPOCH.value: epoch}
+                redescribed = self._described(description, found.body[Field.TOXICITY.value])
+                return {**found.body, **redescribed, Field.EPOCH.value: epoch}
             case Readmitted(acl_id, owner) if found is not None:
                 spelled = None if owner is None else str(owner)
-                admitted = {Field.ACL_ID.value: int(acl_id), Field.OWNER.value: spelled, Field.EPOCH.value: epoch}
+                admitted = {
+                    Field.ACL_ID.value: stored_acl_id(acl_id),
+                    Field.OWNER.value: spelled,
+                    Field.EPOCH.value: epoch,
+                }
                 return {**found.body, **admitted}
             case Hidden() if found is not None:
                 return {**found.body, Field.ACL_ID.value: int(HIDDEN_ACL)}
         return None
+
+    def _described(self, description: Description, toxicity_0_1: float) -> dict[str, Any]:
+        return described(description, toxicity_0_1=toxicity_0_1, analyzer=self._analyzer)
 
     def _next_moment(self) -> int:
         """Return a number that grows with each new document, also from one program's run to the next."""
