@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.contract.search_backends import ENGINES
+from tests.contract.opensearch_indexes import serving
+from tests.contract.search_backends import ENGINES, EVERY_ENGINE
 from tests.fakes.documents import NUMBERING
 from vocabulary.ports import SearchBackend
 
 
-@pytest.fixture(params=ENGINES)
+@pytest.fixture(autouse=True)
+def _opensearch_where_asked_for(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Start the real server for the tests that are marked with it, and remove the indexes that each has made."""
+    if request.node.get_closest_marker("opensearch") is None:
+        yield
+        return
+    with serving(request.getfixturevalue("opensearch")):
+        yield
+
+
+@pytest.fixture(params=EVERY_ENGINE)
 async def empty_index(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[SearchBackend]:
     """An index of every engine in turn, never tied to a state."""
     async with ENGINES[request.param](tmp_path) as backend:

@@ -7,7 +7,10 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from indexer.backends import EmbeddedBackend, MemoryBackend
+from tests.contract.opensearch_indexes import opensearch_index
 from tests.fakes.documents import DIMENSIONS, hashed_vector, names, reader
 from vocabulary.access import AccessFilter
 from vocabulary.ports import SearchBackend
@@ -16,7 +19,10 @@ from vocabulary.search import Page, Query, SearchMode
 ENGINES: dict[str, Callable[[Path], AbstractAsyncContextManager[SearchBackend]]] = {
     "memory": lambda _: MemoryBackend(dimensions=DIMENSIONS),
     "embedded": lambda folder: EmbeddedBackend(folder / "index.db", dimensions=DIMENSIONS),
+    "opensearch": opensearch_index,
 }
+# Engines that need a server are run by `make test-servers` alone.
+EVERY_ENGINE = [pytest.param(name, marks=[pytest.mark.opensearch] * (name == "opensearch")) for name in ENGINES]
 
 ANYONE = reader(1)
 KEYWORD, SEMANTIC, HYBRID = SearchMode.KEYWORD, SearchMode.SEMANTIC, SearchMode.HYBRID

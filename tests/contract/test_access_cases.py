@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +10,6 @@ import pytest
 from sqlalchemy import Engine, StaticPool, create_engine
 
 from acl import AccessControl, AclStore
-from indexer.backends import EmbeddedBackend, MemoryBackend
 from tests.contract.access_cases import (
     AccessCase,
     AccessReader,
@@ -21,18 +19,13 @@ from tests.contract.access_cases import (
     operations_of,
     store_case,
 )
-from tests.fakes.documents import DIMENSIONS, hashed_vector
+from tests.contract.search_backends import ENGINES, EVERY_ENGINE
+from tests.fakes.documents import hashed_vector
 from vocabulary.access import Acl, Principal
 from vocabulary.ports import SearchBackend
 from vocabulary.search import FacetRequest, Query, SearchMode
 
 CASES = load_cases()
-BackendFactory = Callable[[Path], AbstractAsyncContextManager[SearchBackend]]
-BACKENDS: Mapping[str, BackendFactory] = {
-    "memory": lambda _: MemoryBackend(dimensions=DIMENSIONS),
-    "embedded": lambda folder: EmbeddedBackend(folder / "index.db", dimensions=DIMENSIONS),
-}
-
 PUBLIC_CASES = [case for case in CASES if any(reader.claims is None for reader in case.readers)]
 
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
@@ -88,21 +81,21 @@ async def test_a_public_index_may_hold_what_its_readers_find(case: AccessCase, e
     assert [holdable] == [reader.sees for reader in case.readers if reader.claims is None]
 
 
-@pytest.mark.parametrize("kind", BACKENDS)
+@pytest.mark.parametrize("kind", EVERY_ENGINE)
 @every_case
 async def test_answers_of_every_backend_agree_with_the_table(
     case: AccessCase, kind: str, engine: Engine, tmp_path: Path
 ) -> None:
     acl_ids = await store_case(case, engine)
     access_control = AccessControl(engine)
-    async with BACKENDS[kind](tmp_path) as backend:
+    async with ENGINES[kind](tmp_path) as backend:
         await backend.adopt(AclStore(engine).numbering)
         await backend.apply(operations_of(case, acl_ids))
         for reader in case.readers:
             await _check_answers(backend, case, reader, access_control)
 
 
-@pytest.mark.parametrize("kind", BACKENDS)
+@pytest.mark.parametrize("kind", EVERY_ENGINE)
 async def test_a_changed_list_binds_the_next_answer_without_a_write_to_the_index(
     kind: str, engine: Engine, tmp_path: Path
 ) -> None:
@@ -111,7 +104,7 @@ async def test_a_changed_list_binds_the_next_answer_without_a_write_to_the_index
     plan = case.documents[0]
     acl_ids = await store_case(case, engine)
     access_control = AccessControl(engine)
-    async with BACKENDS[kind](tmp_path) as backend:
+    async with ENGINES[kind](tmp_path) as backend:
         await backend.adopt(AclStore(engine).numbering)
         await backend.apply(operations_of(case, acl_ids))
         await _check_answers(backend, case, ann, access_control)

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.contract.search_backends import ENGINES, SEMANTIC, ask, ask_to_the_end
+from tests.contract.search_backends import ENGINES, EVERY_ENGINE, SEMANTIC, ask, ask_to_the_end
 from tests.fakes.documents import (
     DIMENSIONS,
     NUMBERING,
@@ -45,7 +45,7 @@ from vocabulary.search import (
 # --- identity and numbering ---
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", EVERY_ENGINE)
 async def test_two_indexes_have_two_names(engine: str, tmp_path: Path) -> None:
     async with ENGINES[engine](tmp_path / "a") as first, ENGINES[engine](tmp_path / "b") as second:
         assert first.index_id

@@ -9,14 +9,16 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
+from indexer.backends import suggestions
 from indexer.backends.opensearch import stored_rows
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import OpenSearchConfig
 from indexer.backends.opensearch.documents import id_of, stored_passages
 from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, SCHEMA_VERSION, Field, index_body
+from indexer.backends.opensearch.search import Searcher
 from indexer.backends.opensearch.state import IndexState, StateDocument, in_next_epoch
 from indexer.backends.opensearch.writer import Writer
-from indexer.backends.request import needed_vector, refuse_foreign_vectors
+from indexer.backends.request import refuse_foreign_vectors
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
@@ -38,6 +40,7 @@ class OpenSearchBackend:
         self._dimensions = dimensions
         self._connection = Connection(config)
         self._state = StateDocument(self._connection)
+        self._searcher = Searcher(self._connection, self._state, dimensions=dimensions)
         self._writer = Writer(self._connection, self._state)
         self._opened = AsyncExitStack()
         self._index_id = ""
@@ -137,8 +140,7 @@ class OpenSearchBackend:
             NumberingMismatch: the filter's numbering is not the index's.
             QueryInvalid: an unusable cursor, or a missing vector.
         """
-        needed_vector(query, vector, dimensions=self._dimensions)
-        raise NotImplementedError
+        return await self._searcher.search(query, vector, access)
 
     async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
         """Complete what a reader has begun to type, from documents that the filter admits.
@@ -146,7 +148,7 @@ class OpenSearchBackend:
         Raises:
             NumberingMismatch: the filter's numbering is not the index's.
         """
-        raise NotImplementedError
+        return await suggestions.suggest(self.search, text, access, size=size)
 
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds, as of its last refresh."""

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
+from urllib.parse import quote
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,7 @@ from indexer.backends.matching import fields_of, toxicity_of
 from indexer.backends.opensearch.access_clause import read_acl_id, stored_acl_id
 from indexer.backends.opensearch.attribute_keys import keywords_of
 from indexer.backends.opensearch.mapping import TITLE_KEY_CHARACTERS, Field, PassageField
+from indexer.backends.query_language import DOCUMENT_FIELDS, PATH_FIELD, SOURCE_FIELD, TITLE_FIELD
 from vocabulary.access import Principal
 from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Vector
 from vocabulary.search import Description, Put, StoredDocument
@@ -48,6 +50,7 @@ def described(description: Description, *, toxicity_0_1: float, analyzer: Analyz
         Field.ATTRIBUTE_KEYS.value: keywords,
         Field.TITLE_TERMS.value: " ".join(words.terms),
         Field.TITLE_WORDS.value: sorted(words.words),
+        **_field_texts(description, analyzer),
     }
 
 
@@ -59,6 +62,11 @@ def with_passages(passages: Sequence[EnrichedPassage], *, analyzer: Analyzer) ->
         Field.TOXICITY.value: toxicity_of(passages),
         Field.CONTENT_KEY.value: content_key(passages),
     }
+
+
+def field_token(field: str, term: str) -> str:
+    """Return a term of a text of the field: one word for the index, whatever the name of the field."""
+    return f"{quote(storable(field), safe='')}={term}"
 
 
 def stored_document(body: Mapping[str, Any], *, dimensions: int, position: str) -> StoredDocument:
@@ -101,6 +109,26 @@ def passage_from(stored: Mapping[str, Any]) -> Passage:
         author=stored.get(PassageField.AUTHOR.key),
         written_at=None if written_at is None else datetime.fromisoformat(written_at),
     )
+
+
+def _field_texts(description: Description, analyzer: Analyzer) -> dict[str, list[str]]:
+    """Return the words of every text that `field:value` in a query may be about."""
+    terms: list[str] = []
+    words: set[str] = set()
+    for field, text in _texts(description):
+        analysed = analyzer.analysed(text)
+        terms.append(" ".join(field_token(field, term) for term in analysed.terms))
+        words.update(field_token(field, word) for word in (*analysed.terms, *analysed.words))
+    return {Field.FIELD_TERMS.value: terms, Field.FIELD_WORDS.value: sorted(words)}
+
+
+def _texts(description: Description) -> Iterator[tuple[str, str]]:
+    yield from ((TITLE_FIELD, description.title), (PATH_FIELD, description.path))
+    yield SOURCE_FIELD, description.document_id.source
+    for name, value in description.attributes.items():
+        if name not in DOCUMENT_FIELDS:
+            values = value if isinstance(value, tuple) else (value,)
+            yield from ((name, each) for each in values if isinstance(each, str))
 
 
 def _passage_body(enriched: EnrichedPassage, analyzer: Analyzer) -> dict[str, Any]:

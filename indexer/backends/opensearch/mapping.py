@@ -52,6 +52,8 @@ class Field(StrEnum):
     TITLE_WORDS = "title_words"  # distinct and folded: what prefixes are compared with
     ATTRIBUTE_TERMS = "attribute_terms"
     ATTRIBUTE_WORDS = "attribute_words"
+    FIELD_TERMS = "field_terms"  # those of every text of a field, each under the field's name: `documents.field_token`
+    FIELD_WORDS = "field_words"
     PASSAGES = "passages"
     STATE = "state"  # of the document STATE_ID alone
 
@@ -113,7 +115,7 @@ def _settings(options: IndexOptions) -> dict[str, Any]:
 def _document_fields() -> dict[str, Any]:
     stored = {field.value: _STORED for field in (Field.TITLE, Field.URI, Field.PATH, Field.ATTRIBUTES)}
     terms = {field.value: _terms(field) for field in (Field.TITLE_TERMS, Field.ATTRIBUTE_TERMS)}
-    terms |= {field.value: _WORDS for field in (Field.TITLE_WORDS, Field.ATTRIBUTE_WORDS)}
+    terms |= {field.value: _WORDS for field in (Field.TITLE_WORDS, Field.ATTRIBUTE_WORDS, Field.FIELD_WORDS)}
     return (
         stored
         | terms
@@ -128,6 +130,7 @@ def _document_fields() -> dict[str, Any]:
             Field.TOXICITY.value: {"type": "double"},
             Field.CONTENT_KEY.value: {"type": "long"},
             Field.ATTRIBUTE_KEYS.value: {"type": "keyword"},
+            Field.FIELD_TERMS.value: {"type": "text", "analyzer": "whitespace", "norms": False},
             Field.STATE.value: {"type": "object", "enabled": False},
         }
     )
@@ -179,6 +182,15 @@ TERM_FIELDS: Mapping[Field | PassageField, bm25.TextField] = MappingProxyType(
         PassageField.TERMS: bm25.TextField.BODY,
         Field.TITLE_TERMS: bm25.TextField.TITLE,
         Field.ATTRIBUTE_TERMS: bm25.TextField.ATTRIBUTES,
+    }
+)
+
+# Where the distinct folded words of the same text are.
+WORD_FIELDS: Mapping[Field | PassageField, Field | PassageField] = MappingProxyType(
+    {
+        PassageField.TERMS: PassageField.WORDS,
+        Field.TITLE_TERMS: Field.TITLE_WORDS,
+        Field.ATTRIBUTE_TERMS: Field.ATTRIBUTE_WORDS,
     }
 )
 

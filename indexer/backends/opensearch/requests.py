@@ -1,0 +1,125 @@
+"""The searches that may be sent, each under one reader's filter.
+
+`PermittedSearch` is the only thing that is ever sent to `_msearch`, and it is made of a `Reader`, which is made of an
+`AccessFilter`: a search without the filter cannot be written down. The reader's clause is the first filter of every
+query, and of every search of neighbours; aggregations count what their query admits (none is global), and there is no
+suggester, no rescoring and no post filter, which would look past it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, access_clause
+from indexer.backends.opensearch.mapping import Field, PassageField
+from vocabulary.access import AccessFilter
+from vocabulary.documents import Vector
+
+# Rows are read from columns: no stored document is opened for what is ranked and not shown.
+_FROM_COLUMNS: dict[str, Any] = {"_source": False, "stored_fields": "_none_"}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PermittedSearch:
+    """The body of one search. Only a `Reader` makes one."""
+
+    reader: Reader
+    body: Mapping[str, Any]
+
+    @property
+    def header(self) -> Mapping[str, Any]:
+        """How the search is sent: whole or not at all, and to the copies that the reader's other searches go to."""
+        return {"allow_partial_search_results": False, "preference": self.reader.preference}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Rows:
+    """Which documents to list, in which order, and how many; all that is shown of one is its columns."""
+
+    matching: Clause | None  # scored; None: everything
+    filters: Sequence[Clause] = ()
+    sort: Sequence[Mapping[str, Any]] = ()
+    size: int = 0
+    columns: Sequence[Field] = ()
+    counted: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Reader:
+    """One reader at one state of an index: makes the searches of one query."""
+
+    def __init__(self, access: AccessFilter, *, epoch: int, spelling: AclIdSpelling) -> None:
+        self._admitted = access_clause(access, epoch=epoch, spelling=spelling)
+        # Copies of a shard may be a moment apart: the searches of one query are answered by the same ones.
+        self.preference = hashlib.sha256(json.dumps(self._admitted).encode()).hexdigest()[:16]
+
+    def counting(self, holding: Mapping[str, Clause]) -> PermittedSearch:
+        """Count all that the reader may read, and how many of these documents each clause holds for."""
+        counted = {"holding": {"filters": {"filters": dict(holding)}}} if holding else {}
+        return self._search([], size=0, track_total_hits=True, aggs=counted)
+
+    def rows(self, wanted: Rows) -> PermittedSearch:
+        """List documents by their columns, and count them all."""
+        return self._search(
+            wanted.filters,
+            matching=wanted.matching,
+            size=wanted.size,
+            sort=list(wanted.sort),
+            docvalue_fields=[each.value for each in wanted.columns],
+            track_total_hits=True,
+            aggs=dict(wanted.counted),
+            **_FROM_COLUMNS,
+        )
+
+    def nearest(self, vector: Vector, filters: Sequence[Clause], *, count: int) -> PermittedSearch:
+        """List the documents with the passages nearest to a vector, among those that the filters hold for."""
+        near = {
+            "vector": vector.tolist(),
+            "k": count,
+            "filter": {"bool": {"filter": [self._admitted, *filters]}},
+        }
+        matching = nested({"knn": {PassageField.VECTOR.value: near}})
+        return self._search(
+            filters,
+            matching=matching,
+            size=count,
+            sort=[{"_score": "desc"}, {Field.STORED_AT.value: "asc"}],
+            track_total_hits=False,
+            **_FROM_COLUMNS,
+        )
+
+    def documents(self, filters: Sequence[Clause], parts: Sequence[Clause], *, size: int) -> PermittedSearch:
+        """Open the documents that the filters hold for; `parts` add their inner hits and decide nothing."""
+        return self._search(
+            filters,
+            optional=parts,
+            size=size,
+            _source={"excludes": [Field.PASSAGES.value]},
+            docvalue_fields=[Field.STORED_AT.value],
+            track_total_hits=False,
+        )
+
+    def _search(
+        self,
+        filters: Sequence[Clause],
+        *,
+        matching: Clause | None = None,
+        optional: Sequence[Clause] = (),
+        **options: Any,
+    ) -> PermittedSearch:
+        query = {
+            "filter": [self._admitted, *filters],
+            "must": [] if matching is None else [matching],
+            "should": list(optional),
+            "minimum_should_match": 0,
+        }
+        kept = {name: each for name, each in options.items() if each not in ({}, [])}
+        return PermittedSearch(self, {"query": {"bool": query}, **kept})
+
+
+def nested(query: Clause, **options: Any) -> Clause:
+    """Return a clause on a document's passages, which counts as its best passage does."""
+    return {"nested": {"path": Field.PASSAGES.value, "score_mode": "max", "query": query, **options}}

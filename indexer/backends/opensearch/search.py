@@ -1,0 +1,239 @@
+"""One query to one page, in three round trips, every part of them under the reader's filter.
+
+1. What the order depends on: how many documents the reader may read and how many of them hold each word
+   (`statistics.py`), the documents nearest by meaning, where the last shown hit stands; beside them the index's state,
+   as it is at this moment and not as of a refresh.
+2. The candidates: the documents that match, best first by words or in the order asked for, with all facets and the
+   exact total; beside them the documents found by meaning, with what their words are worth. Both are fused here, by the
+   rules that all engines share (`ranking.py`).
+3. The hits of the page, opened by number (`hits.py`).
+
+A document's number is `stored_at`: unique, growing with each new document, it breaks ties.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from indexer.backends import collapsing, cursor, ranking
+from indexer.backends.analysis import analyzer
+from indexer.backends.english_words import query_terms
+from indexer.backends.opensearch import facets, statistics
+from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of
+from indexer.backends.opensearch.candidates import NO_ONE, Candidates, browsed, nearest, ranked
+from indexer.backends.opensearch.clauses import holding, lacking, matching, of_ids, one_of
+from indexer.backends.opensearch.client import Connection
+from indexer.backends.opensearch.documents import id_of
+from indexer.backends.opensearch.filters import filter_clause
+from indexer.backends.opensearch.hits import Shown, hits_of, opening
+from indexer.backends.opensearch.mapping import Field
+from indexer.backends.opensearch.ordering import Order
+from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
+from indexer.backends.opensearch.state import IndexState, StateDocument
+from indexer.backends.opensearch.transport import Answer, send
+from indexer.backends.query_language import Wanted, parse
+from indexer.backends.request import needed_vector
+from vocabulary.access import AccessFilter
+from vocabulary.documents import Vector
+from vocabulary.errors import IndexBusy, NumberingMismatch
+from vocabulary.search import Hit, Page, Query, SearchMode, Total, TotalRelation
+
+# `index.max_result_window`, as clusters come: pages do not reach further.
+MAX_DEPTH = 10_000
+# Of so many word matches the exact rank is known when they are fused with what was found by meaning.
+_FUSED_DEPTH = 1_000
+# Rows beyond the page: for copies that fold into one hit, and for documents that came before the page meanwhile.
+_SPARE_ROWS = 100
+# Neighbours looked for beyond those that count: Lucene finds the nearest ones the surer the more it is asked for.
+_NEIGHBOURS = 2 * ranking.SEMANTIC_DEPTH
+_ATTEMPTS = 5  # to ask in the present epoch; one is rarely raised
+
+_ANALYZER = analyzer()
+_NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
+
+
+class Searcher:
+    """Answers queries on one index. Keeps nothing but the index's state as it was seen last."""
+
+    def __init__(self, connection: Connection, states: StateDocument, *, dimensions: int) -> None:
+        self._connection = connection
+        self._states = states
+        self._dimensions = dimensions
+        self._seen: IndexState | None = None
+        self.spelling = AclIdSpelling()
+
+    async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+        """Answer a query with what the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+            QueryInvalid: an unusable cursor, or a missing vector.
+            IndexBusy: the cluster cannot answer now, or cannot answer whole.
+        """
+        needed = needed_vector(query, vector, dimensions=self._dimensions)
+        for _ in range(_ATTEMPTS):
+            expected = self._seen or await self._states.read()
+            reader = Reader(access, epoch=expected.epoch, spelling=self.spelling)
+            asked = _Asked(reader, query, needed)
+            answers, current = await self._first_trip(asked.first)
+            self._seen = current
+            if current.numbering is None:
+                return _NOTHING
+            if current.numbering != access.numbering:
+                raise NumberingMismatch("the index's ACLs were numbered by another state")
+            if current.epoch == expected.epoch:
+                return await _Search(self._connection, asked, answers).answer()
+        raise IndexBusy("the state of the index is being changed by others")
+
+    async def _first_trip(self, searches: Mapping[str, PermittedSearch]) -> tuple[dict[str, Answer], IndexState]:
+        """Send the searches and read the state beside them."""
+        answers, state = await asyncio.gather(
+            send(self._connection, list(searches.values())), self._states.read(), return_exceptions=True
+        )
+        if isinstance(state, BaseException):
+            raise state
+        if isinstance(answers, BaseException):
+            raise answers
+        return dict(zip(searches, answers, strict=True)), state
+
+
+class _Asked:
+    """A query under a reader's filter, and what the first round trip is to find out for it."""
+
+    def __init__(self, reader: Reader, query: Query, vector: Vector | None) -> None:
+        self.reader = reader
+        self.query = query
+        self.vector = None if vector is None or not vector.any() else vector  # without direction, near to nothing
+        self.position = cursor.decode(query)
+        self.wanted = parse(query.text, _ANALYZER, is_field=lambda _: False)
+        self.is_browse = self.wanted.is_browse
+        self.terms = query_terms(query.text)
+        self.filters = list(_narrowing(query, self.wanted))
+        self.order = Order.of(query, is_browse=self.is_browse)
+        self.columns = (Field.CONTENT_KEY,) if query.collapse else ()
+
+    @property
+    def ranks_words(self) -> bool:
+        return not self.is_browse and self.query.mode is not SearchMode.SEMANTIC
+
+    @property
+    def first(self) -> Mapping[str, PermittedSearch]:
+        """The searches of the first round trip."""
+        searches: dict[str, PermittedSearch] = {}
+        if self.ranks_words and self.wanted.scored:
+            searches["counts"] = statistics.counting(self.reader, self.wanted.scored)
+        if self.vector is not None:
+            searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_NEIGHBOURS)
+        if self.position is not None:
+            last = [*self.filters, of_ids([id_of(self.position.last)])]
+            searches["last"] = self.reader.rows(Rows(None, last, self.order.clauses, size=1))
+        return searches
+
+
+def _narrowing(query: Query, wanted: Wanted) -> Iterator[Clause]:
+    """Yield what every document of the answer satisfies, whatever it is found by."""
+    if query.filter is not None:
+        yield filter_clause(query.filter)
+    yield from map(holding, wanted.required)
+    yield from map(lacking, wanted.excluded)
+
+
+class _Search:
+    """A query whose first round trip is done."""
+
+    def __init__(self, connection: Connection, asked: _Asked, answers: Mapping[str, Answer]) -> None:
+        self._connection = connection
+        self._asked = asked
+        self._weights = statistics.weights_of(asked.wanted.scored, answers["counts"]) if "counts" in answers else {}
+        self._near = nearest(answers["nearest"]) if "nearest" in answers else NO_ONE
+        last = asked.order.rows(answers["last"]) if "last" in answers else []
+        self._last = last[0].number if last else None
+
+    async def answer(self) -> Page:
+        """Return the page that the query's cursor asks for, or the first."""
+        query, position = self._asked.query, self._asked.position
+        skipped = 0 if position is None else position.shown
+        window = min(self._least_window + skipped + query.size, MAX_DEPTH)
+        while True:
+            candidates, counted = await self._second_trip(window)
+            behind = candidates.place_of(self._last)
+            cut = collapsing.cut_page(candidates.content_keys, behind=behind, skipped=skipped, size=query.size)
+            is_short = cut.is_last or (behind is None and self._last is not None)
+            if candidates.is_whole or not is_short or window == MAX_DEPTH:
+                break
+            window = min(4 * window, MAX_DEPTH)
+        hits = await self._third_trip(candidates, cut)
+        more = bool(hits) and not cut.is_last
+        return Page(
+            total=Total(candidates.total, TotalRelation.EQUAL),
+            hits=hits,
+            facets=facets.counted(query.facets, counted),
+            next_cursor=cursor.encode(query, cursor.Position(cut.hits_so_far, hits[-1].document_id)) if more else None,
+        )
+
+    @property
+    def _least_window(self) -> int:
+        return _FUSED_DEPTH if self._near.documents.size else _SPARE_ROWS
+
+    @property
+    def _matching(self) -> Clause | None:
+        """What a document of the answer holds, scored by its words; None when all do."""
+        if self._asked.is_browse:
+            return None
+        by_words = [matching(self._weights)] if self._weights else []
+        by_meaning = [one_of(self._near.documents.tolist())] if self._near.documents.size else []
+        return any_of([*by_words, *by_meaning])
+
+    async def _second_trip(self, window: int) -> tuple[Candidates, Mapping[str, Any]]:
+        """Fetch the first `window` candidates, and all that were found by meaning; count facets over all."""
+        asked = self._asked
+        listed = Rows(self._matching, asked.filters, asked.order.clauses, size=window, columns=asked.columns)
+        searches = [asked.reader.rows(replace(listed, counted=facets.aggregations(asked.query.facets)))]
+        if self._weights and self._near.documents.size:
+            near = [*asked.filters, one_of(self._near.documents.tolist())]
+            searches.append(asked.reader.rows(replace(listed, filters=near, size=ranking.SEMANTIC_DEPTH)))
+        answers = await send(self._connection, searches)
+        rows = [row for answer in answers for row in asked.order.rows(answer)]
+        total = answers[0]["hits"]["total"]["value"]
+        counted = answers[0].get("aggregations", {})
+        if asked.is_browse:
+            return browsed(rows, total=total), counted
+        return ranked(rows, self._near, mode=asked.query.mode, sort=asked.query.sort, total=total), counted
+
+    async def _third_trip(self, candidates: Candidates, cut: collapsing.Shown) -> tuple[Hit, ...]:
+        """Open the documents of the page, and count the copies of each where not all candidates are known."""
+        asked = self._asked
+        shown = _shown(candidates, cut)
+        if not shown:
+            return ()
+        searches = [opening(asked.reader, shown, weights=self._weights, vector=asked.vector)]
+        keys = sorted({int(key) for key in candidates.content_keys[cut.places]} - {collapsing.NO_CONTENT_KEY})
+        if keys and not candidates.is_whole:
+            searches.append(self._counting_copies(keys))
+        opened, *copies = await send(self._connection, searches)
+        if copies:
+            shown = _with_copies(shown, candidates.content_keys[cut.places], copies[0])
+        is_near, highlight = asked.vector is not None, asked.query.highlight
+        return hits_of(opened, shown, terms=asked.terms, is_near=is_near, highlight=highlight)
+
+    def _counting_copies(self, keys: Sequence[int]) -> PermittedSearch:
+        of_these: Clause = {"terms": {Field.CONTENT_KEY.value: list(keys)}}
+        counted = {"copies": {"terms": {"field": Field.CONTENT_KEY.value, "size": len(keys)}}}
+        return self._asked.reader.rows(Rows(self._matching, [*self._asked.filters, of_these], counted=counted))
+
+
+def _shown(candidates: Candidates, cut: collapsing.Shown) -> list[Shown]:
+    found = candidates.ranking.reordered(cut.places)
+    columns = (found.documents, found.scores, found.passages, cut.copies)
+    return [
+        Shown(int(number), float(score), int(represented), int(copies))
+        for number, score, represented, copies in zip(*columns, strict=True)
+    ]
+
+
+def _with_copies(shown: Sequence[Shown], keys: collapsing.Integers, answered: Answer) -> list[Shown]:
+    counted = {each["key"]: each["doc_count"] for each in answered["aggregations"]["copies"]["buckets"]}
+    return [replace(each, copies=counted.get(int(key), 1) - 1) for each, key in zip(shown, keys, strict=True)]
