@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from acl import AccessControl, ReaderClaims
+from service.index_settings import IndexAccess
 from service.search import ServedIndex
-from service.settings import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.errors import NotAllowed, NotAuthenticated
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pyroaring import FrozenBitMap
 
 from acl import SourceIdentityRule
-from service.settings import IndexAccess
+from service.index_settings import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NumberingMismatch
 from vocabulary.ports import Enricher, SearchBackend

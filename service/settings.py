@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import os
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -28,12 +27,13 @@ from pydantic import (
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from connectors.configured_path import ConfiguredPath, resolve_path
+from connectors.configured_path import resolve_path
 from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
 from indexer.sync import DELETE_BRAKE
 from service.environment import overlaid, setting_overrides
+from service.index_settings import IndexAccess, IndexSettings
 from service.schedule_config import MODE_OF_KEY, SchedulerSettings, SourceSchedule
 from service.token_config import JwtTokenConfig
 from service.validation_errors import mistakes
@@ -81,21 +81,6 @@ class StateSettings(_Frozen):
     url: Annotated[str, AfterValidator(_database_url)] = Field(
         default="sqlite:///sightline-data/state.db", repr=False, validate_default=True
     )
-
-
-class IndexAccess(StrEnum):
-    """Who may query an index."""
-
-    TOKEN = "token"  # noqa: S105 - the name of an access rule
-    PUBLIC = "public"
-
-
-class IndexSettings(_Frozen):
-    """One index: an engine and an access rule. Where no rule is stated, a token is asked for."""
-
-    engine: Literal["embedded"]
-    path: ConfiguredPath
-    access: IndexAccess = IndexAccess.TOKEN
 
 
 class SourceSettings(_Frozen):
@@ -146,10 +131,10 @@ class Settings(_Frozen):
 
 
 class _File(_Frozen):
-    """The file as written. Token issuers and sources are read one by one, so that one wrong secret hides no other."""
+    """The file as written. What holds secrets is read one by one, so that one wrong secret hides no other."""
 
     state: StateSettings
-    indexes: dict[Name, IndexSettings]
+    indexes: dict[Name, dict[str, Any]]
     tokens: list[dict[str, Any]]
     sources: dict[Name, dict[str, Any]]
     embedder: EmbedderConfig
@@ -173,16 +158,17 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     raw = overlaid(sections | _read_toml(file), setting_overrides(environment))
     reading = _Reading(folder=file.resolve().parent)
     written = reading.validated(_File, raw, path=())
+    indexes = _read_indexes(raw["indexes"], reading)
     tokens = _read_tokens(raw["tokens"], reading)
     sources = _read_sources(raw["sources"], reading)
     if written is None:
         raise SettingsRefused(reading.problems)
-    reading.problems.extend(_contradictions(written.indexes, tokens, sources))
+    reading.problems.extend(_contradictions(written.indexes, indexes, tokens, sources))
     if reading.problems:
         raise SettingsRefused(reading.problems)
     return Settings(
         state=written.state,
-        indexes=written.indexes,
+        indexes=indexes,
         tokens=tokens,
         sources=sources,
         embedder=written.embedder,
@@ -232,7 +218,13 @@ class _Reading:
 
 def _known_keys() -> frozenset[str]:
     """Every key that a settings file may have, at any depth."""
-    models: list[Any] = [_File, SourceSettings, JwtTokenConfig, *(kind.config_type for kind in CONNECTORS.values())]
+    models: list[Any] = [
+        _File,
+        IndexSettings,
+        SourceSettings,
+        JwtTokenConfig,
+        *(kind.config_type for kind in CONNECTORS.values()),
+    ]
     schemas = [TypeAdapter(model).json_schema() for model in models]
     tables = [table for schema in schemas for table in (schema, *schema.get("$defs", {}).values())]
     return frozenset(key for table in tables for key in table.get("properties", {}))
@@ -253,6 +245,14 @@ def _place_of_secret(raw: object, key: str) -> tuple[str, ...]:
             if place:
                 return (str(position), *place)
     return ()
+
+
+def _read_indexes(raw_indexes: object, reading: _Reading) -> dict[str, IndexSettings]:
+    if not isinstance(raw_indexes, Mapping):
+        return {}
+    tables = {str(name): raw for name, raw in raw_indexes.items() if isinstance(raw, Mapping)}
+    read = {name: reading.validated(IndexSettings, raw, path=("indexes", name)) for name, raw in tables.items()}
+    return {name: index for name, index in read.items() if index is not None}
 
 
 def _read_tokens(raw_tokens: object, reading: _Reading) -> tuple[JwtTokenConfig, ...]:
@@ -289,23 +289,24 @@ def _read_source(raw: Mapping[str, Any], reading: _Reading, *, path: tuple[str, 
 
 
 def _contradictions(
+    named: Collection[str],
     indexes: Mapping[str, IndexSettings],
     tokens: Sequence[JwtTokenConfig],
     sources: Mapping[str, ConfiguredSource],
 ) -> Iterator[str]:
     """Yield what no single key shows: references that lead nowhere, and two indexes in one place."""
     for name, source in sources.items():
-        if source.index not in indexes:
-            yield f"sources.{name}.index: no such index (there are: {', '.join(sorted(indexes)) or 'none'})"
+        if source.index not in named:
+            yield f"sources.{name}.index: no such index (there are: {', '.join(sorted(named)) or 'none'})"
         yield from (f"sources.{name}.schedule.{problem}" for problem in _impossible_times(source))
     issuers = [token.issuer for token in tokens]
     for position, issuer in enumerate(issuers):
         if issuer in issuers[:position]:
             yield f"tokens.{position}.issuer: is another entry's issuer, too"
-    paths = [index.path.resolve() for index in indexes.values()]
-    for name, index in indexes.items():
-        if paths.count(index.path.resolve()) > 1:
-            yield f"indexes.{name}.path: is another index's path, too"
+    places = {name: index.place(name) for name, index in indexes.items()}
+    for name, (key, *_) in places.items():
+        if list(places.values()).count(places[name]) > 1:
+            yield f"indexes.{name}.{key}: is another index's {key}, too"
 
 
 def _impossible_times(source: ConfiguredSource) -> Iterator[str]:

@@ -2,6 +2,7 @@
 
     open_state      the state store and everything that lives in it: ACLs, people, ledger, runs
     open_search     the model and the indexes, opened on top of the state
+    open_index      one index of either engine
     open_workshop   these, and what reads text out of files
     open_source     one source system
     make_readers    what tells a reader by a token
@@ -13,7 +14,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +31,7 @@ from indexer.extract import KreuzbergExtractor
 from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore
 from indexer.state.tables import create_tables as create_indexer_tables
+from service.index_settings import EmbeddedIndexSettings, IndexSettings
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
 from service.settings import Settings
@@ -93,25 +95,40 @@ async def open_search(settings: Settings, *, indexes: Iterable[str] | None = Non
         enricher = await opened.enter_async_context(open_enricher(settings.embedder))
         served = {}
         for name in names:
-            backend = EmbeddedBackend(settings.indexes[name].path, dimensions=enricher.dimensions)
+            backend = await opened.enter_async_context(open_index(settings, name, dimensions=enricher.dimensions))
             served[name] = ServedIndex(
                 name=name,
                 access=settings.indexes[name].access,
-                backend=await opened.enter_async_context(_index_opened(name, backend)),
+                backend=backend,
                 identity_rules=identity_rules(settings, name),
             )
         yield Search(enricher, SearchService(served, enricher))
 
 
 @asynccontextmanager
-async def _index_opened(name: str, backend: EmbeddedBackend) -> AsyncIterator[EmbeddedBackend]:
-    """Open an index; what is wrong with its file is told with the setting that names it."""
+async def open_index(settings: Settings, name: str, *, dimensions: int) -> AsyncIterator[SearchBackend]:
+    """Open an index for vectors of this size; what is wrong with it is told with the setting that names it.
+
+    Raises:
+        SettingInvalid: it cannot be opened, or its engine is not installed.
+        IndexBusy: its cluster does not answer.
+    """
     async with AsyncExitStack() as opened:
         try:
-            await opened.enter_async_context(backend)
+            backend = await opened.enter_async_context(_index(name, settings.indexes[name], dimensions))
         except ConfigurationError as error:
-            raise SettingInvalid(f"indexes.{name}.path: {error}") from error
+            raise SettingInvalid(f"indexes.{name}.{settings.indexes[name].told(str(error))}") from error
         yield backend
+
+
+def _index(name: str, index: IndexSettings, dimensions: int) -> AbstractAsyncContextManager[SearchBackend]:
+    if isinstance(index, EmbeddedIndexSettings):
+        return EmbeddedBackend(index.path, dimensions=dimensions)
+    try:
+        from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
+    except ModuleNotFoundError as error:
+        raise SettingInvalid('engine: "opensearch" needs the extra sightline[opensearch]') from error
+    return OpenSearchBackend(index.config(name), dimensions=dimensions)
 
 
 @asynccontextmanager

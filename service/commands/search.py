@@ -11,11 +11,12 @@ from rich.text import Text
 
 from acl import ReaderClaims
 from service.commands.terminal import ConfigOption, JsonOption, console, counted, print_json, print_note, printable
+from service.index_settings import IndexAccess
 from service.reader import OPERATOR, operator_filter
 from service.routes.query_answer import QueryAnswer, ResultAnswer, answer_of
 from service.routes.query_request import MAX_TEXT
 from service.search import ServedIndex
-from service.settings import IndexAccess, Settings, load_settings, settings_file
+from service.settings import Settings, load_settings, settings_file
 from service.wiring import State, open_search, open_state
 from vocabulary.errors import IndexUnknown, QueryInvalid
 from vocabulary.search import Query, SearchMode

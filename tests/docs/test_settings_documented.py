@@ -26,19 +26,21 @@ from service.app import create_app
 from service.cli import app as command_line
 from service.commands.terminal import ExitCode
 from service.http_errors import known_problems
+from service.index_settings import EmbeddedIndexSettings, OpenSearchIndexSettings
 from service.reader import Readers
 from service.routes.query_answer import QueryAnswer
 from service.routes.query_request import QueryBody
 from service.schedule_config import SchedulerSettings, SourceSchedule
 from service.search import SearchService
-from service.settings import IndexSettings, SourceSettings, StateSettings
+from service.settings import SourceSettings, StateSettings
 from service.token_config import JwtTokenConfig
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
 SETTINGS: dict[str, type[BaseModel]] = {
     "[state]": StateSettings,
-    "[indexes.NAME]": IndexSettings,
+    'engine = "embedded"': EmbeddedIndexSettings,
+    'engine = "opensearch"': OpenSearchIndexSettings,
     "[[tokens]]": JwtTokenConfig,
     "[sources.NAME]": SourceSettings,
     "[embedder]": EmbedderConfig,

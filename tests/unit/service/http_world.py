@@ -22,10 +22,10 @@ from pydantic import SecretStr
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule, create_tables
 from indexer.backends.memory import MemoryBackend
 from service.app import create_app
+from service.index_settings import IndexAccess
 from service.reader import Readers
 from service.routes.health import Probe
 from service.search import SearchService, ServedIndex
-from service.settings import IndexAccess
 from service.token_config import Algorithm, JwtTokenConfig
 from service.tokens import TokenVerifier
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import IndexAccess, Settings, SettingsRefused, load_settings, settings_file
+from indexer.backends.opensearch.config import IndexOptions, PasswordSignIn
+from service.index_settings import EmbeddedIndexSettings, IndexAccess, OpenSearchIndexSettings
+from service.settings import Settings, SettingsRefused, load_settings, settings_file
 from vocabulary.errors import SettingInvalid, SettingMissing
 
 SECRET = "correct-horse-battery-staple-0123456789"
@@ -104,7 +106,9 @@ def test_relative_paths_start_at_the_folder_of_the_file(
     monkeypatch.chdir("/")
     settings = load(COMPLETE)
     assert settings.state.url == f"sqlite:///{tmp_path}/data/state.db"
-    assert settings.indexes["private"].path == tmp_path / "data/private"
+    private = settings.indexes["private"]
+    assert isinstance(private, EmbeddedIndexSettings)
+    assert private.path == tmp_path / "data/private"
     assert settings.sources["onprem-private"].connection.ca_certificate == tmp_path / "certs/ca.pem"
     assert settings.sources["files"].connection.root == tmp_path / "share"
 
@@ -146,7 +150,8 @@ def test_every_key_can_be_set_by_the_environment(load: Load) -> None:
         ('path = "data/private"', "", "indexes.private.path: is required"),
         ('access = "token"', 'acess = "token"', "indexes.private.acess: unknown key (did you mean access?)"),
         ('access = "token"', 'access = "everyone"', "indexes.private.access: should be 'token' or 'public'"),
-        ('engine = "embedded"', 'engine = "opensearch"', "indexes.private.engine: should be 'embedded'"),
+        ('engine = "embedded"', 'engine = "solr"', "indexes.private.engine: must be one of 'embedded', 'opensearch'"),
+        ('engine = "embedded"', 'engine = "opensearch"', "indexes.private.url: is required"),
         ("audience", "audiense", "tokens.0.audience: is required"),
         ('kind = "jwt"', 'kind = "json"', "tokens.0.kind: should be 'jwt'"),
         ('index = "private"', "", "sources.onprem-private.index: is required"),
@@ -183,6 +188,65 @@ def test_each_mistake_is_one_line_that_opens_with_the_path_of_its_key(
 
 OAUTH2 = 'kind = "oauth2", token_url = "https://idp.example.com/token", client_id = "c"'
 CLIENT_SECRET = 'client_secret = { file = "password" }'
+
+
+def test_an_index_of_a_cluster_is_read_with_its_sign_in(load: Load, tmp_path: Path) -> None:
+    settings = load(
+        COMPLETE.replace(
+            'engine = "embedded"\npath = "data/private"',
+            'engine = "opensearch"\nurl = ["https://one:9200", "https://two"]\nusername = "sightline"\n'
+            'password = { file = "password" }\nca_certificate = "certs/ca.pem"\nshards = 3\nm = 32',
+        )
+    )
+    index = settings.indexes["private"]
+    assert isinstance(index, OpenSearchIndexSettings)
+    config = index.config("private")
+    assert (config.urls, config.alias) == (("https://one:9200", "https://two"), "sightline-private")
+    assert isinstance(config.sign_in, PasswordSignIn)
+    assert config.sign_in.password.get_secret_value() == SECRET
+    assert config.ca_certificate == tmp_path / "certs/ca.pem"
+    assert config.options == IndexOptions(shards=3, m=32)
+    assert SECRET not in repr(config) + repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("keys", "line"),
+    [
+        ('url = "search:9200"', "indexes.private.url: expected https://host:port, without a name or password"),
+        (
+            'url = "https://me:secret@search:9200"',
+            "indexes.private.url: expected https://host:port, without a name or password",
+        ),
+        ("url = []", "indexes.private.url: expected https://host:port"),
+        ('url = "https://s"\nusername = "me"', "indexes.private: username and password go together"),
+        ('url = "https://s"\npassword = "s3cret"', "indexes.private.password: a secret is not written into"),
+        (
+            'url = "https://s"\naws_region = "eu-central-1"\nclient_certificate = "me.pem"',
+            "indexes.private: only one of username, client_certificate and aws_region says how to sign in",
+        ),
+        ('url = "https://s"\nclient_key = "key.pem"', "indexes.private: client_key needs a client_certificate"),
+        ('url = "http://s"\nca_certificate = "ca.pem"', "indexes.private: certificates need an https url"),
+        ('url = "https://s"\nalias = "Private"', "indexes.private.alias: "),
+        ('url = "https://s"\nvector_engine = "annoy"', "indexes.private.vector_engine: should be 'lucene' or 'faiss'"),
+        ('url = "https://s"\nreplica = 0', "indexes.private.replica: unknown key (did you mean replicas?)"),
+    ],
+)
+def test_each_mistake_in_an_index_of_a_cluster_is_told(
+    problems_of: Callable[..., tuple[str, ...]], keys: str, line: str
+) -> None:
+    text = changed('engine = "embedded"\npath = "data/private"', f'engine = "opensearch"\n{keys}')
+    (problem,) = problems_of(text)
+    assert problem.startswith(line), problem
+
+
+def test_two_indexes_never_share_an_alias(problems_of: Callable[..., tuple[str, ...]]) -> None:
+    cluster = 'engine = "opensearch"\nurl = "https://search"\nalias = "one"'
+    text = COMPLETE.replace('engine = "embedded"\npath = "data/private"', cluster)
+    text = text.replace('engine = "embedded"\npath = "data/public"', cluster)
+    assert problems_of(text) == (
+        "indexes.private.alias: is another index's alias, too",
+        "indexes.public.alias: is another index's alias, too",
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,142 @@
+"""The settings of one index: an engine, where it keeps the index, and an access rule."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+from typing import Annotated, Literal, Self, TypeAlias
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
+
+from connectors.configured_path import ConfiguredPath
+from connectors.secret_reference import Secret
+from indexer.backends.opensearch.config import (
+    AwsSignIn,
+    CertificateSignIn,
+    IndexOptions,
+    OpenSearchConfig,
+    PasswordSignIn,
+    SignIn,
+    VectorEngine,
+    VectorQuantisation,
+)
+
+_URL = re.compile(r"https?://[^/@?#\s]+(/[^?#\s]*)?")
+# What OpenSearch takes as a name, short enough for the number that the index behind an alias adds.
+_Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=200)]
+_OPTIONS = IndexOptions()
+
+
+def _as_list(value: object) -> object:
+    return (value,) if isinstance(value, str) else value
+
+
+def _cluster_urls(urls: tuple[str, ...]) -> tuple[str, ...]:
+    if not urls or not all(map(_URL.fullmatch, urls)):
+        raise ValueError("expected https://host:port, without a name or password in it")
+    return urls
+
+
+class IndexAccess(StrEnum):
+    """Who may query an index."""
+
+    TOKEN = "token"  # noqa: S105 - the name of an access rule
+    PUBLIC = "public"
+
+
+class _Index(BaseModel):
+    """What every index has, whatever its engine. Where no access rule is stated, a token is asked for."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    access: IndexAccess = IndexAccess.TOKEN
+
+
+class EmbeddedIndexSettings(_Index):
+    """An index in a file of this machine."""
+
+    engine: Literal["embedded"]
+    path: ConfiguredPath
+
+    def place(self, name: str) -> tuple[str, ...]:
+        """Return the key that says where the index is kept, and the place: no two indexes share one."""
+        return "path", str(self.path.resolve())
+
+    def told(self, problem: str) -> str:
+        """Put the key in front that a problem with opening the index is about."""
+        return f"path: {problem}"
+
+
+class OpenSearchIndexSettings(_Index):
+    """An index of an OpenSearch cluster."""
+
+    engine: Literal["opensearch"]
+    url: Annotated[tuple[str, ...], BeforeValidator(_as_list), AfterValidator(_cluster_urls)]
+    alias: _Alias | None = None
+    username: str | None = None
+    password: Secret | None = None
+    client_certificate: ConfiguredPath | None = None
+    client_key: ConfiguredPath | None = None
+    aws_region: str | None = None
+    aws_service: Literal["es", "aoss"] = "es"
+    ca_certificate: ConfiguredPath | None = None
+    request_timeout_s: float = Field(default=30.0, gt=0, le=600)
+    shards: int = Field(default=_OPTIONS.shards, ge=1, le=1024)
+    replicas: int = Field(default=_OPTIONS.replicas, ge=0, le=100)
+    vector_engine: VectorEngine = _OPTIONS.vector_engine
+    quantisation: VectorQuantisation = _OPTIONS.quantisation
+    m: int = Field(default=_OPTIONS.m, ge=2, le=100)
+    ef_construction: int = Field(default=_OPTIONS.ef_construction, ge=2, le=3200)
+    ef_search: int = Field(default=_OPTIONS.ef_search, ge=10, le=10_000)
+
+    @model_validator(mode="after")
+    def _one_whole_sign_in(self) -> Self:
+        if (self.username is None) != (self.password is None):
+            raise ValueError("username and password go together")
+        if self.client_key is not None and self.client_certificate is None:
+            raise ValueError("client_key needs a client_certificate")
+        ways = (self.username, self.client_certificate, self.aws_region)
+        if sum(way is not None for way in ways) > 1:
+            raise ValueError("only one of username, client_certificate and aws_region says how to sign in")
+        needs_tls = self.client_certificate is not None or self.ca_certificate is not None
+        if needs_tls and any(url.startswith("http:") for url in self.url):
+            raise ValueError("certificates need an https url")
+        return self
+
+    def place(self, name: str) -> tuple[str, ...]:
+        """Return the key that says where the index is kept, and the place: no two indexes share one."""
+        return "alias", self.config(name).alias, *sorted(self.url)
+
+    def told(self, problem: str) -> str:
+        """Put the key in front that a problem with opening the index is about, unless it names one itself."""
+        named = problem.partition(": ")[0].split(", ")
+        return problem if set(named) <= {"engine", *type(self).model_fields} else f"url: {problem}"
+
+    def config(self, name: str) -> OpenSearchConfig:
+        """Return what the engine needs to open the index of this name."""
+        return OpenSearchConfig(
+            urls=self.url,
+            alias=self.alias or f"sightline-{name}",
+            sign_in=self._sign_in(),
+            ca_certificate=self.ca_certificate,
+            request_timeout_s=self.request_timeout_s,
+            options=IndexOptions(
+                shards=self.shards,
+                replicas=self.replicas,
+                vector_engine=self.vector_engine,
+                quantisation=self.quantisation,
+                m=self.m,
+                ef_construction=self.ef_construction,
+                ef_search=self.ef_search,
+            ),
+        )
+
+    def _sign_in(self) -> SignIn | None:
+        if self.username is not None and self.password is not None:
+            return PasswordSignIn(self.username, self.password)
+        if self.client_certificate is not None:
+            return CertificateSignIn(self.client_certificate, self.client_key)
+        return None if self.aws_region is None else AwsSignIn(self.aws_region, self.aws_service)
+
+
+IndexSettings: TypeAlias = Annotated[EmbeddedIndexSettings | OpenSearchIndexSettings, Field(discriminator="engine")]
