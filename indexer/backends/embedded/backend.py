@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.backends import suggestions
-from indexer.backends.embedded import schema, segments, stored_rows, writer
+from indexer.backends.embedded import integrity, schema, segments, stored_rows, writer
 from indexer.backends.embedded.catalogue import CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.search import Search
@@ -153,6 +153,23 @@ class EmbeddedBackend:
             for native_id in batch:
                 yield DocumentId(source, native_id)
             last = batch[-1]
+
+    async def inspect(self) -> tuple[str, ...]:
+        """Compare every part of the file with what the others say; return what is wrong, nothing where all is well."""
+        return await self._connections.read(self._inspect)
+
+    async def repair(self) -> int:
+        """Write anew what follows from the rows, in one transaction; return how many documents had to be removed.
+
+        Raises:
+            IndexBusy: another process writes, or the disk is full; nothing was changed.
+            ConfigurationError: pages of the file are damaged: only a backup or a new file helps.
+        """
+        return await self._connections.write(partial(integrity.repair, dimensions=self._dimensions))
+
+    def _inspect(self, connection: Any) -> tuple[str, ...]:
+        connection.execute("BEGIN")
+        return tuple(integrity.inspect(connection, dimensions=self._dimensions))
 
     async def _tidy(self) -> None:
         """Merge segments of the text index where that is due. What cannot be done now is due again next time."""

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.backends.analysis import storable
+from indexer.backends.matching import fields_of
 from vocabulary.documents import AttributeValue, Passage, PassageKind, Vector
-from vocabulary.search import Scalar
+from vocabulary.search import Description, Scalar
 
 _MOMENT = "moment"  # {"moment": ISO 8601}: JSON has no word for a point in time
 
@@ -30,9 +31,25 @@ def attributes_from_json(text: str) -> dict[str, AttributeValue]:
     return {name: _value_from_json(value) for name, value in json.loads(text).items()}
 
 
+def attribute_rows(
+    document_id: int, description: Description, *, toxicity_0_1: float
+) -> list[tuple[str, int, int, int | float | str]]:
+    """Return a document's rows in the table of attributes: one for each value that filters, facets and sorts see."""
+    return [
+        (field, document_id, int(key.kind), key.value)
+        for field, keys in fields_of(description, toxicity_0_1=toxicity_0_1).items()
+        for key in keys
+    ]
+
+
 def vector_to_blob(vector: Vector) -> bytes:
     """Round a vector to float16, little endian."""
     return vector.astype("<f2").tobytes()
+
+
+def vector_bytes(dimensions: int) -> int:
+    """Return the length of a stored vector."""
+    return 2 * dimensions
 
 
 def vector_from_blob(blob: bytes) -> Vector:
@@ -42,7 +59,7 @@ def vector_from_blob(blob: bytes) -> Vector:
 
 def vectors_from_blobs(blobs: Sequence[bytes | None], dimensions: int) -> npt.NDArray[np.float32]:
     """Return stored vectors as float32 [n, dimensions]; a missing one is zero."""
-    missing = bytes(2 * dimensions)
+    missing = bytes(vector_bytes(dimensions))
     joined = b"".join(blob or missing for blob in blobs)
     return np.frombuffer(joined, "<f2").reshape(-1, dimensions).astype(np.float32)
 

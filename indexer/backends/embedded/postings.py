@@ -159,6 +159,10 @@ class Batch:
         """Note rows that were deleted, of this batch or of earlier ones."""
         self._removed[space].extend(rows)
 
+    def entries(self, space: Space) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+        """Yield each term of the rows with its columns, as a segment holds them, in the order of the terms."""
+        return self._spaces[space].entries()
+
     def write(self, connection: Any) -> None:
         """Store the rows as new segments, in the caller's transaction. A batch is written once."""
         for space in Space:
@@ -190,9 +194,9 @@ class _SpaceBatch:
             return
         rows = sorted(set(self._run_rows))
         segment = insert_segment(connection, space, first_row=rows[0], last_row=rows[-1], row_count=len(rows))
-        insert_postings(connection, segment, self._entries())
+        insert_postings(connection, segment, self.entries())
 
-    def _entries(self) -> Iterator[tuple[str, bytes, bytes, bytes]]:
+    def entries(self) -> Iterator[tuple[str, bytes, bytes, bytes]]:
         """Yield each term with its columns, in the order of the terms."""
         terms = sorted((field + term, code) for field, codes in self._codes.items() for term, code in codes.items())
         place_of_code = np.empty(len(terms), np.int64)

@@ -34,6 +34,10 @@ _ROW_IDS = {
 }
 
 
+Columns = tuple[bytes, bytes, bytes]  # rows, frequencies, positions
+Entry = tuple[str, bytes, bytes, bytes]  # a term with its columns
+
+
 @dataclass(frozen=True, slots=True)
 class Segment:
     """One row of the table; `first_row` and `last_row` are those that were in it when it was written."""
@@ -52,34 +56,41 @@ class Segment:
 def tidy(connection: Any) -> bool:
     """Carry out one merge that is due, in the caller's transaction; return whether there was one."""
     for space in Space:
-        run = _next_run(_segments(connection, space))
+        run = _next_run(segments(connection, space))
         if run:
             _rewrite(connection, space, run)
             return True
     return False
 
 
-def _segments(connection: Any, space: Space) -> list[Segment]:
+def segments(connection: Any, space: Space) -> list[Segment]:
     rows = connection.execute(
         "SELECT id, first_row, last_row, row_count, dead_rows FROM segment WHERE space = ? ORDER BY first_row", (space,)
     )
     return [Segment(*row) for row in rows]
 
 
-def _next_run(segments: Sequence[Segment]) -> Sequence[Segment]:
+def living_entries(connection: Any, space: Space, segment: Segment) -> Iterator[Entry]:
+    """Yield what a segment holds of the rows that still exist, in the order of the terms."""
+    live = _live_rows(connection, space, segment.first_row, segment.last_row)
+    for portion in _merged_terms(connection, [segment]):
+        yield from _living(portion, live, segment.first_row)
+
+
+def _next_run(ordered: Sequence[Segment]) -> Sequence[Segment]:
     """Return the neighbouring segments that should become one; of small ones those at the end."""
     for size in _SIZES:
-        run = _tail(segments, smaller_than=size)
+        run = _tail(ordered, smaller_than=size)
         if len(run) >= _FAN_IN:
             return run
-    return next(([each] for each in segments if each.is_worn), ())
+    return next(([each] for each in ordered if each.is_worn), ())
 
 
-def _tail(segments: Sequence[Segment], *, smaller_than: int) -> Sequence[Segment]:
-    start = len(segments)
-    while start and segments[start - 1].row_count < smaller_than:
+def _tail(ordered: Sequence[Segment], *, smaller_than: int) -> Sequence[Segment]:
+    start = len(ordered)
+    while start and ordered[start - 1].row_count < smaller_than:
         start -= 1
-    return segments[start:]
+    return ordered[start:]
 
 
 def _rewrite(connection: Any, space: Space, run: Sequence[Segment]) -> None:
@@ -94,9 +105,6 @@ def _rewrite(connection: Any, space: Space, run: Sequence[Segment]) -> None:
         connection.execute("DELETE FROM posting WHERE segment = ?", (each.id,))
         connection.execute("DELETE FROM segment WHERE id = ?", (each.id,))
 
-
-Columns = tuple[bytes, bytes, bytes]  # rows, frequencies, positions
-Entry = tuple[str, bytes, bytes, bytes]
 
 _PORTION = "SELECT term, rows, frequencies, positions FROM posting WHERE segment = ? AND term > ? AND term <= ?"
 

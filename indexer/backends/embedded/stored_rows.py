@@ -20,6 +20,7 @@ from vocabulary.errors import ConfigurationError
 from vocabulary.search import Description, Put, StoredDocument
 
 _DOCUMENTS = "SELECT id, source, native_id, title, uri, path, acl_id, owner, attributes FROM document"
+_TOXICITY = "SELECT id, toxicity FROM document WHERE id IN (SELECT value FROM carray(?))"
 # A document without passages has one row without a vector, for its title: the join leaves it out.
 _PASSAGES = (
     f"SELECT p.document_id, {codec.PASSAGE_COLUMNS}, e.vector, p.toxicity"  # noqa: S608 - our columns
@@ -71,6 +72,13 @@ def take_identity(connection: Any, index_id: str) -> None:
     schema.write_state(connection, "index_id", index_id)
 
 
+def descriptions(connection: Any, *, after: int, limit: int) -> list[tuple[int, Description, float]]:
+    """Return row id, description and toxicity of the documents behind a row id, in the caller's transaction."""
+    rows = connection.execute(f"{_DOCUMENTS} WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
+    toxicity = dict(connection.execute(_TOXICITY, (id_parameter(np.asarray([row[0] for row in rows], np.int64)),)))
+    return [(row[0], _description(row), toxicity[row[0]]) for row in rows]
+
+
 def _with_passages(connection: Any, rows: Sequence[Any]) -> list[StoredDocument]:
     passages = _passages_of(connection, [row[0] for row in rows])
     return [_document(row, passages[row[0]]) for row in rows]
@@ -90,8 +98,12 @@ def _passage(row: Sequence[Any]) -> EnrichedPassage:
 
 
 def _document(row: Sequence[Any], passages: Iterable[EnrichedPassage]) -> StoredDocument:
-    row_id, source, native_id, title, uri, path, acl_id, owner, attributes = row
-    description = Description(
+    return StoredDocument(Put(_description(row), tuple(passages)), str(row[0]))
+
+
+def _description(row: Sequence[Any]) -> Description:
+    _, source, native_id, title, uri, path, acl_id, owner, attributes = row
+    return Description(
         document_id=DocumentId(source, native_id),
         title=title,
         uri=uri,
@@ -100,4 +112,3 @@ def _document(row: Sequence[Any], passages: Iterable[EnrichedPassage]) -> Stored
         owner=None if owner is None else Principal.parse(owner),
         attributes=codec.attributes_from_json(attributes),
     )
-    return StoredDocument(Put(description, tuple(passages)), str(row_id))

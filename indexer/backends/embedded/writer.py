@@ -10,7 +10,7 @@ from indexer.backends.collapsing import content_key
 from indexer.backends.embedded import codec, schema, text_rows
 from indexer.backends.embedded.postings import Batch, Field
 from indexer.backends.english_words import stems
-from indexer.backends.matching import SOURCE_FIELD, TOXICITY_FIELD, fields_of, toxicity_of
+from indexer.backends.matching import SOURCE_FIELD, TOXICITY_FIELD, toxicity_of
 from indexer.backends.request import document_of
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
@@ -204,14 +204,8 @@ def _described(description: Description) -> tuple[Any, ...]:
 def _insert_attributes(connection: Any, document_id: int, description: Description) -> None:
     """Insert what the description says, and what the document's stored row says of its passages."""
     toxicity = connection.execute("SELECT toxicity FROM document WHERE id = ?", (document_id,)).fetchone()[0]
-    connection.executemany(
-        "INSERT INTO attribute VALUES(?, ?, ?, ?)",
-        [
-            (field, document_id, int(key.kind), key.value)
-            for field, keys in fields_of(description, toxicity_0_1=toxicity).items()
-            for key in keys
-        ],
-    )
+    rows = codec.attribute_rows(document_id, description, toxicity_0_1=toxicity)
+    connection.executemany("INSERT INTO attribute VALUES(?, ?, ?, ?)", rows)
 
 
 def _remove_attributes(connection: Any, document_id: int) -> None:

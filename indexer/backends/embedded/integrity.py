@@ -1,0 +1,126 @@
+"""Whether a file holds what it should, part by part, and the rebuilding of every part that follows from another.
+
+The rows of documents, passages and vectors are what the index was given. All else is derived from them: the text index,
+the headings and the attributes that filters, facets and sorts see. `inspect` compares each derived part with what the
+rows say; `repair` writes it anew. A document that lacks one of its vectors cannot be mended from here: it is removed,
+and the next full sync, which counts what the index holds, brings it again.
+
+Both run in one transaction of the caller's and hold at most one segment of the text index in memory at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import apsw
+
+from indexer.backends.embedded import codec, segments, stored_rows, text_rows, writer
+from indexer.backends.embedded.postings import Space
+from vocabulary.documents import DocumentId
+from vocabulary.search import Delete
+
+_DOCUMENTS_AT_ONCE = 1_000
+_LISTED = 3  # examples of each kind of damage: a person looks for the cause, not at every row
+
+# Rows of one table that contradict another: what is wrong, and the ids that show it.
+_CONTRADICTIONS = {
+    "passages of no document": "SELECT id FROM passage WHERE document_id NOT IN (SELECT id FROM document)",
+    "vectors of no passage": "SELECT passage_id FROM embedding WHERE passage_id NOT IN (SELECT id FROM passage)",
+    "vectors of another size": "SELECT passage_id FROM embedding WHERE length(vector) <> ?1",
+    "passages without a vector": "SELECT id FROM passage WHERE ordinal >= 0"
+    " AND id NOT IN (SELECT passage_id FROM embedding)",
+    "documents without a passage": "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM passage)",
+    "documents without a heading": "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM heading)",
+    "headings of no document": "SELECT id FROM heading WHERE document_id NOT IN (SELECT id FROM document)",
+    "attributes of no document": "SELECT DISTINCT document_id FROM attribute"
+    " WHERE document_id NOT IN (SELECT id FROM document)",
+}
+_UNINDEXED = """
+SELECT t.id FROM {} t
+WHERE NOT EXISTS (SELECT 1 FROM segment s WHERE s.space = ? AND t.id BETWEEN s.first_row AND s.last_row)
+"""
+_INCOMPLETE = """
+SELECT d.source, d.native_id FROM document d WHERE NOT EXISTS (SELECT 1 FROM passage WHERE document_id = d.id)
+UNION SELECT d.source, d.native_id FROM passage p JOIN document d ON d.id = p.document_id
+LEFT JOIN embedding e ON e.passage_id = p.id WHERE p.ordinal >= 0 AND (e.vector IS NULL OR length(e.vector) <> ?)
+"""
+
+
+def inspect(connection: Any, *, dimensions: int) -> Iterator[str]:
+    """Yield what is wrong, a line for each kind of damage."""
+    damaged = _damaged_pages(connection)
+    if damaged:
+        yield f"damaged pages: {'; '.join(damaged)}"
+        return  # whatever is read from them means nothing
+    for what, select in _CONTRADICTIONS.items():
+        parameters = (codec.vector_bytes(dimensions),) if "?1" in select else ()
+        yield from _found(what, [row[0] for row in connection.execute(select, parameters)])
+    yield from _found("documents whose attributes differ from their description", _differing_documents(connection))
+    for space, table in ((Space.PASSAGES, "passage"), (Space.DOCUMENTS, "heading")):
+        unindexed = connection.execute(_UNINDEXED.format(table), (space,))
+        yield from _found(f"{table}s without their terms", [row[0] for row in unindexed])
+        yield from _found(f"terms that differ from the {space.name.lower()}", _differing_terms(connection, space))
+
+
+def repair(connection: Any, *, dimensions: int) -> int:
+    """Write every derived part anew; return how many incomplete documents were removed, for the next sync to bring."""
+    connection.execute("DELETE FROM passage WHERE document_id NOT IN (SELECT id FROM document)")
+    connection.execute("DELETE FROM embedding WHERE passage_id NOT IN (SELECT id FROM passage)")
+    text_rows.rebuild(connection)
+    connection.execute("DELETE FROM attribute")
+    for document_id, description, toxicity in _descriptions(connection):
+        rows = codec.attribute_rows(document_id, description, toxicity_0_1=toxicity)
+        connection.executemany("INSERT INTO attribute VALUES(?, ?, ?, ?)", rows)
+    incomplete = connection.execute(_INCOMPLETE, (codec.vector_bytes(dimensions),)).fetchall()
+    writer.apply(connection, [Delete(DocumentId(source, native_id)) for source, native_id in incomplete])
+    connection.execute("INSERT INTO change(document_id) SELECT id FROM document ORDER BY id")  # pictures are taken anew
+    return len(incomplete)
+
+
+def _damaged_pages(connection: Any) -> list[str]:
+    try:
+        return [row[0] for row in connection.execute("PRAGMA integrity_check(10)") if row[0] != "ok"]
+    except apsw.CorruptError as error:
+        return [str(error)]
+
+
+def _found(what: str, examples: list[Any]) -> Iterator[str]:
+    if examples:
+        shown = ", ".join(str(each) for each in examples[:_LISTED])
+        yield f"{len(examples)} {what}, such as {shown}"
+
+
+def _differing_documents(connection: Any) -> list[int]:
+    differing = []
+    stored = "SELECT field, document_id, kind, value FROM attribute WHERE document_id = ? AND field = ?"
+    counts = dict(connection.execute("SELECT document_id, count(*) FROM attribute GROUP BY document_id"))
+    for document_id, description, toxicity in _descriptions(connection):
+        expected = set(codec.attribute_rows(document_id, description, toxicity_0_1=toxicity))
+        fields = {row[0] for row in expected}
+        held = {row for field in fields for row in connection.execute(stored, (document_id, field))}
+        if held != expected or counts.get(document_id, 0) != len(expected):
+            differing.append(document_id)
+    return differing
+
+
+def _descriptions(connection: Any) -> Iterator[tuple[int, Any, float]]:
+    """Yield every document's row id, description and toxicity."""
+    last = 0
+    while rows := stored_rows.descriptions(connection, after=last, limit=_DOCUMENTS_AT_ONCE):
+        yield from rows
+        last = rows[-1][0]
+
+
+def _differing_terms(connection: Any, space: Space) -> list[str]:
+    differing: set[str] = set()
+    for segment in segments.segments(connection, space):
+        held = dict(_columns(segments.living_entries(connection, space, segment)))
+        batch = text_rows.batch_of(connection, space, first=segment.first_row, last=segment.last_row)
+        expected = dict(_columns(batch.entries(space)))
+        differing.update(term for term in held.keys() | expected.keys() if held.get(term) != expected.get(term))
+    return sorted(differing)
+
+
+def _columns(entries: Iterator[segments.Entry]) -> Iterator[tuple[str, tuple[bytes, bytes, bytes]]]:
+    return ((term, (rows, frequencies, positions)) for term, rows, frequencies, positions in entries)
