@@ -1,16 +1,5 @@
 // Shows the service's own OpenAPI document, without scripts, fonts or styles from anywhere else.
-"use strict";
-
-const at = (id) => document.getElementById(id);
-
-function element(name, { text, className, attributes = {} } = {}, ...children) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
+import { at, element } from "./dom.js";
 
 const nameOf = (reference) => reference.split("/").at(-1);
 const linkToSchema = (reference) =>

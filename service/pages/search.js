@@ -1,21 +1,15 @@
 // The search page. Everything that comes from an index is written with textContent, never as HTML. The token lives in
 // this page's memory only: it is in no URL, no cookie and no storage, and is gone with the page.
-"use strict";
 
-const FACETS = new Map([["site", "Site"], ["type", "Type"], ["author", "Author"], ["source", "Source"]]);
+import { at, button, element } from "./dom.js";
+import { Narrowing } from "./facets.js";
+import { resultItem } from "./results.js";
+import { Suggestions } from "./suggestions.js";
+
 const PAGE_SIZE = 10;
 
-const at = (id) => document.getElementById(id);
-const state = { token: null, filters: new Map(), cursor: null, latest: 0 };
-
-function element(name, { text, className, attributes = {} } = {}, ...children) {
-  const made = document.createElement(name);
-  if (text !== undefined) made.textContent = text;
-  if (className) made.className = className;
-  for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
-  made.append(...children);
-  return made;
-}
+const state = { token: null, cursor: null, latest: 0, collapse: true };
+const narrowing = new Narrowing(() => search());
 
 // ── who asks ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -52,12 +46,11 @@ function readerWords({ name, account, refused }) {
 
 function applyToken(token) {
   state.token = token || null;
-  state.filters.clear();
-  for (const button of at("people").querySelectorAll("button")) {
-    button.setAttribute("aria-pressed", String(Boolean(token) && button.dataset.token === token));
+  for (const person of at("people").querySelectorAll("button")) {
+    person.setAttribute("aria-pressed", String(Boolean(token) && person.dataset.token === token));
   }
   showReader();
-  search();
+  searchAnew();
 }
 
 async function offerPeople() {
@@ -66,10 +59,9 @@ async function offerPeople() {
   const response = await fetch(address, { credentials: "omit" });
   if (!response.ok) return;
   for (const person of await response.json()) {
-    const button = element("button", { text: person.name, attributes: { type: "button", "aria-pressed": "false" } });
-    button.dataset.token = person.token;
-    button.addEventListener("click", () => applyToken(person.token));
-    at("people").append(button);
+    const choice = button(person.name, () => applyToken(person.token), { "aria-pressed": "false" });
+    choice.dataset.token = person.token;
+    at("people").append(choice);
   }
   at("people").hidden = false;
 }
@@ -85,26 +77,48 @@ class Refusal extends Error {
 }
 
 function question(cursor) {
-  const clauses = [...state.filters].map(([field, value]) => ({ equals: { field, value } }));
+  const { clauses } = narrowing;
   return {
     query: at("query").value,
-    facets: [...FACETS.keys()],
+    facets: narrowing.requests,
+    collapse: state.collapse,
     page: cursor ? { size: PAGE_SIZE, cursor } : { size: PAGE_SIZE },
     ...(clauses.length ? { filter: { and: clauses } } : {}),
   };
 }
 
+function addressOf(what) {
+  return `indexes/${encodeURIComponent(at("index").value)}/${what}`;
+}
+
+function credentials() {
+  return state.token && !isPublic() ? { Authorization: `Bearer ${state.token}` } : {};
+}
+
 async function ask(cursor) {
-  const headers = { "Content-Type": "application/json" };
-  if (state.token && !isPublic()) headers.Authorization = `Bearer ${state.token}`;
-  const address = `indexes/${encodeURIComponent(at("index").value)}/query`;
+  const headers = { "Content-Type": "application/json", ...credentials() };
   const body = JSON.stringify(question(cursor));
-  const response = await fetch(address, { method: "POST", headers, body, credentials: "omit" }).catch(() => {
+  const response = await fetch(addressOf("query"), { method: "POST", headers, body, credentials: "omit" }).catch(() => {
     throw new Refusal(0, { title: "The server cannot be reached", detail: "Is it still running? Try again in a moment." });
   });
   const answer = await response.json().catch(() => ({}));
   if (!response.ok || !answer.results) throw new Refusal(response.status, answer);
   return answer;
+}
+
+async function suggestionsFor(typed) {
+  if (!isPublic() && !state.token) return [];
+  const address = `${addressOf("suggest")}?${new URLSearchParams({ q: typed })}`;
+  const response = await fetch(address, { headers: credentials(), credentials: "omit" });
+  return response.ok ? (await response.json()).suggestions : [];
+}
+
+// A new question starts from everything that it finds.
+function searchAnew() {
+  narrowing.clear();
+  state.collapse = true;
+  suggestions.close();
+  search();
 }
 
 async function search({ cursor = null } = {}) {
@@ -126,8 +140,8 @@ async function search({ cursor = null } = {}) {
 // ── showing ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function clear() {
-  for (const id of ["error", "nothing", "more", "narrow", "chosen"]) at(id).hidden = true;
-  for (const id of ["error", "nothing", "results", "facets", "chosen", "total"]) at(id).replaceChildren();
+  for (const id of ["error", "nothing", "more", "narrow", "chosen", "spelling"]) at(id).hidden = true;
+  for (const id of ["error", "nothing", "results", "facets", "chosen", "total", "spelling"]) at(id).replaceChildren();
   at("answer").classList.add("alone");
 }
 
@@ -153,107 +167,66 @@ function show(answer, { append }) {
   const shown = append ? [...at("results").children] : [];
   keepingFocus(() => {
     clear();
-    at("results").append(...shown, ...answer.results.map(resultItem));
-    showFilters();
-    showFacets(answer.facets);
+    at("results").append(...shown, ...answer.results.map((result) => resultItem(result, { showCopies })));
+    showChosen();
+    narrowing.show(answer.facets);
+    at("answer").classList.toggle("alone", at("narrow").hidden);
   });
-  const { value, relation } = answer.total;
-  at("total").textContent = value ? `${relation === "gte" ? "At least " : ""}${value} ${value === 1 ? "document" : "documents"}` : "";
-  if (!value) showNothing();
+  at("total").textContent = totalWords(answer.total);
+  showSpelling(answer.spelling);
+  if (!answer.total.value) showNothing();
   state.cursor = answer.next_cursor;
   at("more").hidden = !answer.next_cursor;
   if (append) at("results").children[shown.length]?.querySelector("a")?.focus();
 }
 
-function showNothing() {
-  const words = at("query").value.trim();
-  const reach = isPublic() ? "Only public documents are searched." : "Only documents that you may read are searched.";
-  if (state.filters.size) tell("nothing", "Nothing fits these filters", "Remove one of them to see more.");
-  else if (words) tell("nothing", `Nothing found for “${words}”`, "Try other words, or fewer.", reach);
-  else tell("nothing", "There is nothing here that you may read", reach);
+function totalWords({ value, relation }) {
+  if (!value) return "";
+  return `${relation === "gte" ? "At least " : ""}${value} ${value === 1 ? "document" : "documents"}`;
 }
 
-function resultItem(result) {
-  const { type, path, site, author, modified_at: modifiedAt, size_bytes: sizeBytes } = result.attributes;
-  const badge = type ? [element("span", { text: type, className: "type" })] : [];
-  const item = element("li", {}, element("h2", {}, ...badge, linkTo(result.uri, result.title)));
-  const place = path ? path.split("/").filter(Boolean).join(" › ") : site;
-  if (place) item.append(element("p", { text: place, className: "meta" }));
-  if (result.excerpt?.text) item.append(element("p", { className: "excerpt" }, ...marked(result.excerpt)));
-  const facts = [author && `by ${author}`, modifiedAt && `changed ${day(modifiedAt)}`, sizeBytes && size(sizeBytes), result.source];
-  item.append(element("p", { className: "meta" }, ...facts.filter(Boolean).map((text) => element("span", { text }))));
-  return item;
+function showSpelling(spelling) {
+  if (!spelling) return;
+  const take = () => {
+    at("query").value = spelling;
+    at("query").focus();
+    searchAnew();
+  };
+  at("spelling").append("Did you mean ", button(spelling, take), "?");
+  at("spelling").hidden = false;
 }
 
-function linkTo(uri, title) {
-  const isWeb = /^https?:\/\//i.test(uri);
-  if (!isWeb) return element("span", { text: title });
-  return element("a", { text: title, attributes: { href: uri, rel: "noopener noreferrer", target: "_blank" } });
-}
-
-// Highlights count Unicode code points; JavaScript's strings count UTF-16 units.
-function* marked({ text, highlights }) {
-  const characters = Array.from(text);
-  let position = 0;
-  for (const { start, end } of highlights) {
-    yield characters.slice(position, start).join("");
-    yield element("mark", { text: characters.slice(start, end).join("") });
-    position = end;
-  }
-  yield characters.slice(position).join("");
-}
-
-function day(moment) {
-  return new Date(moment).toLocaleDateString(undefined, { dateStyle: "medium" });
-}
-
-function size(bytes) {
-  const [unit, divisor] = bytes < 1e6 ? ["kilobyte", 1e3] : ["megabyte", 1e6];
-  return new Intl.NumberFormat(undefined, { style: "unit", unit, maximumSignificantDigits: 2 }).format(bytes / divisor);
-}
-
-// ── narrowing ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
-function toggle(field, value) {
-  if (state.filters.get(field) === value) state.filters.delete(field);
-  else state.filters.set(field, value);
+function showCopies() {
+  state.collapse = false;
   search();
 }
 
-function showFacets(facets) {
-  at("facets").replaceChildren(...[...FACETS.keys()].flatMap((field) => facetGroup(field, facets[field] ?? [])));
-  at("narrow").hidden = at("facets").children.length === 0;
-  at("answer").classList.toggle("alone", at("narrow").hidden);
-}
-
-function facetGroup(field, counts) {
-  if (counts.length === 0) return [];
-  const buttons = counts.map(({ value, count }) => {
-    const pressed = String(state.filters.get(field) === value);
-    const button = element("button", { attributes: { type: "button", "aria-pressed": pressed, "data-focus": `${field}=${value}` } },
-      element("span", { text: String(value) }), element("span", { text: String(count) }));
-    button.addEventListener("click", () => toggle(field, value));
-    return button;
-  });
-  return [element("fieldset", {}, element("legend", { text: FACETS.get(field) }), ...buttons)];
-}
-
-function showFilters() {
-  const chosen = [...state.filters].map(([field, value]) => {
-    const text = `${FACETS.get(field)}: ${value} ×`;
-    const button = element("button", { text, attributes: { type: "button", "aria-label": `Remove the filter ${FACETS.get(field)}: ${value}` } });
-    button.addEventListener("click", () => toggle(field, value));
-    return button;
-  });
+function showChosen() {
+  const chosen = narrowing.chips();
+  if (!state.collapse) {
+    const fold = () => {
+      state.collapse = true;
+      search();
+    };
+    chosen.push(button("Identical copies shown ×", fold, { "aria-label": "Show identical copies as one result again" }));
+  }
   at("chosen").replaceChildren(...chosen);
   at("chosen").hidden = chosen.length === 0;
+}
+
+function showNothing() {
+  const words = at("query").value.trim();
+  const reach = isPublic() ? "Only public documents are searched." : "Only documents that you may read are searched.";
+  if (narrowing.isInUse) tell("nothing", "Nothing fits these filters", "Remove one of them to see more.");
+  else if (words) tell("nothing", `Nothing found for “${words}”`, "Try other words, or fewer.", reach);
+  else tell("nothing", "There is nothing here that you may read", reach);
 }
 
 // The buttons are made anew with each answer; whoever works with the keyboard stays where they were.
 function keepingFocus(render) {
   const { focus } = document.activeElement?.dataset ?? {};
   render();
-  if (focus) [...document.querySelectorAll("[data-focus]")].find((button) => button.dataset.focus === focus)?.focus();
+  if (focus) [...document.querySelectorAll("[data-focus]")].find((made) => made.dataset.focus === focus)?.focus();
 }
 
 // ── beginning ─────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -268,8 +241,7 @@ function begin() {
 
 at("search").addEventListener("submit", (event) => {
   event.preventDefault();
-  state.filters.clear();
-  search();
+  searchAnew();
 });
 at("identity").addEventListener("submit", (event) => {
   event.preventDefault();
@@ -278,11 +250,12 @@ at("identity").addEventListener("submit", (event) => {
 });
 at("forget").addEventListener("click", () => applyToken(null));
 at("index").addEventListener("change", () => {
-  state.filters.clear();
   begin();
-  if (isPublic() || state.token) search();
+  if (isPublic() || state.token) searchAnew();
 });
 at("more").addEventListener("click", () => search({ cursor: state.cursor }));
+
+const suggestions = new Suggestions({ input: "query", list: "suggestions", ask: suggestionsFor, take: searchAnew });
 
 const wide = matchMedia("(min-width: 50rem)"); // as in search.css: beside the results there is nothing to unfold
 const unfold = () => { at("narrow").open = wide.matches; };

@@ -1,4 +1,4 @@
-"""The search page at `/`: three static files, and a list of the indexes written into the first."""
+"""The search page at `/` and the API page at `/docs`: static files; into the first the indexes' names are written."""
 
 from __future__ import annotations
 
@@ -16,6 +16,10 @@ _FOLDER = Path(__file__).resolve().parents[1] / "pages"
 _FILES = {
     "search.css": "text/css",
     "search.js": "text/javascript",
+    "dom.js": "text/javascript",
+    "facets.js": "text/javascript",
+    "results.js": "text/javascript",
+    "suggestions.js": "text/javascript",
     "api.css": "text/css",
     "api.js": "text/javascript",
     "icon.svg": "image/svg+xml",

@@ -52,10 +52,19 @@ async def test_a_page_loads_only_files_of_its_own_and_holds_no_script(world: Htt
         assert (await world.client.get(f"/{reference}")).status_code == 200
 
 
-@pytest.mark.parametrize("script", ["search.js", "api.js"])
+@pytest.mark.parametrize("script", sorted(path.name for path in PAGES.glob("*.js")))
 def test_scripts_write_text_and_never_markup(script: str) -> None:
     text = (PAGES / script).read_text(encoding="utf-8")
     assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write|eval\(|localStorage|cookie =", text)
+
+
+@pytest.mark.parametrize("script", sorted(path.name for path in PAGES.glob("*.js")))
+async def test_scripts_import_only_from_beside_them(world: HttpWorld, script: str) -> None:
+    answer = await world.client.get(f"/pages/{script}")
+    assert answer.headers["content-type"].startswith("text/javascript")
+    for imported in re.findall(r'^import .* from "(.*)";$', answer.text, flags=re.MULTILINE):
+        assert (await world.client.get(f"/pages/{imported}")).status_code == 200
+    assert "import(" not in answer.text
 
 
 async def test_the_page_offers_every_index_with_its_access(world: HttpWorld) -> None:
