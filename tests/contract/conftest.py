@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.contract.opensearch_indexes import serving
+from tests.contract.opensearch_watch import ReaderWatch
 from tests.contract.search_backends import ENGINES, EVERY_ENGINE
 from tests.fakes.documents import NUMBERING
 from vocabulary.ports import SearchBackend
@@ -15,12 +16,14 @@ from vocabulary.ports import SearchBackend
 
 @pytest.fixture(autouse=True)
 def _opensearch_where_asked_for(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Start the real server for the tests that are marked with it, and remove the indexes that each has made."""
+    """Start the real server for the tests that are marked with it, watch what it is asked, and drop what they made."""
     if request.node.get_closest_marker("opensearch") is None:
         yield
         return
-    with serving(request.getfixturevalue("opensearch")):
+    watch = ReaderWatch()
+    with serving(request.getfixturevalue("opensearch")), watch.installed():
         yield
+    assert not watch.violations
 
 
 @pytest.fixture(params=EVERY_ENGINE)

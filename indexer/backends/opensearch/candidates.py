@@ -18,6 +18,8 @@ from indexer.backends.opensearch.ordering import Row
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from vocabulary.search import SearchMode, Sort
 
+_STAND_IN = -1  # no document's number
+
 NO_ONE = Ranking(np.zeros(0, np.int64), np.zeros(0, np.float64), np.zeros(0, np.int64))
 
 
@@ -52,19 +54,33 @@ def browsed(rows: Sequence[Row], *, total: int) -> Candidates:
     return _candidates(Ranking(numbers, scores, np.full(numbers.size, NO_PASSAGE)), rows, total=total)
 
 
-def ranked(rows: Iterable[Row], near: Ranking, *, mode: SearchMode, sort: Sort | None, total: int) -> Candidates:
-    """Rank rows, in any order and some of them twice, by words, by meaning, or by both."""
+def ranked(
+    rows: Iterable[Row], near: Ranking, *, mode: SearchMode, sort: Sort | None, best: float, total: int
+) -> Candidates:
+    """Rank rows, in any order and some of them twice, by words, by meaning, or by both.
+
+    `best` is the best score by words of the whole answer, which need not be that of one of the rows.
+    """
     distinct = {row.number: row for row in rows}
-    return _candidates(_sorted(_found(distinct, near, mode), distinct, sort), distinct.values(), total=total)
+    return _candidates(_sorted(_found(distinct, near, mode, best), distinct, sort), distinct.values(), total=total)
 
 
-def _found(rows: Mapping[int, Row], near: Ranking, mode: SearchMode) -> Ranking:
+def _found(rows: Mapping[int, Row], near: Ranking, mode: SearchMode, best: float) -> Ranking:
     present = near.reordered(np.flatnonzero(np.isin(near.documents, list(rows))))
     if mode is SearchMode.SEMANTIC:
         return present
-    numbers, scores = _columns((row.number, row.score) for row in rows.values() if row.score > 0)
-    by_words = ranking.rank_documents(numbers, np.full(numbers.size, BY_WORDS), scores)
-    return by_words if mode is SearchMode.KEYWORD else ranking.fuse(by_words, present)
+    matching = [(row.number, row.score) for row in rows.values() if row.score > 0]
+    if mode is SearchMode.KEYWORD:
+        return _by_words(matching)
+    # Scores by words are measured by the best one: it stands in for its document where that is not among the rows.
+    is_missing = best > max((score for _, score in matching), default=0.0)
+    fused = ranking.fuse(_by_words([*matching, (_STAND_IN, best)] if is_missing else matching), present)
+    return fused.reordered(np.flatnonzero(fused.documents != _STAND_IN))
+
+
+def _by_words(matching: Sequence[tuple[int, float]]) -> Ranking:
+    numbers, scores = _columns(matching)
+    return ranking.rank_documents(numbers, np.full(numbers.size, BY_WORDS), scores)
 
 
 def _sorted(found: Ranking, rows: Mapping[int, Row], sort: Sort | None) -> Ranking:

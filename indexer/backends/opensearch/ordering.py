@@ -13,7 +13,7 @@ from indexer.backends.analysis import storable
 from indexer.backends.collapsing import NO_CONTENT_KEY
 from indexer.backends.opensearch.attribute_keys import field_prefix
 from indexer.backends.opensearch.mapping import Field
-from vocabulary.search import Query, Sort
+from vocabulary.search import Sort
 
 _BY_NUMBER = {Field.STORED_AT.value: "asc"}
 _BY_TITLE = {Field.TITLE_KEY.value: "asc"}
@@ -48,10 +48,6 @@ class Order:
     sort: Sort | None
     is_browse: bool
 
-    @classmethod
-    def of(cls, query: Query, *, is_browse: bool) -> Order:
-        return cls(query.sort, is_browse)
-
     @property
     def clauses(self) -> Sequence[Mapping[str, Any]]:
         """The order, as a search spells it."""
@@ -67,6 +63,9 @@ class Order:
         value = first[0] if first and first[0] != _missing(self.sort) else None
         keys = hit.get("fields", {}).get(Field.CONTENT_KEY.value, [NO_CONTENT_KEY])
         return Row(number, 0.0 if self.is_browse else float(relevance), value, keys[0])
+
+
+BY_RELEVANCE = Order(sort=None, is_browse=False)
 
 
 def _by_attribute(sort: Sort) -> Mapping[str, Any]:

@@ -30,7 +30,7 @@ from indexer.backends.opensearch.documents import id_of
 from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.hits import Shown, hits_of, opening
 from indexer.backends.opensearch.mapping import Field
-from indexer.backends.opensearch.ordering import Order
+from indexer.backends.opensearch.ordering import BY_RELEVANCE, Order
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.opensearch.state import IndexState, StateDocument
 from indexer.backends.opensearch.transport import Answer, send
@@ -43,8 +43,6 @@ from vocabulary.search import Hit, Page, Query, SearchMode, Total, TotalRelation
 
 # `index.max_result_window`, as clusters come: pages do not reach further.
 MAX_DEPTH = 10_000
-# Of so many word matches the exact rank is known when they are fused with what was found by meaning.
-_FUSED_DEPTH = 1_000
 # Rows beyond the page: for copies that fold into one hit, and for documents that came before the page meanwhile.
 _SPARE_ROWS = 100
 # Neighbours looked for beyond those that count: Lucene finds the nearest ones the surer the more it is asked for.
@@ -112,7 +110,7 @@ class _Asked:
         self.is_browse = self.wanted.is_browse
         self.terms = query_terms(query.text)
         self.filters = list(_narrowing(query, self.wanted))
-        self.order = Order.of(query, is_browse=self.is_browse)
+        self.order = Order(query.sort, is_browse=self.is_browse)
         self.columns = (Field.CONTENT_KEY,) if query.collapse else ()
 
     @property
@@ -156,7 +154,7 @@ class _Search:
         """Return the page that the query's cursor asks for, or the first."""
         query, position = self._asked.query, self._asked.position
         skipped = 0 if position is None else position.shown
-        window = min(self._least_window + skipped + query.size, MAX_DEPTH)
+        window = min(skipped + query.size + _SPARE_ROWS, MAX_DEPTH)
         while True:
             candidates, counted = await self._second_trip(window)
             behind = candidates.place_of(self._last)
@@ -175,10 +173,6 @@ class _Search:
         )
 
     @property
-    def _least_window(self) -> int:
-        return _FUSED_DEPTH if self._near.documents.size else _SPARE_ROWS
-
-    @property
     def _matching(self) -> Clause | None:
         """What a document of the answer holds, scored by its words; None when all do."""
         if self._asked.is_browse:
@@ -191,17 +185,21 @@ class _Search:
         """Fetch the first `window` candidates, and all that were found by meaning; count facets over all."""
         asked = self._asked
         listed = Rows(self._matching, asked.filters, asked.order.clauses, size=window, columns=asked.columns)
-        searches = [asked.reader.rows(replace(listed, counted=facets.aggregations(asked.query.facets)))]
+        searches = {"listed": asked.reader.rows(replace(listed, counted=facets.aggregations(asked.query.facets)))}
         if self._weights and self._near.documents.size:
             near = [*asked.filters, one_of(self._near.documents.tolist())]
-            searches.append(asked.reader.rows(replace(listed, filters=near, size=ranking.SEMANTIC_DEPTH)))
-        answers = await send(self._connection, searches)
-        rows = [row for answer in answers for row in asked.order.rows(answer)]
-        total = answers[0]["hits"]["total"]["value"]
-        counted = answers[0].get("aggregations", {})
+            searches["near"] = asked.reader.rows(replace(listed, filters=near, size=ranking.SEMANTIC_DEPTH))
+            if asked.query.sort is not None:
+                searches["best"] = asked.reader.rows(replace(listed, sort=BY_RELEVANCE.clauses, size=1))
+        answers = dict(zip(searches, await send(self._connection, list(searches.values())), strict=True))
+        rows = [row for name in ("listed", "near") if name in answers for row in asked.order.rows(answers[name])]
+        total = answers["listed"]["hits"]["total"]["value"]
+        counted = answers["listed"].get("aggregations", {})
         if asked.is_browse:
             return browsed(rows, total=total), counted
-        return ranked(rows, self._near, mode=asked.query.mode, sort=asked.query.sort, total=total), counted
+        best = BY_RELEVANCE.rows(answers["best"])[0].score if "best" in answers and total else 0.0
+        mode, sort = asked.query.mode, asked.query.sort
+        return ranked(rows, self._near, mode=mode, sort=sort, best=best, total=total), counted
 
     async def _third_trip(self, candidates: Candidates, cut: collapsing.Shown) -> tuple[Hit, ...]:
         """Open the documents of the page, and count the copies of each where not all candidates are known."""

@@ -1,0 +1,137 @@
+"""No search of the OpenSearch engine without its reader's filter: by its types, and in every body that it can make."""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, get_type_hints
+
+import pytest
+from pyroaring import FrozenBitMap
+
+import indexer.backends.opensearch
+from indexer.backends.opensearch import facets, transport
+from indexer.backends.opensearch.access_clause import AclIdSpelling, access_clause
+from indexer.backends.opensearch.clauses import holding, matching, one_of
+from indexer.backends.opensearch.filters import filter_clause
+from indexer.backends.opensearch.hits import BY_WORDS, Shown, opening
+from indexer.backends.opensearch.ordering import Order
+from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
+from indexer.backends.query_language import Word
+from tests.contract.opensearch_watch import violations_of
+from tests.fakes.documents import NUMBERING, hashed_vector, reader
+from vocabulary.access import AccessFilter, Principal
+from vocabulary.search import DateFacet, DateInterval, Equals, FacetRequest, Sort
+
+FOLDER = Path(indexer.backends.opensearch.__file__).parent
+ME = Principal.user("wiki", "me")
+ACCESS = reader(1, 7, 2**31 + 5, if_owner=[9], owners=[ME])
+BUDGET = Word("budget")
+
+
+def _every_search(spelling: AclIdSpelling, access: AccessFilter = ACCESS) -> dict[str, PermittedSearch]:
+    """Return one search of each kind that is ever sent."""
+    asks = Reader(access, epoch=3, spelling=spelling)
+    vector = hashed_vector("budget")
+    filters = [filter_clause(Equals("type", "pdf"))]
+    counted = facets.aggregations([FacetRequest("type"), DateFacet("at", DateInterval.MONTH)])
+    order = Order(Sort("n"), is_browse=False).clauses
+    return {
+        "counts": asks.counting({"0": holding(BUDGET)}),
+        "nearest": asks.nearest(vector, filters, count=10),
+        "rows": asks.rows(Rows(matching({BUDGET: 1.5}), filters, order, size=10, counted=counted)),
+        "browse": asks.rows(Rows(None, size=10)),
+        "near rows": asks.rows(Rows(matching({BUDGET: 1.5}), [one_of([1, 2])], order, size=10)),
+        "page": opening(asks, [Shown(1, 0.5, BY_WORDS, 0)], weights={BUDGET: 1.5}, vector=vector),
+    }
+
+
+@pytest.mark.parametrize("bitmaps", [True, False])
+def test_every_search_is_under_its_readers_filter(bitmaps: bool) -> None:
+    for name, search in _every_search(AclIdSpelling(bitmaps)).items():
+        assert violations_of(search.body, ACCESS) == [], name
+
+
+def _without_the_filter(body: dict[str, Any]) -> None:
+    del body["query"]["bool"]["filter"][0]
+
+
+def _with_another_readers(body: dict[str, Any]) -> None:
+    body["query"]["bool"]["filter"][0] = access_clause(reader(1, 7, 8), epoch=3, spelling=AclIdSpelling())
+
+
+def _as_an_option(body: dict[str, Any]) -> None:
+    body["query"]["bool"]["should"] = body["query"]["bool"].pop("filter")
+
+
+def _counting_past_it(body: dict[str, Any]) -> None:
+    body["aggs"] = {"all": {"global": {}, "aggs": {"n": {"value_count": {"field": "acl_id"}}}}}
+
+
+def _suggesting(body: dict[str, Any]) -> None:
+    body["suggest"] = {"s": {"text": "budgte", "term": {"field": "title_terms"}}}
+
+
+@pytest.mark.parametrize(
+    "spoil", [_without_the_filter, _with_another_readers, _as_an_option, _counting_past_it, _suggesting]
+)
+def test_the_watch_notices_a_search_that_looks_past_the_filter(spoil: Callable[[dict[str, Any]], None]) -> None:
+    for name, search in _every_search(AclIdSpelling()).items():
+        spoilt = copy.deepcopy(dict(search.body))
+        spoil(spoilt)
+        assert violations_of(spoilt, ACCESS), name
+
+
+def test_the_watch_notices_neighbours_that_are_sought_past_the_filter() -> None:
+    spoilt = copy.deepcopy(dict(_every_search(AclIdSpelling())["nearest"].body))
+    (nested,) = spoilt["query"]["bool"]["must"]
+    (near,) = nested["nested"]["query"]["knn"].values()
+    del near["filter"]["bool"]["filter"][0]
+    assert violations_of(spoilt, ACCESS)
+
+
+def test_a_search_cannot_be_made_without_an_access_filter() -> None:
+    access = inspect.signature(Reader.__init__).parameters["access"]
+    assert access.default is inspect.Parameter.empty
+    assert get_type_hints(Reader.__init__)["access"] is AccessFilter
+    with pytest.raises(TypeError):
+        Reader(epoch=1, spelling=AclIdSpelling())  # type: ignore[call-arg]
+    with pytest.raises(TypeError):
+        PermittedSearch(body={"query": {"match_all": {}}})  # type: ignore[call-arg]
+
+
+def test_only_one_function_searches_for_readers_and_takes_nothing_but_permitted_searches() -> None:
+    senders = {path.name for path in FOLDER.glob("*.py") if "msearch" in _methods_called(path)}
+    assert senders == {"transport.py"}
+    assert "PermittedSearch" in str(get_type_hints(transport.send)["searches"])
+
+
+def test_the_modules_that_answer_readers_have_no_other_way_to_the_cluster() -> None:
+    for name in ("search.py", "requests.py", "hits.py", "statistics.py", "facets.py", "candidates.py", "clauses.py"):
+        assert not _methods_called(FOLDER / name) & {"call", "msearch", "mget", "scroll", "count", "explain"}, name
+
+
+def _methods_called(path: Path) -> set[str]:
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    return {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+
+
+@pytest.mark.parametrize("bitmaps", [True, False])
+def test_the_hidden_acl_is_in_no_clause(bitmaps: bool) -> None:
+    nothing = AccessFilter(NUMBERING, FrozenBitMap([0]), FrozenBitMap([0]), frozenset({str(ME)}))
+    assert access_clause(nothing, epoch=1, spelling=AclIdSpelling(bitmaps)) == {"match_none": {}}
+
+
+def test_ownership_admits_nobody_who_owns_nothing() -> None:
+    assert access_clause(reader(if_owner=[4]), epoch=1, spelling=AclIdSpelling()) == {"match_none": {}}
+
+
+def test_an_older_cluster_gets_plain_terms_in_portions_and_they_are_counted() -> None:
+    spelling = AclIdSpelling(bitmaps=False)
+    clause = access_clause(reader(*range(1, 70_001)), epoch=1, spelling=spelling)
+    portions = clause["bool"]["filter"][1]["bool"]["should"]
+    assert [len(each["terms"]["acl_id"]) for each in portions] == [65_536, 4_464]
+    assert spelling.plain == 1
