@@ -11,7 +11,13 @@ from vocabulary.documents import Document
 
 def description_sha256(document: Document) -> str:
     """Fingerprint all that the index stores of a document besides its passages and who may read it."""
-    described = [document.title, document.uri, document.path, sorted(document.attributes.items())]
+    described = [
+        document.title,
+        document.uri,
+        document.path,
+        sorted(document.attributes.items()),
+        sorted(document.searched),
+    ]
     return _sha256(described)
 
 

@@ -37,6 +37,7 @@ class Task:
             acl_id=self.acl_id,
             owner=document.owner,
             attributes=document.attributes,
+            searched=document.searched,
         )
 
 

@@ -10,6 +10,7 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from connectors.configured_path import ConfiguredPath
 from connectors.secret_reference import Secret
+from indexer.backends.analysis import ALGORITHMS, DEFAULT_LANGUAGES
 from indexer.backends.opensearch.config import (
     AwsSignIn,
     CertificateSignIn,
@@ -37,6 +38,15 @@ def _cluster_urls(urls: tuple[str, ...]) -> tuple[str, ...]:
     return urls
 
 
+def _known_language(code: str) -> str:
+    if code not in ALGORITHMS:
+        raise ValueError(f"expected languages of {', '.join(sorted(ALGORITHMS))}")
+    return code
+
+
+_Language = Annotated[str, AfterValidator(_known_language)]
+
+
 class IndexAccess(StrEnum):
     """Who may query an index."""
 
@@ -50,6 +60,7 @@ class _Index(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     access: IndexAccess = IndexAccess.TOKEN
+    languages: tuple[_Language, ...] = DEFAULT_LANGUAGES
 
 
 class EmbeddedIndexSettings(_Index):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pyroaring import FrozenBitMap
 
 from acl import SourceIdentityRule
+from indexer.backends.query_language import meaning_of
 from service.index_settings import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NumberingMismatch
@@ -61,8 +62,9 @@ class SearchService:
         Raises:
             QueryInvalid, NumberingMismatch, IndexBusy: as the backend finds it.
         """
-        needs_vector = query.mode is not SearchMode.KEYWORD and query.text != ""
-        vector = await self._enricher.embed_query(query.text) if needs_vector else None
+        meaning = meaning_of(query.text)
+        needs_vector = query.mode is not SearchMode.KEYWORD and meaning != ""
+        vector = await self._enricher.embed_query(meaning) if needs_vector else None
         return await index.backend.search(query, vector, access)
 
     async def suggest(

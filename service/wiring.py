@@ -123,7 +123,7 @@ async def open_index(settings: Settings, name: str, *, dimensions: int) -> Async
 
 def _index(name: str, index: IndexSettings, dimensions: int) -> AbstractAsyncContextManager[SearchBackend]:
     if isinstance(index, EmbeddedIndexSettings):
-        return EmbeddedBackend(index.path, dimensions=dimensions)
+        return EmbeddedBackend(index.path, dimensions=dimensions, languages=index.languages)
     try:
         from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:

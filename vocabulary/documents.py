@@ -58,8 +58,9 @@ class Document:
     `content_version` changes whenever the bytes may have changed; None means that the source holds no
     content for it. `acl` is None when the source did not let the crawler read the permissions: such a document is
     hidden from everyone. `owner` reads the document unless the ACL denies it to them. `lineage` names the folders it
-    lies in by the source's own ids, the outermost first; empty where the source keeps none. `warnings` are fixed words
-    for what the connector could not bring of it: a run counts them.
+    lies in by the source's own ids, the outermost first; empty where the source keeps none. `searched` names the
+    attributes that are searched by words. `warnings` are fixed words for what the connector could not bring of it: a
+    run counts them.
     """
 
     id: DocumentId
@@ -75,6 +76,7 @@ class Document:
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
     comments: tuple[Comment, ...] = ()
     lineage: tuple[str, ...] = ()
+    searched: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

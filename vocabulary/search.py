@@ -285,7 +285,11 @@ class Suggestion:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """All that an index stores of a document besides its passages."""
+    """All that an index stores of a document besides its passages.
+
+    `searched` names the attributes whose texts are searched by words, as the title is; the others are compared as a
+    whole, by filters and by `field:value` in a query's text.
+    """
 
     document_id: DocumentId
     title: str
@@ -294,6 +298,7 @@ class Description:
     acl_id: AclId
     owner: Principal | None
     attributes: Mapping[str, AttributeValue]
+    searched: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

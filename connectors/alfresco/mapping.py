@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
-from connectors.alfresco.fields import MappedField, as_sent, mapped_attributes
+from connectors.alfresco.fields import FieldType, MappedField, as_sent, mapped_attributes
 from connectors.alfresco.html_text import html_to_text
 from connectors.alfresco.permissions import Access, owner
 from connectors.alfresco.scope.property_values import text_of, values_of
@@ -18,6 +18,8 @@ from connectors.alfresco.wire.records import CommentRecord, Node, NodePath, Pers
 from connectors.media_types import UNKNOWN, short_type
 from vocabulary.access import Person, Principal
 from vocabulary.documents import AttributeValue, Comment, Document, DocumentId
+
+_DESCRIBING = ("cm:title", "cm:description")  # what people write about a file, which is found by these words
 
 
 def document(
@@ -52,8 +54,15 @@ def document(
         attributes=attributes(node) | mapped,
         comments=tuple(comment(record) for record in comments),
         lineage=node.lineage,
+        searched=searched(node, fields),
         warnings=tuple(warnings),
     )
+
+
+def searched(node: Node, fields: tuple[MappedField, ...]) -> tuple[str, ...]:
+    """Name the attributes that are searched by words: what people write about it, and what is text."""
+    described = tuple(name for name in _DESCRIBING if name in node.properties)
+    return described + tuple(field.name for field in fields if field.type is FieldType.TEXT)
 
 
 def content_version(node: Node, rendition: Rendition | None = None) -> str | None:

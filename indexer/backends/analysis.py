@@ -89,9 +89,10 @@ class Token:
 
 @dataclass(frozen=True, slots=True)
 class Analysed:
-    """What an index holds of a text: its terms in order, and the distinct folded words and identifiers in it.
+    """What an index holds of a text: its terms in order, and what else is to be found by its beginning.
 
-    A term's position is its place in `terms`. The words are what prefixes are compared with.
+    A term's position is its place in `terms`. `words` are the distinct folded words that are not their own term
+    ("management", whose term is "manag"), and the identifiers.
     """
 
     terms: tuple[str, ...]
@@ -154,10 +155,9 @@ class Analyzer:
 
     def _analyse(self, chunk: str) -> Analysed:
         tokens = [token for word in _WORD.findall(chunk) for token in self._tokens[word]]
-        identifiers = (fold_compound(each) for each in COMPOUND.findall(chunk) if is_identifier(each))
-        return Analysed(
-            tuple(token.term for token in tokens), frozenset((*(token.word for token in tokens), *identifiers))
-        )
+        stemmed = [token.word for token in tokens if token.word != token.term]
+        identifiers = [fold_compound(each) for each in COMPOUND.findall(chunk) if is_identifier(each)]
+        return Analysed(tuple(token.term for token in tokens), frozenset((*stemmed, *identifiers)))
 
     def _read(self, word: str) -> tuple[Token, ...]:
         if word.isascii():

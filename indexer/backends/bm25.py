@@ -49,7 +49,7 @@ class FieldWeight:
 FIELD_WEIGHTS: Mapping[TextField, FieldWeight] = MappingProxyType(
     {
         TextField.BODY: FieldWeight(weight=1.0, length_share=0.75, average_length=120.0),
-        TextField.TITLE: FieldWeight(weight=1.0, length_share=0.75, average_length=6.0),
+        TextField.TITLE: FieldWeight(weight=2.0, length_share=0.75, average_length=6.0),
         TextField.ATTRIBUTES: FieldWeight(weight=0.5, length_share=0.75, average_length=20.0),
     }
 )
@@ -78,9 +78,14 @@ def clause_weight(clause: Clause) -> float:
 def saturated(frequency: Number, length: Number, *, field: TextField) -> Number:
     """Return the part of a clause's score that depends on the text: more for every occurrence, less for long texts.
 
-    `length` is the text's number of terms. A prefix, which occurs or does not, has frequency 1 and the average length.
+    `length` is the text's number of terms.
     """
     weight = FIELD_WEIGHTS[field]
     share = weight.length_share
     dampening = SATURATION * (1 - share + share * length / weight.average_length)
     return weight.weight * frequency * (SATURATION + 1) / (frequency + dampening)
+
+
+def of_prefix(field: TextField) -> float:
+    """Return the same for a prefix, which occurs or does not: as once in a text of average length."""
+    return saturated(1.0, FIELD_WEIGHTS[field].average_length, field=field)

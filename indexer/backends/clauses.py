@@ -20,7 +20,7 @@ def frequency(clause: Clause, text: Analysed) -> int:
         case Phrase(terms):
             return len(phrase_positions(terms, text.terms))
         case Prefix(start):
-            return int(any(word.startswith(start) for word in text.words))
+            return int(any(word.startswith(start) for word in (*text.terms, *text.words)))
 
 
 def phrase_positions(phrase: Sequence[str], terms: Sequence[str]) -> list[int]:

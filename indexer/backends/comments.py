@@ -9,11 +9,10 @@ those near it by meaning.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from indexer.backends.english_words import occurrences
-from indexer.backends.highlighting import excerpt_of
+from indexer.backends.highlighting import Marker, excerpt_of
 from indexer.backends.ranking import SIMILARITY_FLOOR
 from vocabulary.documents import Passage
 from vocabulary.search import Excerpt
@@ -31,11 +30,11 @@ class CommentPassage:
 
 
 def best_comments(
-    comments: Iterable[CommentPassage], terms: Sequence[str], *, besides: Passage | None, highlight: bool
+    comments: Iterable[CommentPassage], marker: Marker, *, besides: Passage | None, highlight: bool
 ) -> tuple[Excerpt, ...]:
     """Return excerpts of the comments that match best, each comment once, without the one shown `besides` them."""
     ranked = sorted(
-        ((worth, each.passage) for each in comments if (worth := _worth(each, terms)) is not None),
+        ((worth, each.passage) for each in comments if (worth := _worth(each, marker)) is not None),
         key=lambda pair: (*pair[0], pair[1].ordinal),
     )
     shown: dict[str | None, Passage] = {}
@@ -43,15 +42,15 @@ def best_comments(
         if besides is None or passage.ordinal != besides.ordinal:
             shown.setdefault(passage.comment_id, passage)
     best = [passage for passage in shown.values() if besides is None or passage.comment_id != besides.comment_id]
-    return tuple(excerpt_of(passage, terms, highlight=highlight) for passage in best[:SHOWN_COMMENTS])
+    return tuple(excerpt_of(passage, marker, highlight=highlight) for passage in best[:SHOWN_COMMENTS])
 
 
-def _worth(comment: CommentPassage, terms: Sequence[str]) -> tuple[float, float, float] | None:
+def _worth(comment: CommentPassage, marker: Marker) -> tuple[float, float, float] | None:
     """Return what the comment is sorted by, smallest first; None where it does not match at all."""
-    found = occurrences(comment.passage.text, frozenset(terms)) if terms else []
+    found = marker.marks(comment.passage.text)
     if found:
         written_at = comment.passage.written_at
         age = math.inf if written_at is None else -written_at.timestamp()
-        return (-len({token.stem for token in found}), -len(found), age)
+        return (-len({mark.clause for mark in found}), -len(found), age)
     similarity = -1.0 if comment.similarity is None else round(comment.similarity, _SIMILARITY_DIGITS)
     return (1.0, -similarity, 0.0) if similarity >= SIMILARITY_FLOOR else None

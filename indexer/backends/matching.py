@@ -92,6 +92,13 @@ def fields_of(description: Description, *, toxicity_0_1: float) -> Mapping[str, 
     return {name: keys for name, keys in fields.items() if keys}
 
 
+def searched_text(attributes: Mapping[str, AttributeValue], searched: Iterable[str]) -> str:
+    """Return the texts of the attributes that are searched by words, one behind the other."""
+    values = (attributes[name] for name in searched if name in attributes)
+    texts = (each for value in values for each in (value if isinstance(value, tuple) else (value,)))
+    return "\n".join(each for each in texts if isinstance(each, str))
+
+
 def holds(clause: FilterClause, fields: Mapping[str, frozenset[Key]]) -> bool:
     """Decide a filter for one document."""
     if isinstance(clause, Not):

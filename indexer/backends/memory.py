@@ -16,16 +16,17 @@ from typing import Self
 
 import numpy as np
 
-from indexer.backends import collapsing, cursor, facets, ranking, suggestions
-from indexer.backends import row_scores as bm25
-from indexer.backends.analysis import storable
+from indexer.backends import bm25, collapsing, cursor, facets, ranking, suggestions
+from indexer.backends.analysis import DEFAULT_LANGUAGES, Analysed, Analyzer, analyzer, storable
+from indexer.backends.bm25 import TextField
+from indexer.backends.clauses import frequency, value_predicate
 from indexer.backends.comments import CommentPassage, best_comments
-from indexer.backends.english_words import query_terms, stems
-from indexer.backends.highlighting import excerpt_of
-from indexer.backends.matching import Key, Kind, holds
+from indexer.backends.highlighting import Marker, excerpt_of
+from indexer.backends.matching import Key, Kind, holds, searched_text
 from indexer.backends.memory_rows import Rows, Stored
+from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, Clause, FieldTest, Prefix, Wanted, parse
 from indexer.backends.ranking import NO_PASSAGE, Ranking
-from indexer.backends.request import is_browse, needed_vector, refuse_foreign_vectors
+from indexer.backends.request import needed_vector, refuse_foreign_vectors
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
@@ -51,19 +52,37 @@ from vocabulary.search import (
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Row:
-    """What BM25 scores: a passage under its document's title, or the title alone. `passage` is a place in the list."""
+class _Texts:
+    """What is searched by words of a document."""
 
     document: Stored
-    passage: int
-    terms: Counter[str]  # a word of the title counts as several
-    length: int
+    bodies: tuple[Analysed, ...]  # of its passages, in their order
+    own: Mapping[TextField, Analysed]
+    path: Analysed
+
+    @classmethod
+    def of(cls, stored: Stored, analyzer: Analyzer) -> _Texts:
+        description = stored.description
+        attributes = searched_text(description.attributes, description.searched)
+        return cls(
+            document=stored,
+            bodies=tuple(analyzer.analysed(each.passage.text) for each in stored.passages),
+            own={
+                TextField.TITLE: analyzer.analysed(description.title),
+                TextField.ATTRIBUTES: analyzer.analysed(attributes),
+            },
+            path=analyzer.analysed(description.path),
+        )
+
+    def hold(self, clause: Clause) -> bool:
+        return any(frequency(clause, text) for text in (*self.bodies, *self.own.values()))
 
 
 class MemoryBackend:
-    """An index that lives as long as the object, for vectors of `dimensions` numbers."""
+    """An index that lives as long as the object, for vectors of `dimensions` numbers and texts in these languages."""
 
-    def __init__(self, *, dimensions: int) -> None:
+    def __init__(self, *, dimensions: int, languages: Sequence[str] = DEFAULT_LANGUAGES) -> None:
+        self._analyzer = analyzer(tuple(languages))
         self._dimensions = dimensions
         self._index_id = uuid.uuid4().hex
         self._numbering: str | None = None
@@ -146,7 +165,8 @@ class MemoryBackend:
             return Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
         if self._numbering != access.numbering:
             raise NumberingMismatch("the index's ACLs were numbered by another state")
-        return _answer([each for each in self._rows.documents.values() if _may_see(access, each)], query, needed)
+        readable = [each for each in self._rows.documents.values() if _may_see(access, each)]
+        return _answer(readable, query, needed, self._analyzer)
 
     async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
         """Complete what a reader has begun to type, from documents that the filter admits.
@@ -172,13 +192,14 @@ def _may_see(access: AccessFilter, stored: Stored) -> bool:
     return acl_id != HIDDEN_ACL and access.admits(acl_id, stored.owner)
 
 
-def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None) -> Page:
+def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None, analyzer: Analyzer) -> Page:
     """Answer as if the readable documents were all there is."""
     position = cursor.decode(query)
-    wanted = [each for each in readable if query.filter is None or holds(query.filter, each.fields)]
-    terms = query_terms(query.text)
-    by_number = {each.number: each for each in wanted}
-    found = _sorted(_rank(readable, wanted, query, vector, terms), query, by_number)
+    texts = [_Texts.of(each, analyzer) for each in readable]
+    wanted = parse(query.text, analyzer, is_field=lambda name: any(name in each.fields for each in readable))
+    kept = [each for each in texts if _is_kept(each, query, wanted, analyzer)]
+    by_number = {each.document.number: each.document for each in kept}
+    found = _sorted(_rank(texts, kept, query, vector, wanted), query, by_number)
     documents = [by_number[int(number)] for number in found.documents]
     groups = _groups(documents, collapse=query.collapse)
     start = 0 if position is None else _start(documents, groups, position)
@@ -189,7 +210,7 @@ def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None) -> 
                 documents[first],
                 float(found.scores[first]),
                 int(found.passages[first]),
-                terms=terms,
+                marker=Marker(analyzer, wanted.scored),
                 query=query,
                 vector=vector,
             ),
@@ -207,66 +228,81 @@ def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None) -> 
     )
 
 
-def _rank(
-    readable: Sequence[Stored],
-    wanted: Sequence[Stored],
-    query: Query,
-    vector: Vector | None,
-    terms: tuple[str, ...],
-) -> Ranking:
-    if is_browse(query):
-        by_title = sorted(wanted, key=lambda each: (storable(each.description.title).casefold(), each.number))
-        return _ranking((each.number, NO_PASSAGE, 0.0) for each in by_title)
-    if vector is None:
-        return _by_words(readable, wanted, terms)
-    semantic = _by_meaning(wanted, vector)
-    if query.mode is SearchMode.SEMANTIC:
-        return semantic
-    return ranking.fuse(_by_words(readable, wanted, terms), semantic)
-
-
-def _by_words(readable: Sequence[Stored], wanted: Sequence[Stored], terms: tuple[str, ...]) -> Ranking:
-    """Rank by BM25. How rare a term is depends on all that the reader may read, not on the filter."""
-    rows = [row for each in readable for row in _rows(each)]
-    if not rows:
-        return _ranking(())
-    average_length = max(sum(row.length for row in rows) / len(rows), 1.0)
-    weights = {
-        term: bm25.inverse_document_frequency(
-            rows=len(rows), rows_with_term=sum(1 for row in rows if term in row.terms)
-        )
-        for term in terms
-    }
-    numbers = {each.number for each in wanted}
-    matching = [row for row in rows if row.document.number in numbers and not row.terms.keys().isdisjoint(terms)]
-    found = _ranking((row.document.number, row.passage, _score(row, weights, average_length)) for row in matching)
-    return ranking.rank_documents(found.documents, found.passages, found.scores)
-
-
-def _score(row: _Row, weights: dict[str, float], average_length: float) -> float:
-    return sum(
-        weight * bm25.saturated(float(row.terms[term]), float(row.length), average_length=average_length)
-        for term, weight in weights.items()
-        if term in row.terms
+def _is_kept(texts: _Texts, query: Query, wanted: Wanted, analyzer: Analyzer) -> bool:
+    """Whether neither the filter nor the query's text excludes a document."""
+    return (
+        (query.filter is None or holds(query.filter, texts.document.fields))
+        and all(texts.hold(clause) for clause in wanted.required)
+        and not any(texts.hold(clause) for clause in wanted.excluded)
+        and all(_passes(texts, test, analyzer) for test in wanted.fields)
+        and not any(_passes(texts, test, analyzer) for test in wanted.excluded_fields)
     )
 
 
-def _by_meaning(wanted: Sequence[Stored], vector: Vector) -> Ranking:
+def _passes(texts: _Texts, test: FieldTest, analyzer: Analyzer) -> bool:
+    if test.field in (TITLE_FIELD, PATH_FIELD):
+        text = texts.own[TextField.TITLE] if test.field == TITLE_FIELD else texts.path
+        return test.clause is not None and frequency(test.clause, text) > 0
+    return any(map(value_predicate(test, analyzer), texts.document.fields.get(test.field, frozenset())))
+
+
+def _rank(
+    readable: Sequence[_Texts], kept: Sequence[_Texts], query: Query, vector: Vector | None, wanted: Wanted
+) -> Ranking:
+    documents = [each.document for each in kept]
+    if wanted.is_browse:
+        by_title = sorted(documents, key=lambda each: (storable(each.description.title).casefold(), each.number))
+        return _ranking((each.number, NO_PASSAGE, 0.0) for each in by_title)
+    semantic = ranking.NOTHING if vector is None else _by_meaning(documents, vector)
+    if query.mode is SearchMode.SEMANTIC:
+        return semantic
+    by_words = _by_words(readable, kept, wanted.scored)
+    return by_words if query.mode is SearchMode.KEYWORD else ranking.fuse(by_words, semantic)
+
+
+def _by_words(readable: Sequence[_Texts], kept: Sequence[_Texts], clauses: Sequence[Clause]) -> Ranking:
+    """Rank by BM25. How rare a clause is depends on all that the reader may read, not on the filter."""
+    weights = {
+        clause: bm25.clause_weight(clause)
+        * bm25.inverse_document_frequency(
+            documents=len(readable), documents_with_clause=sum(each.hold(clause) for each in readable)
+        )
+        for clause in clauses
+    }
+    passages = _ranking(
+        (each.document.number, place, _score(body, TextField.BODY, weights))
+        for each in kept
+        for place, body in enumerate(each.bodies)
+        if any(frequency(clause, body) for clause in clauses)
+    )
+    own = {each.document.number: sum(_score(text, field, weights) for field, text in each.own.items()) for each in kept}
+    matching = [number for number, score in own.items() if score]
+    return ranking.with_own_scores(
+        ranking.rank_documents(passages.documents, passages.passages, passages.scores),
+        np.asarray(matching, np.int64),
+        np.asarray([own[number] for number in matching], np.float64),
+    )
+
+
+def _score(text: Analysed, field: TextField, weights: Mapping[Clause, float]) -> float:
+    return sum(
+        (weight * _saturated(clause, text, field) for clause, weight in weights.items() if frequency(clause, text)), 0.0
+    )
+
+
+def _saturated(clause: Clause, text: Analysed, field: TextField) -> float:
+    if isinstance(clause, Prefix):
+        return bm25.of_prefix(field)
+    return bm25.saturated(float(frequency(clause, text)), float(len(text.terms)), field=field)
+
+
+def _by_meaning(documents: Sequence[Stored], vector: Vector) -> Ranking:
     found = _ranking(
         (each.number, place, float(enriched.vector @ vector))
-        for each in wanted
+        for each in documents
         for place, enriched in enumerate(each.passages)
     )
     return ranking.nearest_passages(found.documents, found.passages, found.scores)
-
-
-def _rows(stored: Stored) -> list[_Row]:
-    title = stems(stored.description.title)
-    bodies = [(place, stems(each.passage.text)) for place, each in enumerate(stored.passages)]
-    return [
-        _Row(stored, place, Counter(title * bm25.TITLE_WEIGHT + body), len(title) + len(body))
-        for place, body in bodies or [(NO_PASSAGE, [])]
-    ]
 
 
 def _ranking(entries: Iterable[tuple[int, int, float]]) -> Ranking:
@@ -332,9 +368,7 @@ def _facet(documents: Iterable[Stored], facet: Facet) -> tuple[FacetCount | Buck
             return facets.latest(stretches, size=facet.size)
 
 
-def _hit(
-    stored: Stored, score: float, place: int, *, terms: tuple[str, ...], query: Query, vector: Vector | None
-) -> Hit:
+def _hit(stored: Stored, score: float, place: int, *, marker: Marker, query: Query, vector: Vector | None) -> Hit:
     description = stored.description
     shown = stored.passages[max(place, 0)].passage if stored.passages else None
     return Hit(
@@ -343,10 +377,10 @@ def _hit(
         uri=description.uri,
         path=description.path,
         score=score,
-        excerpt=None if shown is None else excerpt_of(shown, terms, highlight=query.highlight),
+        excerpt=None if shown is None else excerpt_of(shown, marker, highlight=query.highlight),
         attributes=dict(description.attributes),
         toxicity_0_1=stored.toxicity_0_1,
-        comments=best_comments(_comments(stored, vector), terms, besides=shown, highlight=query.highlight),
+        comments=best_comments(_comments(stored, vector), marker, besides=shown, highlight=query.highlight),
     )
 
 

@@ -38,7 +38,7 @@ DOCUMENT_FIELDS = frozenset({TITLE_FIELD, PATH_FIELD, SOURCE_FIELD})  # of every
 _QUOTES = '"“”„'
 _ITEM = re.compile(
     rf"""
-    [(\[{{]*                                     # brackets have no meaning
+    (?:[(\[{{]+(?=\S))?                           # brackets have no meaning
     (?P<minus>-(?=[^\s-]))?
     (?P<fields>(?:[^\W\d][\w.-]*:){{1,3}}(?=\S)(?!//))?  # one name, or a prefixed one (acme:client); no address (https://)
     (?: [{_QUOTES}](?P<quoted>[^{_QUOTES}]*)[{_QUOTES}] | (?P<bare>\S*) )
@@ -64,7 +64,7 @@ class Phrase:
 
 @dataclass(frozen=True, slots=True)
 class Prefix:
-    """The beginning of a word or identifier that is to occur, folded."""
+    """The beginning of a word, of its stem, or of an identifier that is to occur, folded."""
 
     start: str
 

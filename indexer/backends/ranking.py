@@ -48,10 +48,28 @@ class Ranking:
         return Ranking(self.documents[order], self.scores[order], self.passages[order])
 
 
+NOTHING = Ranking(np.zeros(0, np.int64), np.zeros(0, np.float64), np.zeros(0, np.int64))
+
+
 def rank_documents(documents: Ids, passages: Ids, scores: Scores) -> Ranking:
     """Rank documents by their best passage; entry i of each array describes one matching passage."""
     rounded = np.round(scores, _SCORE_DIGITS)
     return _best_of_each(documents, passages, rounded, np.lexsort((passages, documents, -rounded)))
+
+
+def with_own_scores(by_passage: Ranking, own_documents: Ids, own_scores: Scores) -> Ranking:
+    """Add what documents score by themselves, by title and attributes, to what their best passages score.
+
+    A document that matches by itself alone has no passage to show.
+    """
+    alone = np.setdiff1d(own_documents, by_passage.documents)
+    documents = np.concatenate([by_passage.documents, alone])
+    passages = np.concatenate([by_passage.passages, np.full(alone.size, NO_PASSAGE, np.int64)])
+    scores = np.concatenate([by_passage.scores, np.zeros(alone.size)])
+    order = np.argsort(documents)
+    scores[order[np.searchsorted(documents, own_documents, sorter=order)]] += own_scores
+    rounded = np.round(scores, _SCORE_DIGITS)
+    return Ranking(documents, rounded, passages).reordered(np.lexsort((documents, -rounded)))
 
 
 def nearest_passages(documents: Ids, passages: Ids, similarities: Scores) -> Ranking:

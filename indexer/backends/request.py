@@ -5,14 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from indexer.backends.facets import refuse_impossible
+from indexer.backends.query_language import meaning_of
 from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import QueryInvalid
 from vocabulary.search import Describe, IndexOperation, Put, Query, SearchMode
-
-
-def is_browse(query: Query) -> bool:
-    """Whether the query names nothing to look for, and so matches everything readable."""
-    return not query.text.strip()
 
 
 def needed_vector(query: Query, vector: Vector | None, *, dimensions: int) -> Vector | None:
@@ -24,7 +20,7 @@ def needed_vector(query: Query, vector: Vector | None, *, dimensions: int) -> Ve
     if query.size < 0:
         raise QueryInvalid("the page size is negative")
     refuse_impossible(query.facets)
-    if query.mode is SearchMode.KEYWORD or is_browse(query):
+    if query.mode is SearchMode.KEYWORD or not meaning_of(query.text):
         return None
     if vector is None:
         raise QueryInvalid(f"a {query.mode} query needs the vector of its text")

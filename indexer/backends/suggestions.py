@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.backends.english_words import STOP_WORDS
+from indexer.backends.analysis import analyzer
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import Page, Query, SearchMode, Suggestion, SuggestionKind
@@ -144,7 +144,7 @@ def _is_completion(typed: Typed, words: Sequence[_Word], place: int) -> bool:
 
 
 def _is_telling(word: str) -> bool:
-    return word not in STOP_WORDS and len(word) <= _MAX_WORD_CHARACTERS
+    return not analyzer().is_stop_word(folded(word)) and len(word) <= _MAX_WORD_CHARACTERS
 
 
 def _is_worth(typed: Typed, completion: str, count: int) -> bool:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.backends import suggestions
+from indexer.backends.analysis import DEFAULT_LANGUAGES, analyzer
 from indexer.backends.embedded import integrity, schema, segments, stored_rows, writer
 from indexer.backends.embedded.catalogue import CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
@@ -37,7 +38,7 @@ _NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cu
 
 
 class EmbeddedBackend:
-    """An index in the file at `path`, for vectors of `dimensions` numbers.
+    """An index in the file at `path`, for vectors of `dimensions` numbers and texts in these languages (ISO 639-1).
 
     The file is made when it does not exist. Several processes may have it open; one writes at a time, and each sees
     at its next query what another wrote. What is kept in memory is taken from the file at the first search.
@@ -45,15 +46,16 @@ class EmbeddedBackend:
     Raises (when entered): `ConfigurationError`, naming the path.
     """
 
-    def __init__(self, path: Path, *, dimensions: int) -> None:
+    def __init__(self, path: Path, *, dimensions: int, languages: Sequence[str] = DEFAULT_LANGUAGES) -> None:
         self._path = path
         self._dimensions = dimensions
+        self._analyzer = analyzer(tuple(languages))
         self._connections = Connections(path)
         self._catalogue = CurrentCatalogue(dimensions)
         self._index_id = ""
 
     async def __aenter__(self) -> Self:
-        await self._connections.open(dimensions=self._dimensions)
+        await self._connections.open(dimensions=self._dimensions, languages=self._analyzer.languages)
         self._index_id = await self._connections.read(_index_id)
         return self
 
@@ -97,7 +99,9 @@ class EmbeddedBackend:
         """
         for operation in operations:
             refuse_foreign_vectors(operation, dimensions=self._dimensions)
-        refused = await self._connections.write(lambda connection: writer.apply(connection, operations, fence=fence))
+        refused = await self._connections.write(
+            lambda connection: writer.apply(connection, operations, self._analyzer, fence=fence)
+        )
         await self._tidy()
         return refused
 
@@ -165,11 +169,13 @@ class EmbeddedBackend:
             IndexBusy: another process writes, or the disk is full; nothing was changed.
             ConfigurationError: pages of the file are damaged: only a backup or a new file helps.
         """
-        return await self._connections.write(partial(integrity.repair, dimensions=self._dimensions))
+        return await self._connections.write(
+            partial(integrity.repair, analyzer=self._analyzer, dimensions=self._dimensions)
+        )
 
     def _inspect(self, connection: Any) -> tuple[str, ...]:
         connection.execute("BEGIN")
-        return tuple(integrity.inspect(connection, dimensions=self._dimensions))
+        return tuple(integrity.inspect(connection, self._analyzer, dimensions=self._dimensions))
 
     async def _tidy(self) -> None:
         """Merge segments of the text index where that is due. What cannot be done now is due again next time."""
@@ -186,7 +192,7 @@ class EmbeddedBackend:
             return _NOTHING
         if numbering != access.numbering:
             raise NumberingMismatch("the index's ACLs were numbered by another state")
-        return Search(connection, catalogue, query, vector, access).answer()
+        return Search(connection, catalogue, query, vector, access, self._analyzer).answer()
 
 
 def _index_id(connection: Any) -> str:

@@ -35,6 +35,7 @@ _DEAD_AT_LEAST = 1_000  # a small index would be read anew all the time
 _TRAINING_SAMPLE = 20_000  # vectors; their mean is all that RaBitQ learns
 _GROWTH = 4  # times as many vectors as when that mean was taken: what is indexed first need not be like the rest
 _NO_OWNER = 0
+_HEADINGS = "SELECT id, document_id, title_terms, attribute_terms FROM heading"
 _TABLE_LIMIT = 1 << 24  # ACL ids are given in sequence; up to here a table of them (16 MB) is the fastest look-up
 
 
@@ -43,8 +44,9 @@ class Catalogue:
     """The documents and passages after change number `sequence`.
 
     Documents, by row id: `acl_ids`, `owners` (codes), `content_keys` (`collapsing`). What they say of themselves, by
-    the row id of their heading: `heading_documents` (0 when replaced). Passages, by slot, ascending by row id:
-    `passage_ids`, `passage_documents` (0 when dead), `passage_terms` (length in terms, title included), `has_vector`.
+    the row id of their heading: `heading_documents` (0 when replaced), `title_terms` and `attribute_terms` (lengths).
+    Passages, by slot, ascending by row id: `passage_ids`, `passage_documents` (0 when dead), `passage_terms` (length),
+    `has_vector`.
     """
 
     sequence: int
@@ -53,6 +55,8 @@ class Catalogue:
     content_keys: Integers
     owner_codes: dict[str, int]  # grows only, shared between pictures
     heading_documents: Codes
+    title_terms: Codes
+    attribute_terms: Codes
     passage_ids: Integers
     passage_documents: Codes
     passage_terms: Codes
@@ -156,6 +160,8 @@ def _load(connection: Any, dimensions: int, *, sequence: int) -> Catalogue:
         content_keys=np.zeros(highest + 1, np.int64),
         owner_codes={},
         heading_documents=np.zeros(1, np.int32),
+        title_terms=np.zeros(1, np.int32),
+        attribute_terms=np.zeros(1, np.int32),
         passage_ids=np.zeros(1, np.int64),
         passage_documents=np.zeros(1, np.int32),
         passage_terms=np.zeros(1, np.int32),
@@ -166,7 +172,7 @@ def _load(connection: Any, dimensions: int, *, sequence: int) -> Catalogue:
     cursor = connection.execute("SELECT id, acl_id, owner, content_key FROM document")
     while rows := list(islice(cursor, _ROWS_AT_ONCE)):
         empty = _with_documents(empty, rows)
-    return _with_new_passages(connection, _with_headings(connection, empty, "SELECT id, document_id FROM heading"))
+    return _with_new_passages(connection, _with_headings(connection, empty, _HEADINGS))
 
 
 def _trained_sidecar(connection: Any, dimensions: int) -> VectorSidecar:
@@ -226,39 +232,46 @@ def _with_kept_headings(connection: Any, catalogue: Catalogue, changed: Changed)
     heading_documents[_is_changed(catalogue, changed)[heading_documents]] = 0
     return _with_headings(
         connection,
-        replace(catalogue, heading_documents=heading_documents),
-        "SELECT id, document_id FROM heading WHERE document_id IN (SELECT value FROM carray(?))",
+        replace(
+            catalogue,
+            heading_documents=heading_documents,
+            title_terms=catalogue.title_terms.copy(),
+            attribute_terms=catalogue.attribute_terms.copy(),
+        ),
+        _HEADINGS + " WHERE document_id IN (SELECT value FROM carray(?))",  # noqa: S608 - our columns
         changed.as_parameter(),
     )
 
 
 def _with_headings(connection: Any, catalogue: Catalogue, select: str, *parameters: Any) -> Catalogue:
-    """Enter headings; the catalogue's own array must not be shared yet."""
-    heading_documents = _grown(catalogue.heading_documents, last_row(connection, Space.DOCUMENTS) + 1)
+    """Enter headings; the catalogue's own arrays of them must not be shared yet."""
+    columns = [catalogue.heading_documents, catalogue.title_terms, catalogue.attribute_terms]
+    columns = [_grown(each, last_row(connection, Space.DOCUMENTS) + 1) for each in columns]
     cursor = connection.execute(select, parameters)
     while rows := list(islice(cursor, _ROWS_AT_ONCE)):
-        ids, documents = np.asarray(rows, np.int64).T
-        heading_documents = _grown(heading_documents, int(ids.max()) + 1)
-        heading_documents[ids] = documents
-    return replace(catalogue, heading_documents=heading_documents)
+        ids, *values = np.asarray(rows, np.int64).T
+        columns = [_grown(each, int(ids.max()) + 1) for each in columns]
+        for column, value in zip(columns, values, strict=True):
+            column[ids] = value
+    heading_documents, title_terms, attribute_terms = columns
+    return replace(
+        catalogue, heading_documents=heading_documents, title_terms=title_terms, attribute_terms=attribute_terms
+    )
 
 
 def _with_kept_passages(connection: Any, catalogue: Catalogue, changed: Changed) -> Catalogue:
-    """Bury the passages that the changed documents no longer have, and count the terms of those they kept."""
-    passage_documents, passage_terms = catalogue.passage_documents.copy(), catalogue.passage_terms.copy()
+    """Bury the passages that the changed documents no longer have."""
+    passage_documents = catalogue.passage_documents.copy()
     passage_documents[_is_changed(catalogue, changed)[passage_documents]] = 0
     rows = connection.execute(
-        "SELECT p.id, p.document_id, p.body_terms + d.title_terms FROM passage p"
-        " JOIN document d ON d.id = p.document_id WHERE p.document_id IN (SELECT value FROM carray(?)) AND p.id <= ?",
+        "SELECT id, document_id FROM passage WHERE document_id IN (SELECT value FROM carray(?)) AND id <= ?",
         (changed.as_parameter(), _last_passage(catalogue)),
     ).fetchall()
     if rows:
-        ids, documents, terms = np.asarray(rows, np.int64).T
-        slots = catalogue.slots_of(ids)
-        passage_documents[slots] = documents
-        passage_terms[slots] = terms
+        ids, documents = np.asarray(rows, np.int64).T
+        passage_documents[catalogue.slots_of(ids)] = documents
         passage_documents[0] = 0  # whatever a damaged file may say
-    return replace(catalogue, passage_documents=passage_documents, passage_terms=passage_terms)
+    return replace(catalogue, passage_documents=passage_documents)
 
 
 def _is_changed(catalogue: Catalogue, changed: Changed) -> Mask:
@@ -274,8 +287,8 @@ def _with_new_passages(connection: Any, catalogue: Catalogue) -> Catalogue:
     last = _last_passage(catalogue)
     while True:
         rows = connection.execute(
-            "SELECT p.id, p.document_id, p.body_terms + d.title_terms, e.vector FROM passage p"
-            " JOIN document d ON d.id = p.document_id LEFT JOIN embedding e ON e.passage_id = p.id"
+            "SELECT p.id, p.document_id, p.body_terms, e.vector FROM passage p"
+            " LEFT JOIN embedding e ON e.passage_id = p.id"
             " WHERE p.id > ? ORDER BY p.id LIMIT ?",
             (last, _ROWS_AT_ONCE),
         ).fetchall()

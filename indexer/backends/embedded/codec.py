@@ -42,6 +42,16 @@ def attribute_rows(
     ]
 
 
+def searched_to_json(searched: Iterable[str]) -> str:
+    """Encode the names of the attributes that are searched by words."""
+    return storable(json.dumps(list(searched), ensure_ascii=False))
+
+
+def searched_from_json(text: str) -> tuple[str, ...]:
+    """Decode what `searched_to_json` made."""
+    return tuple(json.loads(text))
+
+
 def vector_to_blob(vector: Vector) -> bytes:
     """Round a vector to float16, little endian."""
     return vector.astype("<f2").tobytes()

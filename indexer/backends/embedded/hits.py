@@ -7,7 +7,6 @@ this module.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +15,7 @@ import numpy as np
 from indexer.backends.comments import CommentPassage, best_comments
 from indexer.backends.embedded import codec
 from indexer.backends.embedded.changes import id_parameter
-from indexer.backends.highlighting import excerpt_of
+from indexer.backends.highlighting import Marker, excerpt_of
 from indexer.backends.ranking import NO_PASSAGE, Ids, Ranking
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 from vocabulary.documents import DocumentId, Passage, PassageKind, Vector
@@ -51,7 +50,7 @@ def fetch_hits(
     shown: Shown,
     access: AccessFilter,
     *,
-    terms: Sequence[str],
+    marker: Marker,
     vector: Vector | None,
     highlight: bool,
 ) -> tuple[Hit, ...]:
@@ -75,11 +74,11 @@ def fetch_hits(
                 uri=uri,
                 path=path,
                 score=float(score),
-                excerpt=None if passage is None else excerpt_of(passage, terms, highlight=highlight),
+                excerpt=None if passage is None else excerpt_of(passage, marker, highlight=highlight),
                 attributes=codec.attributes_from_json(attributes),
                 toxicity_0_1=toxicity,
                 copies=int(copies),
-                comments=best_comments(comments[int(document)], terms, besides=passage, highlight=highlight),
+                comments=best_comments(comments[int(document)], marker, besides=passage, highlight=highlight),
             )
         )
     return tuple(hits)
@@ -108,7 +107,7 @@ def _passages_to_show(connection: Any, ranking: Ranking) -> Ids:
 
 def _passage(connection: Any, passage_id: int) -> Passage | None:
     row = connection.execute(
-        f"SELECT {codec.PASSAGE_COLUMNS} FROM passage WHERE id = ? AND ordinal >= 0",  # noqa: S608 - our columns
+        f"SELECT {codec.PASSAGE_COLUMNS} FROM passage WHERE id = ?",  # noqa: S608 - our columns
         (passage_id,),
     ).fetchone()
     return None if row is None else codec.passage_from_row(row)

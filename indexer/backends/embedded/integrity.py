@@ -15,6 +15,7 @@ from typing import Any
 
 import apsw
 
+from indexer.backends.analysis import Analyzer
 from indexer.backends.embedded import codec, segments, stored_rows, text_rows, writer
 from indexer.backends.embedded.postings import Space
 from vocabulary.documents import DocumentId
@@ -28,9 +29,7 @@ _CONTRADICTIONS = {
     "passages of no document": "SELECT id FROM passage WHERE document_id NOT IN (SELECT id FROM document)",
     "vectors of no passage": "SELECT passage_id FROM embedding WHERE passage_id NOT IN (SELECT id FROM passage)",
     "vectors of another size": "SELECT passage_id FROM embedding WHERE length(vector) <> ?1",
-    "passages without a vector": "SELECT id FROM passage WHERE ordinal >= 0"
-    " AND id NOT IN (SELECT passage_id FROM embedding)",
-    "documents without a passage": "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM passage)",
+    "passages without a vector": "SELECT id FROM passage WHERE id NOT IN (SELECT passage_id FROM embedding)",
     "documents without a heading": "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM heading)",
     "headings of no document": "SELECT id FROM heading WHERE document_id NOT IN (SELECT id FROM document)",
     "attributes of no document": "SELECT DISTINCT document_id FROM attribute"
@@ -41,13 +40,12 @@ SELECT t.id FROM {} t
 WHERE NOT EXISTS (SELECT 1 FROM segment s WHERE s.space = ? AND t.id BETWEEN s.first_row AND s.last_row)
 """
 _INCOMPLETE = """
-SELECT d.source, d.native_id FROM document d WHERE NOT EXISTS (SELECT 1 FROM passage WHERE document_id = d.id)
-UNION SELECT d.source, d.native_id FROM passage p JOIN document d ON d.id = p.document_id
-LEFT JOIN embedding e ON e.passage_id = p.id WHERE p.ordinal >= 0 AND (e.vector IS NULL OR length(e.vector) <> ?)
+SELECT DISTINCT d.source, d.native_id FROM passage p JOIN document d ON d.id = p.document_id
+LEFT JOIN embedding e ON e.passage_id = p.id WHERE e.vector IS NULL OR length(e.vector) <> ?
 """
 
 
-def inspect(connection: Any, *, dimensions: int) -> Iterator[str]:
+def inspect(connection: Any, analyzer: Analyzer, *, dimensions: int) -> Iterator[str]:
     """Yield what is wrong, a line for each kind of damage."""
     damaged = _damaged_pages(connection)
     if damaged:
@@ -60,20 +58,23 @@ def inspect(connection: Any, *, dimensions: int) -> Iterator[str]:
     for space, table in ((Space.PASSAGES, "passage"), (Space.DOCUMENTS, "heading")):
         unindexed = connection.execute(_UNINDEXED.format(table), (space,))
         yield from _found(f"{table}s without their terms", [row[0] for row in unindexed])
-        yield from _found(f"terms that differ from the {space.name.lower()}", _differing_terms(connection, space))
+        yield from _found(
+            f"terms that differ from the {space.name.lower()}", _differing_terms(connection, analyzer, space)
+        )
 
 
-def repair(connection: Any, *, dimensions: int) -> int:
+def repair(connection: Any, analyzer: Analyzer, *, dimensions: int) -> int:
     """Write every derived part anew; return how many incomplete documents were removed, for the next sync to bring."""
     connection.execute("DELETE FROM passage WHERE document_id NOT IN (SELECT id FROM document)")
     connection.execute("DELETE FROM embedding WHERE passage_id NOT IN (SELECT id FROM passage)")
-    text_rows.rebuild(connection)
+    text_rows.rebuild(connection, analyzer)
     connection.execute("DELETE FROM attribute")
     for document_id, description, toxicity in _descriptions(connection):
         rows = codec.attribute_rows(document_id, description, toxicity_0_1=toxicity)
         connection.executemany("INSERT INTO attribute VALUES(?, ?, ?, ?)", rows)
     incomplete = connection.execute(_INCOMPLETE, (codec.vector_bytes(dimensions),)).fetchall()
-    writer.apply(connection, [Delete(DocumentId(source, native_id)) for source, native_id in incomplete])
+    deletes = [Delete(DocumentId(source, native_id)) for source, native_id in incomplete]
+    writer.apply(connection, deletes, analyzer)
     connection.execute("INSERT INTO change(document_id) SELECT id FROM document ORDER BY id")  # pictures are taken anew
     return len(incomplete)
 
@@ -112,11 +113,11 @@ def _descriptions(connection: Any) -> Iterator[tuple[int, Any, float]]:
         last = rows[-1][0]
 
 
-def _differing_terms(connection: Any, space: Space) -> list[str]:
+def _differing_terms(connection: Any, analyzer: Analyzer, space: Space) -> list[str]:
     differing: set[str] = set()
     for segment in segments.segments(connection, space):
         held = dict(_columns(segments.living_entries(connection, space, segment)))
-        batch = text_rows.batch_of(connection, space, first=segment.first_row, last=segment.last_row)
+        batch = text_rows.batch_of(connection, analyzer, space, first=segment.first_row, last=segment.last_row)
         expected = dict(_columns(batch.entries(space)))
         differing.update(term for term in held.keys() | expected.keys() if held.get(term) != expected.get(term))
     return sorted(differing)

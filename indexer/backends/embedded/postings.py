@@ -43,10 +43,12 @@ CREATE TABLE posting(
     PRIMARY KEY(segment, term)
 ) WITHOUT ROWID;
 
--- What a document says of itself (title, names), as a row of the text index: a new one with each new text.
+-- What a document says of itself (title, attributes, path), as a row of the text index: a new one with each new text.
 CREATE TABLE heading(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
-    document_id INTEGER NOT NULL UNIQUE REFERENCES document ON DELETE CASCADE
+    document_id INTEGER NOT NULL UNIQUE REFERENCES document ON DELETE CASCADE,
+    title_terms INTEGER NOT NULL,
+    attribute_terms INTEGER NOT NULL
 );
 """
 
@@ -54,6 +56,7 @@ Rows = npt.NDArray[np.uint32]
 Frequencies = npt.NDArray[np.uint16]
 Positions = npt.NDArray[np.uint16]
 
+_POSITION_BITS = 16
 _MAX_ROW = 2**32 - 1  # ids are not reused: a thousand new rows a second take seven weeks to get there
 _MAX_COUNT = 2**16 - 1  # longest text in terms that is indexed as it is; passages are two hundred times shorter
 
@@ -63,6 +66,10 @@ WHERE s.space = ? ORDER BY s.first_row
 """
 _ROWS_OF_TERM = _OF_TERM.format(columns="p.rows, p.frequencies")
 _PLACES_OF_TERM = _OF_TERM.format(columns="p.rows, p.frequencies, p.positions")
+_ROWS_OF_PREFIX = """
+SELECT p.rows FROM segment s CROSS JOIN posting p ON p.segment = s.id AND p.term >= ? AND p.term < ? WHERE s.space = ?
+"""
+_LAST_CHARACTER = chr(0x10FFFF)
 _NEXT_TERM = """
 SELECT min((SELECT p.term FROM posting p WHERE p.segment = s.id AND p.term >= ? ORDER BY p.term LIMIT 1))
 FROM segment s WHERE s.space = ?
@@ -77,17 +84,27 @@ class Space(IntEnum):
 
 
 class Field(StrEnum):
-    """The part of a text that a term stands in."""
+    """The part of a text that a term stands in.
+
+    Beside each is what prefixes find in it that is no term of its own (`analysis.Analysed.words`).
+    """
 
     BODY = "b"
-    WORD = "w"  # a word as it is written, for prefixes
+    BODY_WORDS = "B"
     TITLE = "t"
-    NAME = "n"
-    ATTRIBUTE = "a"
+    TITLE_WORDS = "T"
+    ATTRIBUTES = "a"
+    ATTRIBUTE_WORDS = "A"
+    PATH = "p"
+    PATH_WORDS = "P"
 
     @property
     def space(self) -> Space:
-        return Space.PASSAGES if self in (Field.BODY, Field.WORD) else Space.DOCUMENTS
+        return Space.PASSAGES if self in (Field.BODY, Field.BODY_WORDS) else Space.DOCUMENTS
+
+    @property
+    def words(self) -> Field:
+        return Field(self.upper())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -124,6 +141,25 @@ def places(connection: Any, field: Field, term: str) -> Places:
     return Places(np.repeat(rows, frequencies), positions)
 
 
+def rows_with_phrase(connection: Any, field: Field, terms: Sequence[str]) -> Postings:
+    """Return the rows in which the terms stand in a row, and how often; some deleted rows included."""
+    keys = {term: _place_keys(places(connection, field, term)) for term in terms}
+    rarest = min(range(len(terms)), key=lambda at: keys[terms[at]].size)
+    starts = keys[terms[rarest]]
+    starts = starts[(starts & _MAX_COUNT) >= rarest] - rarest
+    for offset, term in enumerate(terms):
+        starts = starts[_held(keys[term], starts + offset)]
+    rows, frequencies = np.unique(starts >> _POSITION_BITS, return_counts=True)
+    return Postings(rows.astype(np.uint32), frequencies.astype(np.uint16))
+
+
+def rows_with_prefix(connection: Any, field: Field, prefix: str) -> Rows:
+    """Return the distinct rows with a term that begins so, ascending; some deleted ones included."""
+    first = field + prefix
+    found = connection.execute(_ROWS_OF_PREFIX, (first, first + _LAST_CHARACTER, field.space)).fetchall()
+    return np.unique(np.frombuffer(b"".join([rows for (rows,) in found]), "<u4"))
+
+
 def terms_with_prefix(connection: Any, field: Field, prefix: str) -> Iterator[str]:
     """Yield the distinct terms that begin with a prefix, in order; of deleted rows, too.
 
@@ -142,6 +178,22 @@ def last_row(connection: Any, space: Space) -> int:
     """Return the highest row that the segments may name, deleted or not; 0 while there is none."""
     found = connection.execute("SELECT coalesce(max(last_row), 0) FROM segment WHERE space = ?", (space,)).fetchone()
     return int(found[0])
+
+
+def _place_keys(found: Places) -> npt.NDArray[np.int64]:
+    """Return each occurrence as one number, ascending: its row, then its position."""
+    keys = found.rows.astype(np.int64) << _POSITION_BITS
+    keys |= found.positions
+    return keys
+
+
+def _held(keys: npt.NDArray[np.int64], sought: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Return which of the sought numbers are among the keys."""
+    if not keys.size:
+        return np.zeros(sought.size, np.bool_)
+    found = np.minimum(np.searchsorted(keys, sought), keys.size - 1)
+    held: npt.NDArray[np.bool_] = keys[found] == sought
+    return held
 
 
 class Batch:

@@ -8,16 +8,17 @@ stale but never mean another row.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from indexer.backends.analysis import ANALYSIS_VERSION
 from indexer.backends.embedded import postings
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
-_VERSION = 3
+_VERSION = 4
 
 _TABLES = f"""
 CREATE TABLE state(
@@ -31,19 +32,18 @@ CREATE TABLE document(
     native_id TEXT NOT NULL,
     title TEXT NOT NULL,
     title_key TEXT NOT NULL,   -- folded: the order of browsing
-    title_terms INTEGER NOT NULL,
     uri TEXT NOT NULL,
     path TEXT NOT NULL,
     acl_id INTEGER NOT NULL,   -- 0: admits nobody
     owner TEXT,                -- canonical spelling of a principal
     attributes TEXT NOT NULL,  -- JSON, as hits show them
+    searched TEXT NOT NULL,    -- JSON, the names of those that are searched by words
     toxicity REAL NOT NULL,    -- that of the worst of its passages
     content_key INTEGER NOT NULL DEFAULT 0,  -- the same for documents of the same text; 0: nobody's copy
     UNIQUE(source, native_id)
 );
 CREATE INDEX document_by_title ON document(title_key, id);
 
--- A document without passages has one row with ordinal -1, so that its title has a place in the text index.
 CREATE TABLE passage(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     document_id INTEGER NOT NULL REFERENCES document ON DELETE CASCADE,
@@ -86,17 +86,18 @@ CREATE TABLE change(
 """
 
 
-def prepare(connection: Any, path: Path, *, dimensions: int) -> None:
+def prepare(connection: Any, path: Path, *, dimensions: int, languages: Sequence[str]) -> None:
     """Create the tables in an empty file, or make sure that a file is one that this version can use.
 
     Raises:
-        ConfigurationError: another program's file, a newer version's, or vectors of another size.
+        ConfigurationError: another program's file, another version's, vectors of another size, or texts
+            that were analysed another way.
     """
     with _write_transaction(connection):
         version = connection.pragma("user_version")
         application = connection.pragma("application_id")
         if version == 0 and application == 0 and not connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
-            _create(connection, dimensions=dimensions)
+            _create(connection, dimensions=dimensions, languages=languages)
             return
         if application != _APPLICATION_ID:
             raise ConfigurationError(f"{path} is not an index of this program")
@@ -109,6 +110,11 @@ def prepare(connection: Any, path: Path, *, dimensions: int) -> None:
         stored = read_state(connection, "dimensions")
         if stored != str(dimensions):
             raise ConfigurationError(f"{path} holds vectors of {stored} dimensions, the model gives {dimensions}")
+        analysed = read_state(connection, "analysis")
+        if analysed != _analysis(languages):
+            raise ConfigurationError(
+                f"{path} was analysed as {analysed}, the settings ask for {_analysis(languages)}: fill a new file"
+            )
 
 
 def read_state(connection: Any, key: str) -> str | None:
@@ -122,11 +128,17 @@ def write_state(connection: Any, key: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO state VALUES(?, ?)", (key, value))
 
 
-def _create(connection: Any, *, dimensions: int) -> None:
+def _analysis(languages: Sequence[str]) -> str:
+    """Name the analysis that a file's terms come from."""
+    return f"{','.join(languages) or 'no language'} (version {ANALYSIS_VERSION})"
+
+
+def _create(connection: Any, *, dimensions: int, languages: Sequence[str]) -> None:
     for _ in connection.execute(_TABLES):
         pass
     write_state(connection, "index_id", uuid.uuid4().hex)
     write_state(connection, "dimensions", str(dimensions))
+    write_state(connection, "analysis", _analysis(languages))
     connection.pragma("application_id", _APPLICATION_ID)
     connection.pragma("user_version", _VERSION)
 

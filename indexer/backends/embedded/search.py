@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 
 from indexer.backends import collapsing, cursor, ranking
-from indexer.backends.analysis import storable
+from indexer.backends.analysis import Analyzer, storable
+from indexer.backends.clauses import value_predicate
 from indexer.backends.embedded.catalogue import Catalogue, Integers
 from indexer.backends.embedded.changes import id_parameter
 from indexer.backends.embedded.codec import vectors_from_blobs
@@ -20,14 +21,17 @@ from indexer.backends.embedded.columns import Column, Mask
 from indexer.backends.embedded.facet_counts import counted
 from indexer.backends.embedded.filters import documents_satisfying
 from indexer.backends.embedded.hits import Shown, fetch_hits
-from indexer.backends.embedded.text_search import matching_passages
+from indexer.backends.embedded.postings import Field
+from indexer.backends.embedded.text_search import TextSearch
 from indexer.backends.embedded.vector_sidecar import inner_products
-from indexer.backends.english_words import query_terms
+from indexer.backends.highlighting import Marker
+from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Wanted, candidate_fields, parse
 from indexer.backends.ranking import NO_PASSAGE, Ranking
-from indexer.backends.request import is_browse
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import BucketCount, FacetCount, Page, Query, SearchMode, Total, TotalRelation
+
+_HEADINGS = {TITLE_FIELD: Field.TITLE, PATH_FIELD: Field.PATH}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -42,20 +46,21 @@ class Search:
     query: Query
     vector: Vector | None
     access: AccessFilter
+    analyzer: Analyzer
 
     def answer(self) -> Page:
         """Return the page that the query's cursor asks for, or the first."""
         position = cursor.decode(self.query)
-        terms = query_terms(self.query.text)
-        readable = self.catalogue.admitted(self.access)
-        found = self._sorted(self._rank(terms, readable=readable, wanted=self._filtered(readable)))
+        text = TextSearch(self.connection, self.catalogue, self.catalogue.admitted(self.access))
+        wanted = self._wanted(text.readable)
+        found = self._sorted(self._rank(wanted, text, self._filtered(wanted, text)))
         cut = self._cut(found, position)
         shown = found.reordered(cut.places)
         hits = fetch_hits(
             self.connection,
             Shown(shown, cut.copies, self.catalogue.acl_ids[shown.documents]),
             self.access,
-            terms=terms,
+            marker=Marker(self.analyzer, wanted.scored),
             vector=self.vector,
             highlight=self.query.highlight,
         )
@@ -69,34 +74,47 @@ class Search:
             else None,
         )
 
-    def _filtered(self, readable: Mask) -> Mask:
-        if self.query.filter is None:
-            return readable
-        return readable & documents_satisfying(self.query.filter, self._column, size=readable.size)
+    def _wanted(self, readable: Mask) -> Wanted:
+        """Read the query's text; a field is what a readable document has."""
+        fields = {name for name in candidate_fields(self.query.text) if readable[self._column(name).documents].any()}
+        return parse(self.query.text, self.analyzer, is_field=fields.__contains__)
 
-    def _rank(self, terms: tuple[str, ...], *, readable: Mask, wanted: Mask) -> Ranking:
-        if is_browse(self.query):
-            return self._by_title(wanted)
-        if self.vector is None:
-            return self._by_words(terms, readable=readable, wanted=wanted)
-        semantic = self._by_meaning(self.vector, wanted=wanted)
+    def _filtered(self, wanted: Wanted, text: TextSearch) -> Mask:
+        """Return the documents that the reader may read and that nothing excludes; bool by document."""
+        kept = text.readable.copy()
+        if self.query.filter is not None:
+            kept &= documents_satisfying(self.query.filter, self._column, size=kept.size)
+        for clause in wanted.required:
+            kept &= text.holding(clause)
+        for clause in wanted.excluded:
+            kept &= ~text.holding(clause)
+        for test in wanted.fields:
+            kept &= self._passing(test, text)
+        for test in wanted.excluded_fields:
+            kept &= ~self._passing(test, text)
+        return kept
+
+    def _passing(self, test: FieldTest, text: TextSearch) -> Mask:
+        if test.field in _HEADINGS:
+            if test.clause is None:
+                return np.zeros(text.readable.size, np.bool_)
+            return text.holding_in(_HEADINGS[test.field], test.clause)
+        predicate = value_predicate(test, self.analyzer)
+        return self._column(test.field).documents_where(predicate, size=text.readable.size)
+
+    def _rank(self, wanted: Wanted, text: TextSearch, kept: Mask) -> Ranking:
+        if wanted.is_browse:
+            return self._by_title(kept)
+        semantic = ranking.NOTHING if self.vector is None else self._by_meaning(self.vector, wanted=kept)
         if self.query.mode is SearchMode.SEMANTIC:
             return semantic
-        return ranking.fuse(self._by_words(terms, readable=readable, wanted=wanted), semantic)
+        by_words = text.rank(wanted.scored, wanted=kept)
+        return by_words if self.query.mode is SearchMode.KEYWORD else ranking.fuse(by_words, semantic)
 
     def _by_title(self, wanted: Mask) -> Ranking:
         documents = self.catalogue.title_order(self.connection)
         documents = documents[wanted[documents]]
         return Ranking(documents, np.zeros(documents.size), np.full(documents.size, NO_PASSAGE))
-
-    def _by_words(self, terms: tuple[str, ...], *, readable: Mask, wanted: Mask) -> Ranking:
-        """Rank by BM25. How rare a term is depends on all that the reader may read, not on the filter."""
-        passage_documents = self.catalogue.passage_documents
-        scored = matching_passages(self.connection, self.catalogue, terms, readable=readable[passage_documents])
-        kept = wanted[passage_documents[scored.slots]]
-        slots = scored.slots[kept]
-        documents = passage_documents[slots].astype(np.int64)
-        return ranking.rank_documents(documents, self.catalogue.passage_ids[slots], scored.scores[kept])
 
     def _by_meaning(self, vector: Vector, *, wanted: Mask) -> Ranking:
         mask = wanted[self.catalogue.passage_documents] & self.catalogue.has_vector

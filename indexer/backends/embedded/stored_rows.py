@@ -19,9 +19,8 @@ from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import ConfigurationError
 from vocabulary.search import Description, Put, StoredDocument
 
-_DOCUMENTS = "SELECT id, source, native_id, title, uri, path, acl_id, owner, attributes FROM document"
+_DOCUMENTS = "SELECT id, source, native_id, title, uri, path, acl_id, owner, attributes, searched FROM document"
 _TOXICITY = "SELECT id, toxicity FROM document WHERE id IN (SELECT value FROM carray(?))"
-# A document without passages has one row without a vector, for its title: the join leaves it out.
 _PASSAGES = (
     f"SELECT p.document_id, {codec.PASSAGE_COLUMNS}, e.vector, p.toxicity"  # noqa: S608 - our columns
     " FROM passage p JOIN embedding e ON e.passage_id = p.id"
@@ -102,7 +101,7 @@ def _document(row: Sequence[Any], passages: Iterable[EnrichedPassage]) -> Stored
 
 
 def _description(row: Sequence[Any]) -> Description:
-    _, source, native_id, title, uri, path, acl_id, owner, attributes = row
+    _, source, native_id, title, uri, path, acl_id, owner, attributes, searched = row
     return Description(
         document_id=DocumentId(source, native_id),
         title=title,
@@ -111,4 +110,5 @@ def _description(row: Sequence[Any]) -> Description:
         acl_id=AclId(acl_id),
         owner=None if owner is None else Principal.parse(owner),
         attributes=codec.attributes_from_json(attributes),
+        searched=codec.searched_from_json(searched),
     )

@@ -5,55 +5,142 @@ Written with each document, and all anew when the text index is to be rebuilt.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
+from indexer.backends.analysis import Analysed, Analyzer, storable
+from indexer.backends.embedded import codec
 from indexer.backends.embedded.postings import Batch, Field, Space
-from indexer.backends.english_words import stems
+from indexer.backends.matching import searched_text
+from vocabulary.search import Description
 
 _ROWS_AT_ONCE = 30_000  # ids, in one segment: 100 MB of terms at 50 words a passage
-_ROWS = {
-    Space.PASSAGES: "SELECT id, body FROM passage WHERE id BETWEEN ? AND ? ORDER BY id",
-    Space.DOCUMENTS: "SELECT h.id, d.title FROM heading h JOIN document d ON d.id = h.document_id"
-    " WHERE h.id BETWEEN ? AND ? ORDER BY h.id",
-}
-_FIELDS = {Space.PASSAGES: Field.BODY, Space.DOCUMENTS: Field.TITLE}
+_BODIES = "SELECT id, body FROM passage WHERE id BETWEEN ? AND ? ORDER BY id"
+_HEADINGS = """
+SELECT h.id, d.title, d.path, d.attributes, d.searched FROM heading h JOIN document d ON d.id = h.document_id
+WHERE h.id BETWEEN ? AND ? ORDER BY h.id
+"""
+_DESCRIBED = "SELECT id, title, path, attributes, searched FROM document"
 
 
-def put_heading(connection: Any, batch: Batch, document_id: int, title: str) -> None:
-    """Index what a document says of itself, instead of what it said before."""
-    remove_heading(connection, batch, document_id)
-    connection.execute("INSERT INTO heading(document_id) VALUES(?)", (document_id,))
-    batch.add(connection.last_insert_rowid(), Field.TITLE, stems(title))
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """What a document says of itself, as it is searched by words."""
+
+    title: str
+    path: str
+    attributes: str
+
+    @classmethod
+    def of(cls, description: Description) -> Heading:
+        return cls(
+            storable(description.title),
+            storable(description.path),
+            storable(searched_text(description.attributes, description.searched)),
+        )
+
+    @classmethod
+    def from_row(cls, title: str, path: str, attributes: str, searched: str) -> Heading:
+        """Return the heading of a stored document."""
+        return cls(
+            title, path, searched_text(codec.attributes_from_json(attributes), codec.searched_from_json(searched))
+        )
 
 
-def remove_passages(connection: Any, batch: Batch, document_id: int) -> None:
-    """Remove a document's passages with their vectors."""
-    rows = connection.execute("SELECT id FROM passage WHERE document_id = ?", (document_id,)).fetchall()
-    batch.remove(Space.PASSAGES, [row[0] for row in rows])
-    connection.execute("DELETE FROM passage WHERE document_id = ?", (document_id,))
+class TextRows:
+    """The text index's rows of one transaction: noted here, written by `write`."""
+
+    def __init__(self, connection: Any, analyzer: Analyzer) -> None:
+        self._connection = connection
+        self._analyzer = analyzer
+        self._batch = Batch()
+
+    def analysed(self, text: str) -> Analysed:
+        """Return what the index holds of a text."""
+        return self._analyzer.analysed(text)
+
+    def put_passage(self, passage_id: int, body: Analysed) -> None:
+        """Index the text of a new passage."""
+        _add(self._batch, passage_id, Field.BODY, body)
+
+    def put_heading(self, document_id: int, heading: Heading) -> None:
+        """Index what a document says of itself, instead of what it said before."""
+        self.remove_heading(document_id)
+        title, attributes = self.analysed(heading.title), self.analysed(heading.attributes)
+        self._connection.execute(
+            "INSERT INTO heading(document_id, title_terms, attribute_terms) VALUES(?, ?, ?)",
+            (document_id, len(title.terms), len(attributes.terms)),
+        )
+        heading_id = self._connection.last_insert_rowid()
+        _add(self._batch, heading_id, Field.TITLE, title)
+        _add(self._batch, heading_id, Field.ATTRIBUTES, attributes)
+        _add(self._batch, heading_id, Field.PATH, self.analysed(heading.path))
+
+    def remove_passages(self, document_id: int) -> None:
+        """Remove a document's passages with their vectors."""
+        rows = self._connection.execute("SELECT id FROM passage WHERE document_id = ?", (document_id,)).fetchall()
+        self._batch.remove(Space.PASSAGES, [row[0] for row in rows])
+        self._connection.execute("DELETE FROM passage WHERE document_id = ?", (document_id,))
+
+    def remove_heading(self, document_id: int) -> None:
+        """Remove what a document said of itself."""
+        delete = "DELETE FROM heading WHERE document_id = ? RETURNING id"
+        rows = self._connection.execute(delete, (document_id,)).fetchall()
+        self._batch.remove(Space.DOCUMENTS, [row[0] for row in rows])
+
+    def write(self) -> None:
+        """Store what was noted, in the caller's transaction. Once."""
+        self._batch.write(self._connection)
 
 
-def remove_heading(connection: Any, batch: Batch, document_id: int) -> None:
-    """Remove what a document said of itself."""
-    rows = connection.execute("DELETE FROM heading WHERE document_id = ? RETURNING id", (document_id,)).fetchall()
-    batch.remove(Space.DOCUMENTS, [row[0] for row in rows])
+def stored_heading(connection: Any, document_id: int) -> Heading | None:
+    """Return what a stored document says of itself now; None where it is unknown."""
+    row = connection.execute(f"{_DESCRIBED} WHERE id = ?", (document_id,)).fetchone()
+    return None if row is None else Heading.from_row(*row[1:])
 
 
-def batch_of(connection: Any, space: Space, *, first: int, last: int) -> Batch:
+def batch_of(connection: Any, analyzer: Analyzer, space: Space, *, first: int, last: int) -> Batch:
     """Return what the text index should hold of the rows from `first` to `last`."""
     batch = Batch()
-    for row, text in connection.execute(_ROWS[space], (first, last)):
-        batch.add(row, _FIELDS[space], stems(text))
+    if space is Space.PASSAGES:
+        for passage_id, body in connection.execute(_BODIES, (first, last)):
+            _add(batch, passage_id, Field.BODY, analyzer.analysed(body))
+        return batch
+    for heading_id, *described in connection.execute(_HEADINGS, (first, last)):
+        heading = Heading.from_row(*described)
+        _add(batch, heading_id, Field.TITLE, analyzer.analysed(heading.title))
+        _add(batch, heading_id, Field.ATTRIBUTES, analyzer.analysed(heading.attributes))
+        _add(batch, heading_id, Field.PATH, analyzer.analysed(heading.path))
     return batch
 
 
-def rebuild(connection: Any) -> None:
+def rebuild(connection: Any, analyzer: Analyzer) -> None:
     """Write the whole text index anew, in the caller's transaction."""
-    connection.execute("DELETE FROM posting")
-    connection.execute("DELETE FROM segment")
-    connection.execute("DELETE FROM heading")
-    connection.execute("INSERT INTO heading(document_id) SELECT id FROM document ORDER BY id")
-    for space, table in ((Space.PASSAGES, "passage"), (Space.DOCUMENTS, "heading")):
-        last = connection.execute(f"SELECT coalesce(max(id), 0) FROM {table}").fetchone()[0]  # noqa: S608 - our tables
-        for first in range(1, last + 1, _ROWS_AT_ONCE):
-            batch_of(connection, space, first=first, last=first + _ROWS_AT_ONCE - 1).write(connection)
+    for table in ("posting", "segment", "heading"):
+        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our tables
+    for rows in _portions(connection, "SELECT id, body FROM passage WHERE id > ? ORDER BY id LIMIT ?"):
+        text = TextRows(connection, analyzer)
+        for passage_id, body in rows:
+            analysed = text.analysed(body)
+            connection.execute("UPDATE passage SET body_terms = ? WHERE id = ?", (len(analysed.terms), passage_id))
+            text.put_passage(passage_id, analysed)
+        text.write()
+    for rows in _portions(connection, f"{_DESCRIBED} WHERE id > ? ORDER BY id LIMIT ?"):
+        text = TextRows(connection, analyzer)
+        for document_id, *described in rows:
+            text.put_heading(document_id, Heading.from_row(*described))
+        text.write()
+
+
+def _add(batch: Batch, row: int, field: Field, text: Analysed) -> None:
+    batch.add(row, field, text.terms)  # also where there are none: the row is then known to be indexed
+    if text.words:
+        batch.add(row, field.words, sorted(text.words))
+
+
+def _portions(connection: Any, select: str) -> Iterator[list[tuple[Any, ...]]]:
+    last = 0
+    while rows := connection.execute(select, (last, _ROWS_AT_ONCE)).fetchall():
+        yield rows
+        last = rows[-1][0]

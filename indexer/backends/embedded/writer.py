@@ -5,15 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from indexer.backends.analysis import storable
+from indexer.backends.analysis import Analyzer, storable
 from indexer.backends.collapsing import content_key
-from indexer.backends.embedded import codec, schema, text_rows
-from indexer.backends.embedded.postings import Batch, Field
-from indexer.backends.english_words import stems
+from indexer.backends.embedded import codec, schema
+from indexer.backends.embedded.text_rows import Heading, TextRows, stored_heading
 from indexer.backends.matching import SOURCE_FIELD, TOXICITY_FIELD, toxicity_of
 from indexer.backends.request import document_of
 from vocabulary.access import HIDDEN_ACL, AclId
-from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
+from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import NumberingMismatch
 from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put, Readmit, Refusal
 
@@ -22,25 +21,24 @@ _CHANGES_KEPT = 1_000_000
 
 _FENCE_OF = "fence of "  # and the source's name: a key of the index's own state
 
-_DESCRIBED = "source, native_id, title, title_key, title_terms, uri, path, acl_id, owner, attributes"
-_TITLE_ONLY = (-1, PassageKind.BODY.value, "", 0, 0, 0, None, None, None, None, None)
+_DESCRIBED = "source, native_id, title, title_key, uri, path, acl_id, owner, attributes, searched"
 
 
 def apply(
-    connection: Any, operations: Sequence[IndexOperation], *, fence: int | None = None
+    connection: Any, operations: Sequence[IndexOperation], analyzer: Analyzer, *, fence: int | None = None
 ) -> dict[DocumentId, Refusal]:
     """Carry out the operations in order; return the documents of which something was not done."""
     refused: dict[DocumentId, Refusal] = {}
     sources = {document_of(operation).source for operation in operations}
     closed = {source for source in sources if fence is not None and not _raise_fence(connection, source, fence)}
-    batch = Batch()
+    text = TextRows(connection, analyzer)
     for operation in operations:
         document_id = document_of(operation)
         if document_id.source in closed:
             refused[document_id] = Refusal.SUPERSEDED
-        elif not _carry_out(connection, batch, operation):
+        elif not _carry_out(connection, text, operation):
             refused[document_id] = Refusal.MISSING
-    batch.write(connection)
+    text.write()
     _forget_old_changes(connection)
     return refused
 
@@ -59,19 +57,19 @@ def _forget_fences(connection: Any) -> None:
     connection.execute("DELETE FROM state WHERE substr(key, 1, ?) = ?", (len(_FENCE_OF), _FENCE_OF))
 
 
-def _carry_out(connection: Any, batch: Batch, operation: IndexOperation) -> bool:
+def _carry_out(connection: Any, text: TextRows, operation: IndexOperation) -> bool:
     """Carry out one operation; say whether it was possible: a `Describe` or `Readmit` needs a stored document."""
     match operation:
         case Put(description, passages):
-            _put(connection, batch, description, passages)
+            _put(connection, text, description, passages)
         case Describe(description):
-            return _describe(connection, batch, description)
+            return _describe(connection, text, description)
         case Readmit(document_id, acl_id, owner):
             return _readmit(connection, document_id, acl_id, owner=None if owner is None else str(owner))
         case Hide(document_id):
             _hide(connection, document_id)
         case Delete(document_id):
-            _delete(connection, batch, document_id)
+            _delete(connection, text, document_id)
     return True
 
 
@@ -94,34 +92,34 @@ def put_seal(connection: Any, seal: str, *, hide_all: bool) -> None:
     schema.write_state(connection, "seal", seal)
 
 
-def _put(connection: Any, batch: Batch, description: Description, passages: Sequence[EnrichedPassage]) -> None:
+def _put(connection: Any, text: TextRows, description: Description, passages: Sequence[EnrichedPassage]) -> None:
     content = toxicity_of(passages), content_key(passages)
     known = _find(connection, description.document_id)
     if known is None:
         document_id = _insert_document(connection, description, content)
     else:
-        document_id = known[0]
-        text_rows.remove_passages(connection, batch, document_id)
+        document_id = known
+        text.remove_passages(document_id)
         connection.execute("UPDATE document SET (toxicity, content_key) = (?, ?) WHERE id = ?", (*content, document_id))
         _update_document(connection, document_id, description)
-    text_rows.put_heading(connection, batch, document_id, storable(description.title))
-    if not passages:
-        _insert_passage(connection, batch, document_id, row=_TITLE_ONLY, toxicity=0.0)
+    text.put_heading(document_id, Heading.of(description))
     for each in sorted(passages, key=lambda enriched: enriched.passage.ordinal):
         row = codec.passage_to_row(each.passage)
-        passage_id = _insert_passage(connection, batch, document_id, row=row, toxicity=float(each.toxicity_0_1))
+        body = text.analysed(row[2])
+        toxicity = float(each.toxicity_0_1)
+        passage_id = _insert_passage(connection, document_id, row=row, terms=len(body.terms), toxicity=toxicity)
+        text.put_passage(passage_id, body)
         connection.execute("INSERT INTO embedding VALUES(?, ?)", (passage_id, codec.vector_to_blob(each.vector)))
 
 
-def _describe(connection: Any, batch: Batch, description: Description) -> bool:
+def _describe(connection: Any, text: TextRows, description: Description) -> bool:
     known = _find(connection, description.document_id)
     if known is None:
         return False
-    document_id, former_title = known
-    _update_document(connection, document_id, description)
-    title = storable(description.title)
-    if title != former_title:
-        text_rows.put_heading(connection, batch, document_id, title)
+    former, heading = stored_heading(connection, known), Heading.of(description)
+    _update_document(connection, known, description)
+    if heading != former:
+        text.put_heading(known, heading)
     return True
 
 
@@ -129,36 +127,36 @@ def _readmit(connection: Any, readmitted: DocumentId, acl_id: AclId, *, owner: s
     known = _find(connection, readmitted)
     if known is None:
         return False
-    connection.execute("UPDATE document SET acl_id = ?, owner = ? WHERE id = ?", (int(acl_id), owner, known[0]))
-    _note_change(connection, known[0])
+    connection.execute("UPDATE document SET acl_id = ?, owner = ? WHERE id = ?", (int(acl_id), owner, known))
+    _note_change(connection, known)
     return True
 
 
 def _hide(connection: Any, hidden: DocumentId) -> None:
     known = _find(connection, hidden)
     if known is not None:
-        connection.execute("UPDATE document SET acl_id = ? WHERE id = ?", (HIDDEN_ACL, known[0]))
-        _note_change(connection, known[0])
+        connection.execute("UPDATE document SET acl_id = ? WHERE id = ?", (HIDDEN_ACL, known))
+        _note_change(connection, known)
 
 
-def _delete(connection: Any, batch: Batch, deleted: DocumentId) -> None:
+def _delete(connection: Any, text: TextRows, deleted: DocumentId) -> None:
     known = _find(connection, deleted)
     if known is None:
         return
-    text_rows.remove_passages(connection, batch, known[0])
-    text_rows.remove_heading(connection, batch, known[0])
-    _remove_attributes(connection, known[0])
-    connection.execute("DELETE FROM document WHERE id = ?", (known[0],))
-    _note_change(connection, known[0])
+    text.remove_passages(known)
+    text.remove_heading(known)
+    _remove_attributes(connection, known)
+    connection.execute("DELETE FROM document WHERE id = ?", (known,))
+    _note_change(connection, known)
 
 
-def _find(connection: Any, document_id: DocumentId) -> tuple[int, str] | None:
-    """Return a document's row id and title."""
+def _find(connection: Any, document_id: DocumentId) -> int | None:
+    """Return a document's row id."""
     found = connection.execute(
-        "SELECT id, title FROM document WHERE source = ? AND native_id = ?",
+        "SELECT id FROM document WHERE source = ? AND native_id = ?",
         (document_id.source, document_id.native_id),
     ).fetchone()
-    return None if found is None else (int(found[0]), str(found[1]))
+    return None if found is None else int(found[0])
 
 
 def _insert_document(connection: Any, description: Description, content: tuple[float, int]) -> int:
@@ -192,12 +190,12 @@ def _described(description: Description) -> tuple[Any, ...]:
         description.document_id.native_id,
         title,
         title.casefold(),
-        len(stems(title)),
         storable(description.uri),
         storable(description.path),
         int(description.acl_id),
         None if description.owner is None else str(description.owner),
         codec.attributes_to_json(description.attributes),
+        codec.searched_to_json(description.searched),
     )
 
 
@@ -217,15 +215,13 @@ def _remove_attributes(connection: Any, document_id: int) -> None:
     )
 
 
-def _insert_passage(connection: Any, batch: Batch, document_id: int, *, row: codec.PassageRow, toxicity: float) -> int:
-    terms = stems(row[2])
+def _insert_passage(connection: Any, document_id: int, *, row: codec.PassageRow, terms: int, toxicity: float) -> int:
     connection.execute(
         f"INSERT INTO passage({codec.PASSAGE_COLUMNS}, document_id, body_terms, toxicity)"
         " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, document_id, len(terms), toxicity),
+        (*row, document_id, terms, toxicity),
     )
     passage_id: int = connection.last_insert_rowid()
-    batch.add(passage_id, Field.BODY, terms)
     return passage_id
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from indexer.backends.comments import CommentPassage, best_comments
 from indexer.backends.embedded.codec import attributes_from_json
-from indexer.backends.highlighting import excerpt_of
+from indexer.backends.highlighting import Marker, excerpt_of
 from indexer.backends.opensearch.access_clause import EVERYTHING, Clause
 from indexer.backends.opensearch.clauses import one_of, passages_matching
 from indexer.backends.opensearch.documents import passage_from
@@ -50,12 +50,12 @@ def opening(
 
 
 def hits_of(
-    answered: Mapping[str, Any], shown: Sequence[Shown], *, terms: Sequence[str], is_near: bool, highlight: bool
+    answered: Mapping[str, Any], shown: Sequence[Shown], *, marker: Marker, is_near: bool, highlight: bool
 ) -> tuple[Hit, ...]:
     """Return the hits of a page in its order, from what was opened; `is_near` where that was told a vector."""
     opened = {hit["fields"][Field.STORED_AT.value][0]: hit for hit in answered["hits"]["hits"]}
     return tuple(
-        _hit(opened[each.number], each, terms=terms, is_near=is_near, highlight=highlight)
+        _hit(opened[each.number], each, marker=marker, is_near=is_near, highlight=highlight)
         for each in shown
         if each.number in opened
     )
@@ -80,7 +80,7 @@ def _near(among: Clause, vector: Vector) -> Clause:
     return {"script_score": {"query": {"bool": {"filter": [among]}}, "script": script}}
 
 
-def _hit(opened: Mapping[str, Any], shown: Shown, *, terms: Sequence[str], is_near: bool, highlight: bool) -> Hit:
+def _hit(opened: Mapping[str, Any], shown: Shown, *, marker: Marker, is_near: bool, highlight: bool) -> Hit:
     stored = opened["_source"]
     passage = _representative(opened, shown.represented)
     return Hit(
@@ -89,11 +89,11 @@ def _hit(opened: Mapping[str, Any], shown: Shown, *, terms: Sequence[str], is_ne
         uri=stored[Field.URI.value],
         path=stored[Field.PATH.value],
         score=shown.score,
-        excerpt=None if passage is None else excerpt_of(passage, terms, highlight=highlight),
+        excerpt=None if passage is None else excerpt_of(passage, marker, highlight=highlight),
         attributes=attributes_from_json(stored[Field.ATTRIBUTES.value]),
         toxicity_0_1=stored[Field.TOXICITY.value],
         copies=shown.copies,
-        comments=best_comments(_comments(opened, is_near=is_near), terms, besides=passage, highlight=highlight),
+        comments=best_comments(_comments(opened, is_near=is_near), marker, besides=passage, highlight=highlight),
     )
 
 

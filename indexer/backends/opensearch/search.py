@@ -20,7 +20,7 @@ from typing import Any
 
 from indexer.backends import collapsing, cursor, ranking
 from indexer.backends.analysis import analyzer
-from indexer.backends.english_words import query_terms
+from indexer.backends.highlighting import Marker
 from indexer.backends.opensearch import facets, statistics
 from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of
 from indexer.backends.opensearch.candidates import NO_ONE, Candidates, browsed, nearest, ranked
@@ -108,7 +108,7 @@ class _Asked:
         self.position = cursor.decode(query)
         self.wanted = parse(query.text, _ANALYZER, is_field=lambda _: False)
         self.is_browse = self.wanted.is_browse
-        self.terms = query_terms(query.text)
+        self.marker = Marker(_ANALYZER, self.wanted.scored)
         self.filters = list(_narrowing(query, self.wanted))
         self.order = Order(query.sort, is_browse=self.is_browse)
         self.columns = (Field.CONTENT_KEY,) if query.collapse else ()
@@ -215,7 +215,7 @@ class _Search:
         if copies:
             shown = _with_copies(shown, candidates.content_keys[cut.places], copies[0])
         is_near, highlight = asked.vector is not None, asked.query.highlight
-        return hits_of(opened, shown, terms=asked.terms, is_near=is_near, highlight=highlight)
+        return hits_of(opened, shown, marker=asked.marker, is_near=is_near, highlight=highlight)
 
     def _counting_copies(self, keys: Sequence[int]) -> PermittedSearch:
         of_these: Clause = {"terms": {Field.CONTENT_KEY.value: list(keys)}}

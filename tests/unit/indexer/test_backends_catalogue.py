@@ -11,11 +11,13 @@ import numpy as np
 import pytest
 
 from indexer.backends import EmbeddedBackend
+from indexer.backends.analysis import analyzer
 from indexer.backends.embedded import catalogue as catalogue_module
 from indexer.backends.embedded import connections, schema, writer
 from indexer.backends.embedded.catalogue import Catalogue, CurrentCatalogue
 from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.search import Search
+from indexer.backends.highlighting import Marker
 from indexer.backends.ranking import Ranking
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, names, reader
 from vocabulary.access import AccessFilter, Principal
@@ -26,14 +28,14 @@ from vocabulary.search import Delete, Describe, IndexOperation, Put, Query, Sear
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Any]:
     opened = connections.connect(tmp_path / "index.db")
-    schema.prepare(opened, tmp_path / "index.db", dimensions=DIMENSIONS)
+    schema.prepare(opened, tmp_path / "index.db", dimensions=DIMENSIONS, languages=["en"])
     yield opened
     opened.close()
 
 
 def store(connection: Any, *operations: IndexOperation) -> None:
     connection.execute("BEGIN IMMEDIATE")
-    writer.apply(connection, operations)
+    writer.apply(connection, operations, analyzer())
     connection.execute("COMMIT")
 
 
@@ -103,7 +105,7 @@ def test_columns_follow_changes_of_attributes(connection: Any) -> None:
 
     def order() -> list[str]:
         catalogue = current.open_transaction(connection)
-        page = Search(connection, catalogue, Query("", sort=Sort("n")), None, access).answer()
+        page = Search(connection, catalogue, Query("", sort=Sort("n")), None, access, analyzer()).answer()
         connection.execute("COMMIT")
         return names(page)
 
@@ -124,7 +126,7 @@ def test_the_last_fetch_believes_the_file_and_not_the_picture(connection: Any, a
     def fetched(access: AccessFilter) -> list[str]:
         wrong = np.array([1, 1])  # as if the picture took both for readable
         shown = Shown(ranking, copies=np.zeros(2, np.int64), acl_ids=wrong)
-        hits = fetch_hits(connection, shown, access, terms=(), vector=None, highlight=True)
+        hits = fetch_hits(connection, shown, access, marker=Marker(analyzer(), ()), vector=None, highlight=True)
         return [hit.document_id.native_id for hit in hits]
 
     assert fetched(reader(1)) == ["b"]

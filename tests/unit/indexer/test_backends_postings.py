@@ -116,24 +116,31 @@ def test_dead_rows_give_their_room_back(connection: Any) -> None:
 def test_fields_and_spaces_do_not_mix(connection: Any) -> None:
     batch = Batch()
     batch.add(1, Field.BODY, ["apple", "pie"])
-    batch.add(1, Field.WORD, ["apples"])
+    batch.add(1, Field.BODY_WORDS, ["apples"])
     batch.add(1, Field.TITLE, ["apple"])
-    batch.add(2, Field.NAME, ["apple"])
+    batch.add(2, Field.ATTRIBUTES, ["apple"])
     batch.write(connection)
     assert postings(connection, Field.BODY, "apple").rows.tolist() == [1]
-    assert postings(connection, Field.WORD, "apple").rows.tolist() == []
+    assert postings(connection, Field.BODY_WORDS, "apple").rows.tolist() == []
     assert postings(connection, Field.TITLE, "apple").rows.tolist() == [1]
-    assert postings(connection, Field.NAME, "apple").rows.tolist() == [2]
+    assert postings(connection, Field.ATTRIBUTES, "apple").rows.tolist() == [2]
     assert dict(connection.execute("SELECT space, row_count FROM segment")) == {0: 1, 1: 2}
 
 
 def test_terms_with_a_prefix_come_in_order_each_once(connection: Any) -> None:
-    store(connection, {1: ["apple", "app", "banana"], 2: ["apply"]}, field=Field.WORD)
-    store(connection, {3: ["apple", "apricot", "ap"], 4: []}, field=Field.WORD)
+    store(connection, {1: ["apple", "app", "banana"], 2: ["apply"]}, field=Field.BODY_WORDS)
+    store(connection, {3: ["apple", "apricot", "ap"], 4: []}, field=Field.BODY_WORDS)
     store(connection, {5: ["appendix"]}, field=Field.BODY)
-    assert list(terms_with_prefix(connection, Field.WORD, "app")) == ["app", "apple", "apply"]
-    assert list(terms_with_prefix(connection, Field.WORD, "")) == ["ap", "app", "apple", "apply", "apricot", "banana"]
-    assert list(terms_with_prefix(connection, Field.WORD, "x")) == []
+    assert list(terms_with_prefix(connection, Field.BODY_WORDS, "app")) == ["app", "apple", "apply"]
+    assert list(terms_with_prefix(connection, Field.BODY_WORDS, "")) == [
+        "ap",
+        "app",
+        "apple",
+        "apply",
+        "apricot",
+        "banana",
+    ]
+    assert list(terms_with_prefix(connection, Field.BODY_WORDS, "x")) == []
 
 
 def test_a_very_long_text_is_indexed_from_its_beginning(connection: Any) -> None:

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.backends import EmbeddedBackend, MemoryBackend
-from indexer.backends.english_words import query_terms, stems
+from indexer.backends.analysis import analyzer
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, reader
 from vocabulary.access import AccessFilter, AclId, Principal
 from vocabulary.documents import DocumentId
@@ -209,8 +209,11 @@ def _check_against_single_decisions(
 
 
 def _has_a_word(put: Put, text: str) -> bool:
-    terms = set(query_terms(text))
-    return any(terms & set(stems(each)) for each in (put.description.title, *(p.passage.text for p in put.passages)))
+    words = [word for word in text.split() if word != "the"] or text.split()
+    terms = set(analyzer().terms(" ".join(words)))
+    return any(
+        terms & set(analyzer().terms(each)) for each in (put.description.title, *(p.passage.text for p in put.passages))
+    )
 
 
 def _values(described: Description, field: str) -> set[tuple[str, Any]]:

@@ -66,6 +66,8 @@ def exact(*terms: str) -> Phrase:
         ("--verbose", [Word("verbos")]),
         ("東京都 京", [Word("東京"), Word("京都"), Prefix("京")]),
         ("?!", []),
+        ("(", []),
+        ("((a b))", [Word("b")]),
         ("*", []),
     ],
 )
@@ -116,7 +118,7 @@ def test_without_anything_to_look_for_a_query_browses(text: str) -> None:
     assert read(text).is_browse
 
 
-@pytest.mark.parametrize("text", ["?!", "budget", '"budget"', "foo:bar", "the"])
+@pytest.mark.parametrize("text", ["?!", "(", "budget", '"budget"', "foo:bar", "the"])
 def test_anything_else_looks_for_something(text: str) -> None:
     assert not read(text).is_browse
 
