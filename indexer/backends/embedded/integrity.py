@@ -30,6 +30,8 @@ _CONTRADICTIONS = {
     "vectors of no passage": "SELECT passage_id FROM embedding WHERE passage_id NOT IN (SELECT id FROM passage)",
     "vectors of another size": "SELECT passage_id FROM embedding WHERE length(vector) <> ?1",
     "passages without a vector": "SELECT id FROM passage WHERE id NOT IN (SELECT passage_id FROM embedding)",
+    "documents without all their passages": "SELECT id FROM document d"
+    " WHERE passage_count <> (SELECT count(*) FROM passage WHERE document_id = d.id)",
     "documents without a heading": "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM heading)",
     "headings of no document": "SELECT id FROM heading WHERE document_id NOT IN (SELECT id FROM document)",
     "attributes of no document": "SELECT DISTINCT document_id FROM attribute"
@@ -40,8 +42,10 @@ SELECT t.id FROM {} t
 WHERE NOT EXISTS (SELECT 1 FROM segment s WHERE s.space = ? AND t.id BETWEEN s.first_row AND s.last_row)
 """
 _INCOMPLETE = """
-SELECT DISTINCT d.source, d.native_id FROM passage p JOIN document d ON d.id = p.document_id
+SELECT d.source, d.native_id FROM passage p JOIN document d ON d.id = p.document_id
 LEFT JOIN embedding e ON e.passage_id = p.id WHERE e.vector IS NULL OR length(e.vector) <> ?
+UNION SELECT source, native_id FROM document d
+WHERE passage_count <> (SELECT count(*) FROM passage WHERE document_id = d.id)
 """
 
 

@@ -39,6 +39,7 @@ CREATE TABLE document(
     attributes TEXT NOT NULL,  -- JSON, as hits show them
     searched TEXT NOT NULL,    -- JSON, the names of those that are searched by words
     toxicity REAL NOT NULL,    -- that of the worst of its passages
+    passage_count INTEGER NOT NULL,
     content_key INTEGER NOT NULL DEFAULT 0,  -- the same for documents of the same text; 0: nobody's copy
     UNIQUE(source, native_id)
 );

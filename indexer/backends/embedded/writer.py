@@ -22,6 +22,7 @@ _CHANGES_KEPT = 1_000_000
 _FENCE_OF = "fence of "  # and the source's name: a key of the index's own state
 
 _DESCRIBED = "source, native_id, title, title_key, uri, path, acl_id, owner, attributes, searched"
+_CONTENT = "toxicity, content_key, passage_count"  # what its passages say of a document
 
 
 def apply(
@@ -93,14 +94,15 @@ def put_seal(connection: Any, seal: str, *, hide_all: bool) -> None:
 
 
 def _put(connection: Any, text: TextRows, description: Description, passages: Sequence[EnrichedPassage]) -> None:
-    content = toxicity_of(passages), content_key(passages)
+    content = toxicity_of(passages), content_key(passages), len(passages)
     known = _find(connection, description.document_id)
     if known is None:
         document_id = _insert_document(connection, description, content)
     else:
         document_id = known
         text.remove_passages(document_id)
-        connection.execute("UPDATE document SET (toxicity, content_key) = (?, ?) WHERE id = ?", (*content, document_id))
+        update = f"UPDATE document SET ({_CONTENT}) = (?, ?, ?) WHERE id = ?"  # noqa: S608 - our own columns
+        connection.execute(update, (*content, document_id))
         _update_document(connection, document_id, description)
     text.put_heading(document_id, Heading.of(description))
     for each in sorted(passages, key=lambda enriched: enriched.passage.ordinal):
@@ -159,10 +161,10 @@ def _find(connection: Any, document_id: DocumentId) -> int | None:
     return None if found is None else int(found[0])
 
 
-def _insert_document(connection: Any, description: Description, content: tuple[float, int]) -> int:
-    """Insert a document's own row and its attributes; return the row id. `content`: toxicity and content key."""
+def _insert_document(connection: Any, description: Description, content: tuple[float, int, int]) -> int:
+    """Insert a document's own row and its attributes; return the row id. `content` is in the order of `_CONTENT`."""
     connection.execute(
-        f"INSERT INTO document({_DESCRIBED}, toxicity, content_key) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO document({_DESCRIBED}, {_CONTENT}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*_described(description), *content),
     )
     document_id: int = connection.last_insert_rowid()

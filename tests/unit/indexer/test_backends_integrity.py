@@ -83,7 +83,7 @@ async def test_derived_parts_are_found_wanting_and_rebuilt(
     [
         ("passages without a vector", "DELETE FROM embedding WHERE passage_id = 4"),
         ("vectors of another size", "UPDATE embedding SET vector = x'00' WHERE passage_id = 4"),
-        ("documents without a passage", "DELETE FROM passage WHERE document_id = 3"),
+        ("documents without all their passages", "DELETE FROM passage WHERE document_id = 3"),
     ],
 )
 async def test_a_document_that_cannot_be_mended_is_removed_for_the_next_sync(
