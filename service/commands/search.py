@@ -10,16 +10,25 @@ import typer
 from rich.text import Text
 
 from acl import ReaderClaims
-from service.commands.terminal import ConfigOption, JsonOption, console, counted, print_json, print_note, printable
+from service.commands.terminal import (
+    ConfigOption,
+    JsonOption,
+    console,
+    counted,
+    print_json,
+    print_note,
+    print_table,
+    printable,
+)
 from service.index_settings import IndexAccess
 from service.reader import OPERATOR, operator_filter
-from service.routes.query_answer import QueryAnswer, ResultAnswer, answer_of
+from service.routes.query_answer import BucketAnswer, CommentAnswer, FacetAnswer, QueryAnswer, ResultAnswer, answer_of
 from service.routes.query_request import MAX_TEXT
 from service.search import ServedIndex
 from service.settings import Settings, load_settings, settings_file
 from service.wiring import State, open_search, open_state
 from vocabulary.errors import IndexUnknown, QueryInvalid
-from vocabulary.search import Query, SearchMode
+from vocabulary.search import DateFacet, DateInterval, Facet, FacetRequest, Query, SearchMode
 
 
 def search(
@@ -34,6 +43,18 @@ def search(
     ] = None,
     mode: Annotated[SearchMode, typer.Option(help="How documents are matched and ranked.")] = SearchMode.HYBRID,
     size: Annotated[int, typer.Option(min=1, max=100, help="How many results.")] = 10,
+    facets: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--facet",
+            metavar="FIELD[:INTERVAL]",
+            help="Count the documents by an attribute, or by its year, month, week or day; may be repeated.",
+        ),
+    ] = None,
+    all_copies: Annotated[
+        bool, typer.Option("--all-copies", help="Show documents of the same text each by itself.")
+    ] = False,
+    explain: Annotated[bool, typer.Option("--explain", help="Show what each score is made of.")] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
@@ -41,11 +62,27 @@ def search(
     if len(text) > MAX_TEXT:
         raise QueryInvalid(f"TEXT: up to {MAX_TEXT} characters, not {len(text)}")
     settings = load_settings(settings_file(config))
-    answer = asyncio.run(_answer(settings, index, Query(text=text.strip(), mode=mode, size=size), user=user))
+    query = Query(
+        text=text.strip(),
+        mode=mode,
+        facets=tuple(map(_facet, facets or ())),
+        size=size,
+        collapse=not all_copies,
+        explain=explain,
+    )
+    answer = asyncio.run(_answer(settings, index, query, user=user))
     if as_json:
         print_json(answer.model_dump(mode="json"))
     else:
         _print_answer(answer)
+
+
+def _facet(spelled: str) -> Facet:
+    """Read `type` or `modified_at:year`; a colon may be part of a field's own name."""
+    field, _, interval = spelled.rpartition(":")
+    if field and interval in set(DateInterval):
+        return DateFacet(field, DateInterval(interval), name=spelled)
+    return FacetRequest(spelled)
 
 
 async def _answer(settings: Settings, name: str, query: Query, *, user: str | None) -> QueryAnswer:
@@ -73,8 +110,13 @@ async def _warn_of_strangers(state: State, index: ServedIndex, *, user: str | No
 def _print_answer(answer: QueryAnswer) -> None:
     sign = "at least " if answer.total.relation == "gte" else ""
     console().print(f"{sign}{counted(answer.total.value, 'document')}")
+    if answer.spelling is not None:
+        print_note(f"did you mean: {answer.spelling}")
     for position, result in enumerate(answer.results, start=1):
         _print_result(position, result)
+    for name, entries in answer.facets.items():
+        console().print()
+        print_table((name, "documents"), [(_entry(each), each.count) for each in entries])
 
 
 def _print_result(position: int, result: ResultAnswer) -> None:
@@ -84,7 +126,32 @@ def _print_result(position: int, result: ResultAnswer) -> None:
     out.print(Text(f"     {printable(result.document_id)}", style="dim"), soft_wrap=True)
     out.print(Text(f"     {printable(result.uri)}", style="dim"), soft_wrap=True)
     if result.excerpt is not None:
-        excerpt = Text(printable(result.excerpt.text))  # as long as the original: offsets stay valid
-        for span in result.excerpt.highlights:
-            excerpt.stylize("bold yellow", span.start, span.end)
-        out.print(Text("     ") + excerpt)
+        out.print(Text("     ") + _quoted(result.excerpt))
+    for comment in result.comments:
+        out.print(Text("     ") + _quoted(comment))
+    if result.copies:
+        copies = counted(result.copies, "more document has", "more documents have")
+        out.print(Text(f"     {copies} the same text (--all-copies)", style="dim"))
+    if result.score_parts is not None:
+        parts = ", ".join(f"{name} {value:.4g}" for name, value in result.score_parts.items())
+        out.print(Text(f"     score {result.score:.4g}: {printable(parts)}", style="dim"))
+
+
+def _quoted(shown: CommentAnswer) -> Text:
+    """Return an excerpt with what matched marked; a comment begins with who wrote it, and when."""
+    text = Text(printable(shown.text))  # as long as the original: offsets stay valid
+    for span in shown.highlights:
+        text.stylize("bold yellow", span.start, span.end)
+    signed = [printable(each) for each in (shown.author, (shown.written_at or "")[:10]) if each]
+    return Text(f"comment by {', '.join(signed)}: ", style="dim") + text if signed else text
+
+
+def _entry(counted_value: FacetAnswer | BucketAnswer) -> str:
+    if isinstance(counted_value, FacetAnswer):
+        return str(counted_value.value)
+    return f"{_bound(counted_value.gte)} to {_bound(counted_value.lt)}"
+
+
+def _bound(bound: object) -> str:
+    """Spell one end of a range; of a moment that is a midnight, its day."""
+    return "…" if bound is None else str(bound).removesuffix("T00:00:00Z")

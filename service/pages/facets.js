@@ -19,7 +19,7 @@ function sizeLabel({ gte, lt }) {
   return gte ? `${size(gte)} to ${size(lt)}` : `Less than ${size(lt)}`;
 }
 
-const TOXICITY = [[{ lt: 0.2 }, "Harmless"], [{ gte: 0.2, lt: 0.5 }, "Doubtful"], [{ gte: 0.5 }, "May offend"]];
+const TOXICITY = [[{ lt: 0.5 }, "Low"], [{ gte: 0.5, lt: 0.9 }, "Medium"], [{ gte: 0.9 }, "High"]];
 
 const FACETS = [
   { key: "site", title: "Site", ...values("site") },
@@ -36,10 +36,9 @@ const FACETS = [
     entry: (counted) => ({ label: sizeLabel(counted), clause: within("size_bytes", counted) }),
   },
   {
-    key: "toxicity", title: "Tone",
+    key: "toxicity", title: "Toxicity score",
     request: { field: "toxicity", ranges: TOXICITY.map(([bounds]) => bounds) },
     entry: (counted, place) => ({ label: TOXICITY[place][1], clause: within("toxicity", counted) }),
-    isTelling: (counts) => counts.slice(1).some(({ count }) => count > 0), // everything harmless tells nothing
   },
   {
     key: "held_back", title: "Held back",
@@ -73,8 +72,8 @@ export class Narrowing {
     this.#chosen.clear();
   }
 
-  show(counted) {
-    const groups = FACETS.flatMap((facet) => this.#group(facet, counted[facet.key] ?? []));
+  show({ facets, total }) {
+    const groups = FACETS.flatMap((facet) => this.#group(facet, facets[facet.key] ?? [], total.value));
     at("facets").replaceChildren(...groups);
     at("narrow").hidden = groups.length === 0;
   }
@@ -86,11 +85,11 @@ export class Narrowing {
     });
   }
 
-  #group(facet, counts) {
-    const isChosen = this.#chosen.has(facet.key);
-    if (facet.isTelling && !isChosen && !facet.isTelling(counts)) return [];
+  // A single entry that holds for everything narrows nothing.
+  #group(facet, counts, total) {
     const entries = counts.map((counted, place) => ({ ...facet.entry(counted, place), count: counted.count })).filter(({ count }) => count > 0);
-    if (entries.length === 0) return [];
+    const isTelling = entries.length > 1 || entries[0]?.count < total;
+    if (!isTelling && !this.#chosen.has(facet.key)) return [];
     const buttons = entries.map((entry) => this.#entry(facet.key, entry));
     return [element("fieldset", {}, element("legend", { text: facet.title }), ...buttons)];
   }

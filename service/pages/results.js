@@ -2,7 +2,8 @@
 
 import { button, element } from "./dom.js";
 
-const DOUBTFUL = 0.5; // from here on a text is more likely toxic than not
+// A document's score is that of its worst passage, and a long clean one has some passage that scores half or more.
+const OFFENDING = 0.9;
 
 export function resultItem(result, { showCopies }) {
   const { type, path, site } = result.attributes;
@@ -24,7 +25,7 @@ function linkTo(uri, title) {
 }
 
 function warnings({ toxicity, attributes }) {
-  const texts = [attributes.held_back === true && "held back", toxicity >= DOUBTFUL && "may offend"];
+  const texts = [attributes.held_back === true && "held back", toxicity >= OFFENDING && "may offend"];
   return texts.filter(Boolean).flatMap((text) => [" ", element("span", { text, className: "warning" })]);
 }
 

@@ -49,6 +49,7 @@ function applyToken(token) {
   for (const person of at("people").querySelectorAll("button")) {
     person.setAttribute("aria-pressed", String(Boolean(token) && person.dataset.token === token));
   }
+  if (token) at("sign-in").open = false;
   showReader();
   searchAnew();
 }
@@ -169,7 +170,7 @@ function show(answer, { append }) {
     clear();
     at("results").append(...shown, ...answer.results.map((result) => resultItem(result, { showCopies })));
     showChosen();
-    narrowing.show(answer.facets);
+    narrowing.show(answer);
     at("answer").classList.toggle("alone", at("narrow").hidden);
   });
   at("total").textContent = totalWords(answer.total);

@@ -1,0 +1,53 @@
+"""What `search` prints beyond titles: facets, identical copies, excerpts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.unit.service.cli_folder import CliFolder
+
+REPORT = "The lighthouse report " + " ".join(f"names the part {number}" for number in range(10))
+ANN = ("--as", "ann@example.com", "--mode", "keyword")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> CliFolder:
+    cli_folder = CliFolder(Path(tmp_path_factory.mktemp("cli-search")))
+    cli_folder.furnish()
+    for name in ("report.txt", "report (copy).txt"):
+        (cli_folder.path / "handbook" / name).write_text(REPORT)
+    assert cli_folder.run("sync").exit_code == 0
+    return cli_folder
+
+
+def test_copies_are_one_result_unless_all_are_asked_for(folder: CliFolder) -> None:
+    printed = folder.run("search", "private", "report", *ANN).stdout
+    assert "2 documents" in printed
+    assert printed.count("     handbook/report") == 1
+    assert "1 more document has the same text (--all-copies)" in printed
+    assert folder.run("search", "private", "report", *ANN, "--all-copies").stdout.count("     handbook/report") == 2
+
+
+def test_facets_are_printed_as_tables_under_their_names(folder: CliFolder) -> None:
+    printed = folder.run(
+        "search", "private", "lighthouse", *ANN, "--facet", "type", "--facet", "modified_at:year"
+    ).stdout
+    type_table, _, year_table = printed[printed.index("type ") :].partition("modified_at:year")
+    assert type_table.split()[-2:] == ["txt", "3"]
+    bounds, count = year_table.split("documents")[1].split("\n")[2].rsplit(maxsplit=1)
+    first, last = bounds.split(" to ")
+    assert (first.strip()[4:], last.strip()[4:], count) == ("-01-01", "-01-01", "3")
+
+
+def test_facets_are_named_in_json_as_they_were_asked_for(folder: CliFolder) -> None:
+    answer = folder.json("search", "private", "lighthouse", *ANN, "--facet", "modified_at:day", "--facet", "a:b")
+    assert set(answer["facets"]) == {"modified_at:day", "a:b"}
+    assert sum(entry["count"] for entry in answer["facets"]["modified_at:day"]) == 3
+    assert answer["facets"]["a:b"] == []
+
+
+def test_a_facet_that_is_asked_for_twice_is_wrong_usage(folder: CliFolder) -> None:
+    result = folder.run("search", "private", "x", *ANN, "--facet", "type", "--facet", "type")
+    assert (result.exit_code, result.stderr) == (2, "error: two facets are named type: give one of them another name\n")
