@@ -24,11 +24,13 @@ def true_nearest(vectors: vector_sidecar.Vectors, query: vector_sidecar.Vectors,
     return set(np.argsort(-similarities)[:10].tolist())
 
 
-@pytest.mark.parametrize("exact_limit", [ROWS, 100], ids=["exact", "coded"])
-@pytest.mark.parametrize("share", [1.0, 0.1, 0.003])
-def test_the_nearest_admitted_vectors_are_among_the_candidates(exact_limit: int, share: float) -> None:
+@pytest.mark.parametrize(
+    ("exact_limit", "block"), [(ROWS, 9), (100, 10_000), (100, 1_500)], ids=["exact", "coded", "in blocks"]
+)
+@pytest.mark.parametrize("share", [1.0, 0.95, 0.1, 0.003])
+def test_the_nearest_admitted_vectors_are_among_the_candidates(exact_limit: int, block: int, share: float) -> None:
     vectors, numbers = clustered(ROWS), np.random.default_rng(5)
-    sidecar = VectorSidecar(DIMENSIONS, exact_limit=exact_limit)
+    sidecar = VectorSidecar(DIMENSIONS, exact_limit=exact_limit, block=block)
     for piece in np.array_split(vectors, 7):
         sidecar.add(piece)
     assert len(sidecar) == ROWS
@@ -47,7 +49,7 @@ def test_the_nearest_admitted_vectors_are_among_the_candidates(exact_limit: int,
 def test_a_mask_of_an_older_picture_hides_what_was_added_since() -> None:
     for exact_limit in (ROWS, 100):
         vectors = clustered(500)
-        sidecar = VectorSidecar(DIMENSIONS, exact_limit=exact_limit)
+        sidecar = VectorSidecar(DIMENSIONS, exact_limit=exact_limit, block=400)
         sidecar.add(vectors)
         slots = sidecar.nearest(vectors[499], mask=np.ones(300, np.bool_), count=5)
         assert slots.size
