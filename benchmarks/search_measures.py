@@ -194,7 +194,7 @@ async def _recall(index: SearchBackend, asked: Sequence[Question], *, among: int
             page = await index.search(query, question.vector, access)
             found += len(near & {int(hit.document_id.native_id) for hit in page.hits})
             wanted += len(near)
-        shares[name] = found / max(wanted, 1)
+        shares[name] = found / wanted if wanted else 1.0
     return shares
 
 

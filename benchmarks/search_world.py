@@ -6,7 +6,8 @@ with one word of their own so that copies are told apart; elsewhere made-up ones
 
 The vectors are made up: real ones of a million passages take hours of this machine. They lie around one centre for each
 section of the texts, so that what lies near also belongs together, as in a real corpus; an ACL belongs to one
-section, which is the hard case for a filter.
+section, which is the hard case for a filter. Within a section they differ in 48 directions and a little in all others, as
+sentence embeddings do; points that differ in all 384 alike have no near neighbours to speak of.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ SEED = 11
 SHARES = {"without": 1.0, "100 %": 1.0, "50 %": 0.5, "10 %": 0.1, "1 %": 0.01, "0.1 %": 0.001}
 _MADE_UP_WORDS = 200_000
 _ZIPF = 1.2  # exponent of how rare the n-th word is; English has about that
-_SPREAD = 0.7  # of vectors around their centre, whose length is 1
+_DIRECTIONS = 48
+_SPREAD = 0.8  # of a section's vectors in those directions, around a centre of length 1
+_NOISE = 0.3  # in all directions
+_QUESTION_SPREAD = 0.4  # of a question around the document that it is about
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +94,8 @@ def put(number: int, text: Text) -> Put:
         owner=None,
         attributes={"collection": text.collection, "section": text.section, "size_bytes": len(body)},
     )
-    return Put(description, (EnrichedPassage(passage, _near(_centre(text.section), numbers), 0.0),))
+    vector = _near(_centre(text.section), numbers, spread=_SPREAD)
+    return Put(description, (EnrichedPassage(passage, vector, 0.0),))
 
 
 def questions(count: int, *, among: int) -> list[Question]:
@@ -110,8 +115,8 @@ def _question(number: int, text: Text) -> Question:
     numbers = np.random.default_rng((SEED, 1, number))
     words = [word for word in f"{text.title} {text.body}".split() if len(word) > 3] or [text.title]
     chosen = numbers.choice(len(words), min(len(words), int(numbers.integers(1, 5))), replace=False)
-    vector = put(number, text).passages[0].vector
-    return Question(" ".join(words[at] for at in chosen), _near(vector, numbers))
+    vector = _near(put(number, text).passages[0].vector, numbers, spread=_QUESTION_SPREAD)
+    return Question(" ".join(words[at] for at in chosen), vector)
 
 
 def _given() -> Iterator[Text]:
@@ -155,9 +160,17 @@ def _acl(section: str, choice: int) -> AclId:
     return AclId(_acls(section)[choice])
 
 
-def _near(centre: Vector, numbers: np.random.Generator) -> Vector:
-    noise = numbers.standard_normal(DIMENSIONS, np.float32)
-    return _unit(centre + noise * np.float32(_SPREAD / DIMENSIONS**0.5))
+@cache
+def _directions() -> npt.NDArray[np.float32]:
+    """Return orthogonal unit vectors, float32 [_DIRECTIONS, DIMENSIONS]."""
+    numbers = np.random.default_rng((SEED, 5))
+    return np.linalg.qr(numbers.normal(size=(DIMENSIONS, _DIRECTIONS)))[0].T.astype(np.float32)
+
+
+def _near(centre: Vector, numbers: np.random.Generator, *, spread: float) -> Vector:
+    along = numbers.standard_normal(_DIRECTIONS, np.float32) * np.float32(spread / _DIRECTIONS**0.5)
+    noise = numbers.standard_normal(DIMENSIONS, np.float32) * np.float32(_NOISE / DIMENSIONS**0.5)
+    return _unit(centre + along @ _directions() + noise)
 
 
 def _unit(vector: npt.NDArray[np.floating]) -> Vector:
