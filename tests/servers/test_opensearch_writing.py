@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from indexer.backends.opensearch.backend import OpenSearchBackend
+from indexer.backends.opensearch.bulk import BulkSender, Outcome, Row
 from indexer.backends.opensearch.config import OpenSearchConfig
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, passage
 from tests.servers.opensearch import OpenSearchServer
-from vocabulary.access import AclId, Principal
+from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import DocumentId, PassageKind
-from vocabulary.errors import NumberingMismatch
+from vocabulary.errors import ConfigurationError, IndexBusy, NumberingMismatch
 from vocabulary.search import Delete, Describe, Hide, IndexStatistics, Put, Readmit, Refusal
 
 pytestmark = [pytest.mark.opensearch, pytest.mark.timeout(600)]
@@ -76,6 +78,109 @@ async def test_a_late_write_never_wins(index: OpenSearchBackend) -> None:
     await index.apply([Delete(A)], fence=7)
     assert await index.apply([document("a", "older")], fence=6) == {A: Refusal.SUPERSEDED}
     assert await index.stored_passages(A) == ()
+
+
+async def test_a_row_that_the_index_cannot_hold_sinks_no_other_and_leaves_no_older_copy(
+    index: OpenSearchBackend,
+) -> None:
+    await index.apply([document("a", "may be read by many", acl=1)])
+    nobody_else = Principal.user("wiki", "x" * 40_000)  # longer than any term that Lucene takes
+    refused = await index.apply([document("b", "fine"), document("a", "narrowed", acl=2, owner=nobody_else)])
+    assert refused == {A: Refusal.REJECTED}
+    assert [str(each) async for each in index.document_ids("wiki")] == ["wiki/b"]
+    assert await index.apply([document("a", "mended")]) == {}
+
+
+async def test_a_readmission_that_the_index_cannot_hold_withdraws_the_document(index: OpenSearchBackend) -> None:
+    await index.apply([document("a", "may be read by many", acl=1)])
+    assert await index.apply([Readmit(A, AclId(2), Principal.user("wiki", "x" * 40_000))]) == {A: Refusal.REJECTED}
+    assert await index.stored_passages(A) == ()
+
+
+async def test_a_value_that_is_too_long_to_be_compared_costs_the_value_and_not_the_document(
+    index: OpenSearchBackend,
+) -> None:
+    attributes = {"note": "x" * 40_000, "type": "pdf"}
+    assert await index.apply([document("a", "words", attributes=attributes)]) == {}
+    [stored] = await index.look_up([A])
+    assert stored.put.description.attributes == attributes
+
+
+async def test_odd_texts_ids_and_numbers_are_kept(index: OpenSearchBackend) -> None:
+    long_name = "ü" * 300  # with its source more than the 512 bytes of an OpenSearch id
+    odd = {"a.b": 1, "": 2, "=%": (1.5, float("inf"), 2**70, True), "x" * 300: "y"}
+    lone = "half a pair \ud800"
+    assert await index.apply([document(long_name, "words"), document("a", "words", title=lone, attributes=odd)]) == {}
+    assert [each.native_id async for each in index.document_ids("wiki")] == ["a", long_name]
+    [stored] = await index.look_up([A])
+    assert dict(stored.put.description.attributes) == odd
+    assert stored.put.description.title == "half a pair ?"
+    [kept] = await index.look_up([DocumentId("wiki", long_name)])
+    assert kept.put.passages[0].passage.text == "words"
+
+
+async def test_a_passage_without_a_direction_is_stored_and_found_by_no_vector(index: OpenSearchBackend) -> None:
+    nowhere = replace(passage("words"), vector=np.zeros(DIMENSIONS, np.float32))
+    assert await index.apply([Put(description("a"), (nowhere,))]) == {}
+    [stored] = await index.stored_passages(A)
+    assert not stored.vector.any()
+
+
+async def test_a_blocked_index_is_busy_and_takes_the_batch_later(
+    index: OpenSearchBackend, config: OpenSearchConfig, opensearch: OpenSearchServer
+) -> None:
+    await index.apply([document("a", "kept", acl=1)])
+    opensearch.call("PUT", f"/{config.first_index}/_settings", {"index.blocks.write": True})
+    with pytest.raises(IndexBusy, match="takes no writes now"):
+        await index.apply([document("a", "new"), Delete(DocumentId("wiki", "b"))])
+    opensearch.call("PUT", f"/{config.first_index}/_settings", {"index.blocks.write": None})
+    assert [each.passage.text for each in await index.stored_passages(A)] == ["kept"]
+    assert await index.apply([document("a", "new")]) == {}
+
+
+async def test_what_is_written_while_all_is_hidden_is_written_again(
+    config: OpenSearchConfig, index: OpenSearchBackend, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    send = BulkSender.send
+
+    async def hide_all_first(sender: BulkSender, rows: Sequence[Row]) -> dict[str, Outcome]:
+        async with OpenSearchBackend(config, dimensions=DIMENSIONS) as other:
+            await other.put_seal("of another run", hide_all=True)
+        return await send(sender, rows)
+
+    with monkeypatch.context() as patch, pytest.raises(IndexBusy, match="hidden meanwhile"):
+        patch.setattr(BulkSender, "send", hide_all_first)
+        await index.apply([document("a", "words", acl=1)])
+    [hidden] = await index.look_up([A])
+    assert hidden.put.description.acl_id == HIDDEN_ACL
+    await index.apply([document("a", "words", acl=1)])
+    [shown] = await index.look_up([A])
+    assert shown.put.description.acl_id == AclId(1)
+
+
+async def test_all_that_is_hidden_is_read_back_as_hidden(index: OpenSearchBackend) -> None:
+    await index.apply([document("a", "words", acl=1), document("b", "words", acl=2)])
+    await index.put_seal("seal", hide_all=True)
+    await index.apply([Readmit(A, AclId(1), None)])
+    stored = await index.stored_documents(limit=10)
+    assert [each.put.description.acl_id for each in stored] == [AclId(1), HIDDEN_ACL]
+
+
+async def test_an_index_that_was_deleted_is_not_made_anew_by_a_write(
+    index: OpenSearchBackend, config: OpenSearchConfig, opensearch: OpenSearchServer
+) -> None:
+    opensearch.drop(config.alias)
+    with pytest.raises(ConfigurationError):
+        await index.apply([document("a", "words")])
+    assert opensearch.call("GET", f"/_cat/indices/{config.alias}*?format=json").json() == []
+
+
+async def test_an_index_of_vectors_of_another_size_is_refused(
+    index: OpenSearchBackend, config: OpenSearchConfig
+) -> None:
+    with pytest.raises(ConfigurationError, match=f"holds vectors of {DIMENSIONS} dimensions, the model gives 8"):
+        async with OpenSearchBackend(config, dimensions=8):
+            pass
 
 
 async def test_an_index_with_documents_is_of_one_state_store_alone(index: OpenSearchBackend) -> None:

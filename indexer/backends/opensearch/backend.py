@@ -115,11 +115,11 @@ class OpenSearchBackend:
 
     async def stored_documents(self, *, after: str = "", limit: int) -> Sequence[StoredDocument]:
         """Return documents behind a position, in the order in which they were first stored."""
-        return await stored_rows.behind(self._connection, after, limit=limit, dimensions=self._dimensions)
+        return await stored_rows.behind(self._connection, self._state, after, limit=limit, dimensions=self._dimensions)
 
     async def look_up(self, document_ids: Sequence[DocumentId]) -> Sequence[StoredDocument]:
         """Return those of the documents that are stored, in the order in which they were first stored."""
-        return await stored_rows.held(self._connection, document_ids, dimensions=self._dimensions)
+        return await stored_rows.held(self._connection, self._state, document_ids, dimensions=self._dimensions)
 
     async def take_identity(self, index_id: str) -> None:
         """Go by this name from now on.

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from indexer.backends.opensearch.client import Connection, RequestTooLarge
+from indexer.backends.opensearch.client import Connection
+from indexer.backends.opensearch.faults import RequestTooLarge, TurnedAway, kind_and_reason, refusal
 from vocabulary.errors import IndexBusy
 
 # Of a request. Five to fifteen megabytes is where the makers of the server see bulk requests do best; beyond it a
@@ -29,8 +30,7 @@ _ROUNDS_WITHOUT_PROGRESS = 4
 _FIRST_WAIT_S = 0.5
 _RETRY_AFTER_S = 5.0
 
-_TURNED_AWAY = frozenset({429, 502, 503, 504})
-_MAX_REASON_CHARACTERS = 300
+_TURNED_AWAY = frozenset({429, 503})  # a full queue, a shard on its way to another node
 
 
 class Verdict(StrEnum):
@@ -107,21 +107,34 @@ class BulkSender:
                 )
             )
         except RequestTooLarge as error:
-            if len(chunk) == 1:
-                return {chunk[0].id: Outcome(Verdict.REJECTED, str(error))}
+            return await self._send_halves(chunk, error)
+        except TurnedAway:
             return {}
+        except IndexBusy:
+            self._shrink()  # no answer in time: the next one is to be answered sooner
+            raise
         return {
             row.id: outcome for row, item in zip(chunk, answer["items"], strict=True) if (outcome := _outcome(item))
         }
 
+    async def _send_halves(self, chunk: Sequence[Row], error: RequestTooLarge) -> dict[str, Outcome]:
+        if len(chunk) == 1:
+            return {chunk[0].id: Outcome(Verdict.REJECTED, str(error))}
+        self.request_bytes = max(min(self.request_bytes, _size(chunk)) // 2, _LEAST_BYTES)
+        middle = len(chunk) // 2
+        return await self._send_chunk(chunk[:middle]) | await self._send_chunk(chunk[middle:])
+
     def _grow(self, chunk: Sequence[Row]) -> None:
-        if 2 * sum(len(row.lines) for row in chunk) > self.request_bytes:  # a small request proves nothing
+        if 2 * _size(chunk) > self.request_bytes:  # a small request proves nothing
             self.request_bytes = min(self.request_bytes + _GROWTH_BYTES, _MOST_BYTES)
 
-    async def _pause(self, fruitless: int) -> None:
+    def _shrink(self) -> None:
         self.request_bytes = max(self.request_bytes // 2, _LEAST_BYTES)
+
+    async def _pause(self, fruitless: int) -> None:
+        self._shrink()
         if fruitless >= _ROUNDS_WITHOUT_PROGRESS:
-            raise IndexBusy("OpenSearch turns writes away, its queue is full", retry_after_s=_RETRY_AFTER_S)
+            raise TurnedAway("OpenSearch turns writes away, its queues are full", retry_after_s=_RETRY_AFTER_S)
         await self._sleep(_FIRST_WAIT_S * 2**fruitless)
 
 
@@ -136,17 +149,29 @@ def _first(rows: Sequence[Row], most_bytes: int) -> list[Row]:
     return chunk
 
 
+def _size(rows: Sequence[Row]) -> int:
+    return sum(len(row.lines) for row in rows)
+
+
 def _outcome(item: Mapping[str, Mapping[str, Any]]) -> Outcome | None:
+    """Return how a row ended; None where it may be sent again at once.
+
+    Raises:
+        IndexBusy, ConfigurationError: no row of the index can be written now.
+    """
     [result] = item.values()
     status = int(result["status"])
-    if status in _TURNED_AWAY:
-        return None
     if status == 409:
         return Outcome(Verdict.CONFLICT)
-    error = result.get("error")
-    if error is None:  # 404, too: what was to be deleted is not there
+    if "error" not in result:  # 404, too: what was to be deleted is not there
         return Outcome(Verdict.DONE)
-    return Outcome(Verdict.REJECTED, f"{error.get('type')}: {str(error.get('reason'))[:_MAX_REASON_CHARACTERS]}")
+    kind, reason = kind_and_reason(result["error"])
+    refused = refusal(status, kind, reason)
+    if refused is None:
+        return Outcome(Verdict.REJECTED, f"{kind}: {reason}")
+    if status in _TURNED_AWAY and kind != "cluster_block_exception":
+        return None
+    raise refused
 
 
 def _meta(row_id: str, version: int) -> dict[str, Any]:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -13,19 +12,13 @@ import opensearchpy
 from opensearchpy import AsyncHttpConnection, AsyncOpenSearch, AWSV4SignerAsyncAuth
 
 from indexer.backends.opensearch.config import AwsSignIn, CertificateSignIn, OpenSearchConfig, PasswordSignIn
-from vocabulary.errors import ConfigurationError, IndexBusy, SettingInvalid, SettingMissing
+from indexer.backends.opensearch.faults import in_our_words
+from vocabulary.errors import SettingInvalid, SettingMissing
 
 T = TypeVar("T")
 
-_BUSY_STATUSES = frozenset({408, 429, 500, 502, 503, 504})
-_MAX_REASON_CHARACTERS = 300  # a server's words may repeat a document's
-
 # The library logs each answer that is no success, those that are expected among them; what matters reaches our errors.
 logging.getLogger("opensearch").setLevel(logging.ERROR)
-
-
-class RequestTooLarge(IndexBusy):
-    """The request has more bytes than the cluster, or a proxy before it, takes at once."""
 
 
 class Connection:
@@ -57,53 +50,10 @@ class Connection:
         try:
             return await request(self._client)
         except opensearchpy.TransportError as error:
-            raise self._in_our_words(error) from error
-
-    def _in_our_words(self, error: opensearchpy.TransportError) -> Exception:
-        if isinstance(error, opensearchpy.ConnectionTimeout):
-            return IndexBusy(f"OpenSearch did not answer within {self.config.request_timeout_s:g} s")
-        if isinstance(error, opensearchpy.ConnectionError):
-            return self._unreachable(error)
-        return _refused(error)
-
-    def _unreachable(self, error: opensearchpy.ConnectionError) -> Exception:
-        cause = error.info if isinstance(error.info, BaseException) else None
-        while cause is not None and not isinstance(cause, ssl.SSLError):
-            cause = cause.__cause__
-        if isinstance(cause, ssl.SSLCertVerificationError):
-            return SettingInvalid(f"ca_certificate: the server's certificate is not trusted ({cause.verify_message})")
-        if isinstance(cause, ssl.SSLError):
-            return SettingInvalid(f"url: no TLS connection is possible ({cause.reason})")
-        return IndexBusy(f"OpenSearch cannot be reached at {', '.join(self.config.urls)}")
-
-
-def _refused(error: opensearchpy.TransportError) -> Exception:
-    """Name an answer that is no success; a request that the cluster does not understand is a mistake of ours."""
-    kind, reason = told(error)
-    if error.status_code == 413:
-        return RequestTooLarge("OpenSearch takes no request of this size (http.max_content_length)")
-    if kind == "cluster_block_exception":
-        return IndexBusy(f"OpenSearch takes no writes now: {reason}")
-    if error.status_code == 401:
-        return SettingInvalid("username, password: OpenSearch refuses the credentials")
-    if error.status_code == 403:
-        return ConfigurationError(f"OpenSearch refuses the request for lack of rights: {reason}")
-    if kind == "index_not_found_exception":
-        return ConfigurationError(f"the index is not there any more: {reason}")
-    if error.status_code in _BUSY_STATUSES:
-        return IndexBusy(f"OpenSearch cannot take the request now ({error.status_code} {kind}): {reason}")
-    return error
-
-
-def told(error: opensearchpy.TransportError) -> tuple[str, str]:
-    """Return kind and reason of an error, as the cluster tells them."""
-    try:
-        stated = json.loads(error.error)["error"]
-    except (ValueError, TypeError, KeyError):
-        return "", str(error.error)[:_MAX_REASON_CHARACTERS]
-    if not isinstance(stated, Mapping):
-        return "", str(stated)[:_MAX_REASON_CHARACTERS]
-    return str(stated.get("type", "")), str(stated.get("reason", ""))[:_MAX_REASON_CHARACTERS]
+            ours = in_our_words(error, self.config)
+            if ours is error:
+                raise
+            raise ours from error
 
 
 def _client(config: OpenSearchConfig) -> AsyncOpenSearch:
@@ -119,7 +69,7 @@ def _client(config: OpenSearchConfig) -> AsyncOpenSearch:
         connection_class=AsyncHttpConnection,
         timeout=config.request_timeout_s,
         max_retries=len(config.urls) - 1,  # another host at once; patience is the caller's
-        http_compress=True,
+        http_compress=False,  # compressing a bulk request takes longer than sending it
         **options,
     )
 

@@ -12,6 +12,8 @@ from typing import Any
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import id_of, stored_document
 from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, Field
+from indexer.backends.opensearch.state import StateDocument
+from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId
 from vocabulary.search import StoredDocument
 
@@ -19,7 +21,9 @@ from vocabulary.search import StoredDocument
 _ORDER = (Field.STORED_AT.value, Field.SOURCE.value, Field.NATIVE_ID.value)
 
 
-async def behind(connection: Connection, position: str, *, limit: int, dimensions: int) -> list[StoredDocument]:
+async def behind(
+    connection: Connection, state: StateDocument, position: str, *, limit: int, dimensions: int
+) -> list[StoredDocument]:
     """Return documents behind a position, as of the last refresh."""
     if limit <= 0:
         return []
@@ -32,18 +36,27 @@ async def behind(connection: Connection, position: str, *, limit: int, dimension
     if position:
         body["search_after"] = json.loads(position)
     answer = await connection.call(lambda client: client.search(index=connection.config.alias, body=body))
-    return [_stored(hit["_source"], dimensions) for hit in answer["hits"]["hits"]]
+    bodies = [hit["_source"] for hit in answer["hits"]["hits"]]
+    epoch = (await state.read()).epoch
+    return [_stored(body, dimensions, epoch) for body in bodies]
 
 
-async def held(connection: Connection, document_ids: Sequence[DocumentId], *, dimensions: int) -> list[StoredDocument]:
+async def held(
+    connection: Connection, state: StateDocument, document_ids: Sequence[DocumentId], *, dimensions: int
+) -> list[StoredDocument]:
     """Return those of the documents that are stored now."""
     asked = [{"_id": row_id} for row_id in dict.fromkeys(map(id_of, document_ids))]
     if not asked:
         return []
     answer = await connection.call(lambda client: client.mget(index=connection.config.alias, body={"docs": asked}))
     bodies = [found["_source"] for found in answer["docs"] if found.get("found")]
-    return [_stored(body, dimensions) for body in sorted(bodies, key=lambda body: [body[field] for field in _ORDER])]
+    epoch = (await state.read()).epoch
+    in_order = sorted(bodies, key=lambda body: [body[field] for field in _ORDER])
+    return [_stored(body, dimensions, epoch) for body in in_order]
 
 
-def _stored(body: dict[str, Any], dimensions: int) -> StoredDocument:
+def _stored(body: dict[str, Any], dimensions: int, epoch: int) -> StoredDocument:
+    """Return one document; the epoch is read behind the rows, so that what was hidden meanwhile comes as hidden."""
+    if body[Field.EPOCH.value] < epoch:
+        body = body | {Field.ACL_ID.value: int(HIDDEN_ACL)}
     return stored_document(body, dimensions=dimensions, position=json.dumps([body[field] for field in _ORDER]))

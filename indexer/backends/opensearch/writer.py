@@ -8,6 +8,7 @@ that slept and lost its lease) is turned away by the index itself, deletions inc
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -79,7 +80,7 @@ class Writer:
         version = self._versions.next(fence)
         epoch = (await self._state.read()).epoch
         stored = await self._stored(changes)
-        rows, refused = self._rows(changes, stored, version=version, epoch=epoch)
+        rows, refused = await asyncio.to_thread(self._rows, changes, stored, version=version, epoch=epoch)
         outcomes = await self._sender.send(list(rows.values()))
         refused |= await self._settle(rows, outcomes, version)
         await self._connection.call(lambda client: client.indices.refresh(index=self._connection.config.alias))

@@ -1,0 +1,84 @@
+"""What a cluster refuses, in our words: one table from its statuses and kinds of error to what to do next.
+
+The same table serves a whole request and a single row of a bulk request, which fail alike.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+from collections.abc import Mapping
+from typing import Any
+
+import opensearchpy
+
+from indexer.backends.opensearch.config import OpenSearchConfig
+from vocabulary.errors import ConfigurationError, IndexBusy, SettingInvalid
+
+_BUSY_STATUSES = frozenset({408, 500, 502, 503, 504})
+_RETRY_AFTER_S = 5.0  # a full queue drains within seconds, a node that was killed is away for longer
+_MAX_REASON_CHARACTERS = 300  # a server's words may repeat a document's
+
+
+class RequestTooLarge(IndexBusy):
+    """The request has more bytes than the cluster, or a proxy before it, takes at once."""
+
+
+class TurnedAway(IndexBusy):
+    """The cluster's queues are full for now."""
+
+
+def in_our_words(error: opensearchpy.TransportError, config: OpenSearchConfig) -> Exception:
+    """Return the error that says what to do; the error itself where a request was a mistake of ours."""
+    if isinstance(error, opensearchpy.ConnectionTimeout):
+        return IndexBusy(f"OpenSearch did not answer within {config.request_timeout_s:g} s")
+    if isinstance(error, opensearchpy.ConnectionError):
+        return _unreachable(error, config)
+    return refusal(int(error.status_code), *told(error)) or error
+
+
+def refusal(status: int, kind: str, reason: str) -> Exception | None:
+    """Return what a refused request or row means; None where the cluster refuses it for what it says."""
+    if kind == "cluster_block_exception":
+        return IndexBusy(f"OpenSearch takes no writes now: {reason}", retry_after_s=_RETRY_AFTER_S)
+    if kind == "index_not_found_exception":
+        return ConfigurationError(f"alias: the index is not there any more ({reason})")
+    if status == 413:
+        return RequestTooLarge("OpenSearch takes no request of this size (http.max_content_length)")
+    if status == 401:
+        return SettingInvalid("username, password: OpenSearch refuses the credentials")
+    if status == 429:
+        return TurnedAway("OpenSearch turns requests away, its queues are full", retry_after_s=_RETRY_AFTER_S)
+    if status == 403:
+        return ConfigurationError(f"OpenSearch refuses the request for lack of rights: {reason}")
+    if status in _BUSY_STATUSES:
+        words = f"OpenSearch cannot take the request now ({status} {kind}): {reason}"
+        return IndexBusy(words, retry_after_s=_RETRY_AFTER_S)
+    return None
+
+
+def told(error: opensearchpy.TransportError) -> tuple[str, str]:
+    """Return kind and reason of an error, as the cluster tells them."""
+    try:
+        stated = json.loads(error.error)["error"]
+    except (ValueError, TypeError, KeyError):
+        stated = str(error.error)
+    return kind_and_reason(stated)
+
+
+def kind_and_reason(stated: Any) -> tuple[str, str]:
+    """Return kind and reason of an error's own object, or of its text."""
+    if not isinstance(stated, Mapping):
+        return "", str(stated)[:_MAX_REASON_CHARACTERS]
+    return str(stated.get("type", "")), str(stated.get("reason", ""))[:_MAX_REASON_CHARACTERS]
+
+
+def _unreachable(error: opensearchpy.ConnectionError, config: OpenSearchConfig) -> Exception:
+    cause = error.info if isinstance(error.info, BaseException) else None
+    while cause is not None and not isinstance(cause, ssl.SSLError):
+        cause = cause.__cause__
+    if isinstance(cause, ssl.SSLCertVerificationError):
+        return SettingInvalid(f"ca_certificate: the server's certificate is not trusted ({cause.verify_message})")
+    if isinstance(cause, ssl.SSLError):
+        return SettingInvalid(f"url: no TLS connection is possible ({cause.reason})")
+    return IndexBusy(f"OpenSearch cannot be reached at {', '.join(config.urls)}")
