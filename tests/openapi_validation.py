@@ -8,6 +8,7 @@ that were seen on real servers, each listed in `_OPTIONAL_IN_REALITY`. Errors co
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterator, Mapping
@@ -73,6 +74,11 @@ class Answer:
 
     def __str__(self) -> str:
         return f"{self.method} {self.path} -> {self.status}"
+
+    def digest(self) -> bytes:
+        """Return what two answers share only when they are the same."""
+        rest = f"{self.method}\n{self.path}\n{self.status}\n{self.content_type}\n{self.has_all_fields}\n"
+        return hashlib.blake2b(rest.encode() + self.body).digest()
 
 
 @dataclass(frozen=True)
@@ -150,10 +156,14 @@ def official_api() -> OfficialApi:
 
 
 class AnswerWatch:
-    """Collects what was wrong with the answers of every simulated server of this process."""
+    """Collects what was wrong with the answers of every simulated server of this process.
+
+    A sync that reads a second time what did not change gets the same answers: nine in ten were found good before.
+    """
 
     def __init__(self) -> None:
         self._violations: list[str] = []
+        self._found_good: set[bytes] = set()
         self.answers = 0
 
     def take(self) -> list[str]:
@@ -167,7 +177,13 @@ class AnswerWatch:
         if answer.path.startswith(_INDEX_TRACKING):
             return  # internal web scripts, which no file describes and whose templates write empty values
         self.answers += 1
-        self._violations.extend(official_api().violations(answer))
+        digest = answer.digest()
+        if digest in self._found_good:
+            return
+        violations = official_api().violations(answer)
+        self._violations.extend(violations)
+        if not violations:
+            self._found_good.add(digest)
 
     @contextmanager
     def installed(self) -> Iterator[None]:
