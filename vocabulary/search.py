@@ -17,7 +17,7 @@ Scalar: TypeAlias = str | int | float | bool | datetime
 class SearchMode(StrEnum):
     """How documents are matched and ranked."""
 
-    HYBRID = "hybrid"  # keyword and semantic, fused by reciprocal rank
+    HYBRID = "hybrid"  # keyword and semantic, fused
     KEYWORD = "keyword"  # BM25 over title and text
     SEMANTIC = "semantic"  # nearest passages by cosine similarity
 

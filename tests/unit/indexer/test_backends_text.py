@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +13,6 @@ from indexer.backends.analysis import analyzer
 from indexer.backends.bm25 import TextField, inverse_document_frequency, saturated
 from indexer.backends.highlighting import EXCERPT_CHARACTERS, Marker, excerpt_of
 from indexer.backends.query_language import parse
-from indexer.backends.ranking import Ranking, fuse
 from vocabulary.documents import DocumentId, Passage, PassageKind
 from vocabulary.errors import QueryInvalid
 from vocabulary.search import Query
@@ -69,23 +67,6 @@ def test_a_cursor_allows_another_page_size_and_other_facets() -> None:
     query = Query("apple", size=3)
     given_out = cursor.encode(query, cursor.Position(3, DocumentId("wiki", "a")))
     assert cursor.decode(replace(query, size=50, highlight=False, cursor=given_out)) is not None
-
-
-def ranking(*entries: tuple[int, int]) -> Ranking:
-    documents, passages = zip(*entries, strict=True) if entries else ((), ())
-    return Ranking(np.array(documents, np.int64), np.zeros(len(entries)), np.array(passages, np.int64))
-
-
-def test_fusion_adds_reciprocal_ranks_and_takes_the_better_lists_passage() -> None:
-    fused = fuse(ranking((1, 10), (2, 20), (3, 30)), ranking((2, 21), (4, 41), (1, 11)))
-    assert fused.documents.tolist() == [2, 1, 4, 3]
-    assert fused.passages.tolist() == [21, 10, 41, 30]
-    assert fused.scores.tolist() == pytest.approx([1 / 62 + 1 / 61, 1 / 61 + 1 / 63, 1 / 62, 1 / 63])
-
-
-def test_fusion_with_an_empty_side_keeps_the_other() -> None:
-    for fused in (fuse(ranking((1, 1), (2, 2)), ranking()), fuse(ranking(), ranking((1, 1), (2, 2)))):
-        assert fused.documents.tolist() == [1, 2]
 
 
 def test_bm25_agrees_with_a_worked_example() -> None:
