@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from service.commands.demo import demo
+from service.commands.reindex import migrate_index, reindex
 from service.commands.runs import runs
 from service.commands.schedule import schedule
 from service.commands.search import search
@@ -44,6 +45,8 @@ app = typer.Typer(
 )
 for command in (demo, init, check, sync, schedule, serve, search, status):
     app.command()(command)
+app.command()(reindex)
+app.command("migrate-index")(migrate_index)
 app.command("simulate-alfresco")(simulate_alfresco)
 app.add_typer(runs, name="runs")
 

@@ -40,7 +40,7 @@ async def run_demo(folder: DemoFolder, *, port: int, once: bool) -> ExitCode:
         async with _repositories() as (worlds, addresses):
             await asyncio.to_thread(folder.prepare, onprem=addresses[0], cloud=addresses[1])
             settings = load_settings(folder.settings_file, environment={})
-            async with open_state(settings) as state, open_workshop(settings) as workshop:
+            async with open_state(settings) as state, open_workshop(settings, state) as workshop:
                 code = await _sync_all(settings, state, workshop)
                 _tell_what_was_read(worlds)
                 if not once:

@@ -123,11 +123,12 @@ class OpenSearchIndexSettings(_Index):
         named = problem.partition(": ")[0].split(", ")
         return problem if set(named) <= {"engine", *type(self).model_fields} else f"url: {problem}"
 
-    def config(self, name: str) -> OpenSearchConfig:
-        """Return what the engine needs to open the index of this name."""
+    def config(self, name: str, *, generation: int = 1) -> OpenSearchConfig:
+        """Return what the engine needs to open a building of the index of this name."""
         return OpenSearchConfig(
             urls=self.url,
             alias=self.alias or f"sightline-{name}",
+            generation=generation,
             sign_in=self._sign_in(),
             ca_certificate=self.ca_certificate,
             request_timeout_s=self.request_timeout_s,

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 import sqlalchemy as sa
 
 from service.routes.health import Probe
+from service.search import is_occupied
 from service.wiring import Search, State
 
 
@@ -26,6 +27,7 @@ def probes(state: State, search: Search) -> Mapping[str, Probe]:
 
     async def indexes_answer() -> None:
         for index in search.service.indexes.values():
-            await index.backend.statistics()
+            if not await is_occupied(index.backend):
+                await index.backend.statistics()
 
     return {"state": state_answers, "model": model_answers, "indexes": indexes_answer}

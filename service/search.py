@@ -13,6 +13,7 @@ from pyroaring import FrozenBitMap
 
 from acl import SourceIdentityRule
 from indexer.backends.query_language import meaning_of
+from indexer.reindexing import LiveIndex, OpenedPlace
 from service.index_settings import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NumberingMismatch
@@ -62,10 +63,10 @@ class SearchService:
         Raises:
             QueryInvalid, NumberingMismatch, IndexBusy: as the backend finds it.
         """
-        meaning = meaning_of(query.text)
-        needs_vector = query.mode is not SearchMode.KEYWORD and meaning != ""
-        vector = await self._enricher.embed_query(meaning) if needs_vector else None
-        return await index.backend.search(query, vector, access)
+        if isinstance(index.backend, LiveIndex):  # it knows its model, and both may be switched at any time
+            async with index.backend.present() as opened:
+                return await _answer(opened, query, access)
+        return await _answer(OpenedPlace(index.backend, self._enricher), query, access)
 
     async def suggest(
         self, index: ServedIndex, text: str, access: AccessFilter, *, size: int
@@ -84,7 +85,22 @@ class SearchService:
         """
         nobody = AccessFilter(numbering, visible=FrozenBitMap(), if_owner=FrozenBitMap(), owners=frozenset())
         for index in self.indexes.values():
+            if await is_occupied(index.backend):
+                _log.warning("index %s answers no query: another index is kept, or copied, there", index.name)
+                continue
             try:
                 await self.search(index, _WARMING, nobody)
             except NumberingMismatch as error:
                 _log.warning("index %s answers no query until it is synced: %s", index.name, error)
+
+
+async def is_occupied(backend: SearchBackend) -> bool:
+    """Whether another index is kept, or copied to, where the settings lead: then this one has nothing to say."""
+    return isinstance(backend, LiveIndex) and await backend.occupant() is not None
+
+
+async def _answer(opened: OpenedPlace, query: Query, access: AccessFilter) -> Page:
+    meaning = meaning_of(query.text)
+    needs_vector = query.mode is not SearchMode.KEYWORD and meaning != ""
+    vector = await opened.enricher.embed_query(meaning) if needs_vector else None
+    return await opened.backend.search(query, vector, access)

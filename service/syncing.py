@@ -80,7 +80,7 @@ async def preview_source(
     async with open_source(settings, source) as connector:
         return await preview_sync(
             mode,
-            _ports(settings, state, workshop, source, connector),
+            await _ports(settings, state, workshop, source, connector),
             source=source,
             public=settings.is_public(source),
             delete_brake=settings.sources[source].delete_brake,
@@ -111,7 +111,7 @@ async def sync_source(
     async with open_source(settings, source) as connector:
         crawls_people = configured.crawl_identities
         identities = await _refresh(source, state, connector, options) if crawls_people else None
-        ports = _ports(settings, state, workshop, source, connector)
+        ports = await _ports(settings, state, workshop, source, connector)
         run_settings = SyncSettings(
             source=source,
             public=settings.is_public(source),
@@ -124,12 +124,13 @@ async def sync_source(
     return SyncOutcome(source, identities=identities, run=run)
 
 
-def _ports(settings: Settings, state: State, workshop: Workshop, source: str, connector: Connector) -> SyncPorts:
+async def _ports(settings: Settings, state: State, workshop: Workshop, source: str, connector: Connector) -> SyncPorts:
+    index = settings.sources[source].index
     return SyncPorts(
         connector=connector,
         extractor=workshop.extractor,
-        enricher=workshop.search.enricher,
-        backend=workshop.search.backend(settings.sources[source].index),
+        enricher=await workshop.search.enricher_of(index),
+        backend=workshop.search.backend(index),
         acls=state.acls,
     )
 

@@ -2,7 +2,6 @@
 
     open_state      the state store and everything that lives in it: ACLs, people, ledger, runs
     open_search     the model and the indexes, opened on top of the state
-    open_index      one index of either engine
     open_workshop   these, and what reads text out of files
     open_source     one source system
     make_readers    what tells a reader by a token
@@ -13,8 +12,8 @@ Each is an async context manager that closes what it opened, in reverse; a comma
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,19 +24,20 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule
 from acl import create_tables as create_acl_tables
 from connectors.registry import CONNECTORS, SourceConnector
-from embedder import ModelEnricher, open_enricher
-from indexer.backends.embedded import EmbeddedBackend
+from embedder import ModelEnricher
 from indexer.extract import KreuzbergExtractor
+from indexer.reindexing import LiveIndex, PlaceStore, Reindexing, Standing
 from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore
 from indexer.state.tables import create_tables as create_indexer_tables
-from service.index_settings import EmbeddedIndexSettings, IndexSettings
+from service.enrichers import Enrichers
+from service.places import IndexPlaces
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
 from service.settings import Settings
 from service.tokens import TokenVerifier
-from vocabulary.errors import ConfigurationError, SettingInvalid
-from vocabulary.ports import Extractor, SearchBackend
+from vocabulary.errors import SettingInvalid
+from vocabulary.ports import Enricher, Extractor, SearchBackend
 
 # A second process may hold the write lock while it stores a directory of a hundred thousand people.
 SQLITE_BUSY_TIMEOUT_S = 30.0
@@ -53,6 +53,7 @@ class State:
     access_control: AccessControl
     ledger: Ledger
     runs: RunStore
+    places: PlaceStore
 
 
 @asynccontextmanager
@@ -71,6 +72,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
             access_control=AccessControl(engine),
             ledger=Ledger(engine),
             runs=RunStore(engine),
+            places=PlaceStore(engine),
         )
     finally:
         await asyncio.to_thread(engine.dispose)
@@ -86,49 +88,34 @@ class Search:
     def backend(self, index: str) -> SearchBackend:
         return self.service.index(index).backend
 
+    async def enricher_of(self, index: str) -> Enricher:
+        """The model of an index's vectors: that of the settings, unless the index was built anew under another."""
+        backend = self.backend(index)
+        if not isinstance(backend, LiveIndex):
+            return self.enricher
+        async with backend.present() as opened:
+            return opened.enricher
+
 
 @asynccontextmanager
-async def open_search(settings: Settings, *, indexes: Iterable[str] | None = None) -> AsyncIterator[Search]:
-    """Load the model and open the named indexes, or all of them."""
+async def open_search(
+    settings: Settings, state: State, *, indexes: Iterable[str] | None = None
+) -> AsyncIterator[Search]:
+    """Load the model and open the named indexes, or all of them, where the state store says that they are."""
     names = list(settings.indexes) if indexes is None else list(indexes)
     async with AsyncExitStack() as opened:
-        enricher = await opened.enter_async_context(open_enricher(settings.embedder))
+        enrichers = await opened.enter_async_context(Enrichers(settings.embedder))
+        keeper = IndexPlaces(settings, enrichers)
         served = {}
         for name in names:
-            backend = await opened.enter_async_context(open_index(settings, name, dimensions=enricher.dimensions))
+            index = await opened.enter_async_context(LiveIndex(name, state.places, keeper.open))
             served[name] = ServedIndex(
                 name=name,
                 access=settings.indexes[name].access,
-                backend=backend,
+                backend=index,
                 identity_rules=identity_rules(settings, name),
             )
-        yield Search(enricher, SearchService(served, enricher))
-
-
-@asynccontextmanager
-async def open_index(settings: Settings, name: str, *, dimensions: int) -> AsyncIterator[SearchBackend]:
-    """Open an index for vectors of this size; what is wrong with it is told with the setting that names it.
-
-    Raises:
-        SettingInvalid: it cannot be opened, or its engine is not installed.
-        IndexBusy: its cluster does not answer.
-    """
-    async with AsyncExitStack() as opened:
-        try:
-            backend = await opened.enter_async_context(_index(name, settings.indexes[name], dimensions))
-        except ConfigurationError as error:
-            raise SettingInvalid(f"indexes.{name}.{settings.indexes[name].told(str(error))}") from error
-        yield backend
-
-
-def _index(name: str, index: IndexSettings, dimensions: int) -> AbstractAsyncContextManager[SearchBackend]:
-    if isinstance(index, EmbeddedIndexSettings):
-        return EmbeddedBackend(index.path, dimensions=dimensions, languages=index.languages)
-    try:
-        from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise SettingInvalid('engine: "opensearch" needs the extra sightline[opensearch]') from error
-    return OpenSearchBackend(index.config(name), dimensions=dimensions)
+        yield Search(enrichers.configured, SearchService(served, enrichers.configured))
 
 
 @asynccontextmanager
@@ -148,10 +135,28 @@ class Workshop:
 
 
 @asynccontextmanager
-async def open_workshop(settings: Settings, *, indexes: Iterable[str] | None = None) -> AsyncIterator[Workshop]:
+async def open_workshop(
+    settings: Settings, state: State, *, indexes: Iterable[str] | None = None
+) -> AsyncIterator[Workshop]:
     """Open the model, the named indexes (or all of them), and what reads text out of files."""
-    async with open_search(settings, indexes=indexes) as search, KreuzbergExtractor(settings.extraction) as extractor:
+    async with AsyncExitStack() as opened:
+        search = await opened.enter_async_context(open_search(settings, state, indexes=indexes))
+        extractor = await opened.enter_async_context(KreuzbergExtractor(settings.extraction))
         yield Workshop(search, extractor)
+
+
+def make_reindexing(
+    settings: Settings, state: State, enrichers: Enrichers, index: str, *, on_progress: Callable[[Standing], None]
+) -> Reindexing:
+    """Make what builds an index anew beside the present one."""
+    return Reindexing(
+        index=index,
+        sources=settings.sources_of(index),
+        numbering=state.acls.numbering,
+        store=state.places,
+        keeper=IndexPlaces(settings, enrichers),
+        on_progress=on_progress,
+    )
 
 
 def make_readers(settings: Settings, state: State) -> Readers:

@@ -111,6 +111,39 @@ run_documents = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
 )
 
+# Where an index is, once it has been built anew or moved, and the copy of it that follows: the next one, or the former.
+index_places = sa.Table(
+    "index_places",
+    metadata,
+    sa.Column("index_name", sa.Text, primary_key=True),
+    sa.Column("index_id", sa.Text),
+    sa.Column("place", sa.Text, nullable=False),  # as `indexer/reindexing/places.py` spells it
+    sa.Column("copy", sa.Text),
+    sa.Column("phase", sa.Text, nullable=False),
+    sa.Column("is_switching", sa.Boolean, nullable=False),  # writers wait
+    sa.Column("switches", sa.Integer, nullable=False),  # how often the index has changed places
+    sa.Column("position", sa.Text, nullable=False, server_default=""),  # how far the rows have been copied
+    sa.Column("is_filled", sa.Boolean, nullable=False),  # every row has been copied once
+    sa.Column("copied", sa.Integer, nullable=False),
+    sa.Column("expected", sa.Integer, nullable=False),
+    sa.Column("copiers", sa.Integer, nullable=False),  # how many there have been
+    sa.Column("holder", sa.Text),  # who copies
+    sa.Column("lease_until", sa.Float),
+    sa.Column("began_at", sa.Float),
+)
+
+# Documents that were written to an index and not yet to its copy; `write` names the write while it is under way.
+followed_writes = sa.Table(
+    "followed_writes",
+    metadata,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("index_name", sa.Text, nullable=False, index=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("native_id", sa.Text, nullable=False),
+    sa.Column("write", sa.Text),
+    sqlite_autoincrement=True,  # what was read under a number is never taken for a later write
+)
+
 
 def create_tables(engine: sa.Engine) -> None:
     """Create the tables, and the columns of a later version in tables of an earlier one; all else is left as it is.

@@ -44,7 +44,7 @@ async def _schedule(settings: Settings, *, jobs: int) -> None:
     with cancelled_by_signals():
         async with (
             open_state(settings) as state,
-            open_workshop(settings, indexes=sorted(fed)) as workshop,
+            open_workshop(settings, state, indexes=sorted(fed)) as workshop,
             scheduling(settings, state, workshop) as running,
         ):
             console().print(f"Scheduled {counted(jobs, 'job')}; the next times: sightline schedule --next")

@@ -88,7 +88,7 @@ def _facet(spelled: str) -> Facet:
 async def _answer(settings: Settings, name: str, query: Query, *, user: str | None) -> QueryAnswer:
     if name not in settings.indexes:
         raise IndexUnknown(f"no such index: {name} (there are: {', '.join(settings.indexes) or 'none'})")
-    async with open_state(settings) as state, open_search(settings, indexes=[name]) as search:
+    async with open_state(settings) as state, open_search(settings, state, indexes=[name]) as search:
         index = search.service.index(name)
         access = await operator_filter(state.access_control, index, user=user)
         await _warn_of_strangers(state, index, user=user)

@@ -41,8 +41,8 @@ async def _serve(settings: Settings, *, host: str, port: int, crawls: bool) -> N
     with cancelled_by_signals(), listen(host, port) as listening:
         async with AsyncExitStack() as opened:
             state = await opened.enter_async_context(open_state(settings))
-            workshop = await opened.enter_async_context(open_workshop(settings)) if crawls else None
-            search = workshop.search if workshop else await opened.enter_async_context(open_search(settings))
+            workshop = await opened.enter_async_context(open_workshop(settings, state)) if crawls else None
+            search = workshop.search if workshop else await opened.enter_async_context(open_search(settings, state))
             app = create_app(search.service, make_readers(settings, state), probes=probes(state, search))
             await search.service.warm(await asyncio.to_thread(lambda: state.acls.numbering))
             at_work = {await opened.enter_async_context(serving(app, listening, access_log=True))}

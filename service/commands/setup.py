@@ -23,6 +23,7 @@ from service.commands.terminal import (
     print_table,
     verdict,
 )
+from service.search import is_occupied
 from service.settings import DEFAULT_FILE, Settings, load_settings, settings_file
 from service.wiring import State, make_readers, open_search, open_source, open_state
 from vocabulary.errors import SightlineError
@@ -98,10 +99,13 @@ async def _check_tokens(settings: Settings, state: State) -> str:
 
 
 async def _check_indexes(settings: Settings, state: State) -> str:
-    async with open_search(settings) as search:
+    async with open_search(settings, state) as search:
         found = [f"{settings.embedder.model} on {search.enricher.runtime}"]
         for name in settings.indexes:
             backend = search.backend(name)
+            if await is_occupied(backend):
+                found.append(f"{name}: another index is kept, or copied, there")
+                continue
             await backend.adopt(state.acls.numbering)
             statistics = await backend.statistics()
             found.append(f"{name}: {counted(statistics.documents, 'document')}")

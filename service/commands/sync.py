@@ -109,7 +109,7 @@ async def _sync_all(
                     await settled(name, sync_identities(settings, state, name, options=options)) for name in sources
                 ]
             indexes = {settings.sources[name].index for name in sources}
-            async with open_workshop(settings, indexes=sorted(indexes)) as workshop:
+            async with open_workshop(settings, state, indexes=sorted(indexes)) as workshop:
                 return [
                     await sync_with_progress(settings, state, workshop, name, mode=mode, options=options)
                     for name in sources

@@ -25,7 +25,7 @@ async def preview_all(settings: Settings, sources: Sequence[str], *, mode: SyncM
     if mode is SyncMode.IDENTITIES:
         raise SettingInvalid("--plan is of documents: identities have no preview")
     indexes = sorted({settings.sources[name].index for name in sources})
-    async with open_state(settings) as state, open_workshop(settings, indexes=indexes) as workshop:
+    async with open_state(settings) as state, open_workshop(settings, state, indexes=indexes) as workshop:
         return [await preview_source(settings, state, workshop, name, mode=mode, listed=NAMED) for name in sources]
 
 

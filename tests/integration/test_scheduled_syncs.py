@@ -114,7 +114,7 @@ async def scheduled(world: World, url: str, folder: Path) -> AsyncIterator[Sched
     settings = load_settings(folder / "sightline.toml", {})
     library = world.document_library("library")
     shelf = next(child.id for child in world.subtree(library) if child.name == "first")
-    async with open_state(settings) as state, open_workshop(settings) as workshop:
+    async with open_state(settings) as state, open_workshop(settings, state) as workshop:
         yield Scheduled(world, shelf, settings, state, workshop, ScriptedClock(NOON))
 
 

@@ -85,7 +85,7 @@ async def whole_system(path: Path) -> AsyncIterator[WholeSystem]:
         folder = DemoFolder(path / "demo")
         folder.prepare(**addresses)
         settings = load_settings(folder.settings_file, environment={})
-        async with open_state(settings) as state, open_workshop(settings) as workshop:
+        async with open_state(settings) as state, open_workshop(settings, state) as workshop:
             search = workshop.search
             app = create_app(search.service, make_readers(settings, state), probes=probes(state, search))
             with listen("127.0.0.1", 0) as listening:

@@ -114,7 +114,8 @@ def prepare(connection: Any, path: Path, *, dimensions: int, languages: Sequence
         analysed = read_state(connection, "analysis")
         if analysed != _analysis(languages):
             raise ConfigurationError(
-                f"{path} was analysed as {analysed}, the settings ask for {_analysis(languages)}: fill a new file"
+                f"{path} was analysed as {analysed}, the settings ask for {_analysis(languages)}:"
+                " leave them as they were, and build it anew with `sightline reindex --languages`"
             )
 
 

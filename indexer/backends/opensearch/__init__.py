@@ -6,6 +6,7 @@
     writer.py          operations to documents (`documents.py`), under versions that a late write never beats;
                        `bulk.py` sends them, as much at a time as the cluster takes
     search.py          one query to one page, every clause under the reader's filter
+    lifecycle.py       which building of an index its alias leads to
     checks.py          what is missing before the first write
 
 Import `indexer.backends.opensearch.backend` only where such an index is opened: it needs `sightline[opensearch]`.

@@ -28,9 +28,9 @@ _IDS_AT_ONCE = 1_000
 
 
 class OpenSearchBackend:
-    """The index behind an alias, for vectors of `dimensions` numbers.
+    """One building of an index in a cluster, for vectors of `dimensions` numbers.
 
-    It is created when the alias leads nowhere. Any number of processes may have it open and write to it.
+    It is created when its handle leads nowhere. Any number of processes may have it open and write to it.
 
     Raises (when entered): `ConfigurationError`, naming the setting; `IndexBusy` where the cluster does not answer.
     """
@@ -106,7 +106,7 @@ class OpenSearchBackend:
         """Return the passages of a document in their order."""
         found = await self._connection.call(
             lambda client: client.get(
-                index=self._config.alias,
+                index=self._config.handle,
                 id=id_of(document_id),
                 params={"ignore": 404, "_source_includes": Field.PASSAGES.value},
             )
@@ -155,7 +155,7 @@ class OpenSearchBackend:
         passages = {"nested": {"path": Field.PASSAGES.value}}
         answer = await self._connection.call(
             lambda client: client.search(
-                index=self._config.alias,
+                index=self._config.handle,
                 body={"size": 0, "track_total_hits": True, "query": EVERY_DOCUMENT, "aggs": {"passages": passages}},
             )
         )
@@ -181,32 +181,38 @@ class OpenSearchBackend:
         }
         if after is not None:
             body["search_after"] = after
-        answer = await self._connection.call(lambda client: client.search(index=self._config.alias, body=body))
+        answer = await self._connection.call(lambda client: client.search(index=self._config.handle, body=body))
         return [hit["sort"][0] for hit in answer["hits"]["hits"]]
 
     async def _holds_documents(self) -> bool:
         """Whether any document is stored now, whatever was refreshed."""
-        await self._connection.call(lambda client: client.indices.refresh(index=self._config.alias))
+        await self._connection.call(lambda client: client.indices.refresh(index=self._config.handle))
         return (await self.statistics()).documents > 0
 
     async def _prepare(self) -> None:
-        """Create the index where the alias leads nowhere, or make sure that this version can use it."""
-        alias = self._config.alias
-        if not await self._connection.call(lambda client: client.indices.exists_alias(name=alias)):
+        """Create the index where its handle leads nowhere, or make sure that this version can use it."""
+        handle = self._config.handle
+        if not await self._connection.call(lambda client: client.indices.exists_alias(name=handle)):
             await self._create()
-        mappings = await self._connection.call(lambda client: client.indices.get_mapping(index=alias))
+        mappings = await self._connection.call(lambda client: client.indices.get_mapping(index=handle))
         for name, found in mappings.items():
             _require_usable(name, found["mappings"].get("_meta", {}).get("sightline"), self._dimensions)
         await self._state.create_if_missing()
 
     async def _create(self) -> None:
-        """Create the first index with its alias in one step; another program may have done it just before."""
-        alias = self._config.alias
-        if await self._connection.call(lambda client: client.indices.exists(index=alias)):
-            raise ConfigurationError(f"alias: {alias} is an index of the cluster, not an alias")
-        body = index_body(self._config.options, dimensions=self._dimensions) | {"aliases": {alias: {}}}
+        """Create the index with its aliases in one step; another program may have done it just before.
+
+        A later building gets the lasting alias when it takes the place of the former one.
+        """
+        config = self._config
+        if await self._connection.call(lambda client: client.indices.exists(index=config.alias)) and not (
+            await self._connection.call(lambda client: client.indices.exists_alias(name=config.alias))
+        ):
+            raise ConfigurationError(f"alias: {config.alias} is an index of the cluster, not an alias")
+        names = [config.handle, config.alias] if config.generation == 1 else [config.handle]
+        body = index_body(config.options, dimensions=self._dimensions) | {"aliases": {name: {} for name in names}}
         await self._connection.call(
-            lambda client: client.indices.create(index=self._config.first_index, body=body, params={"ignore": 400})
+            lambda client: client.indices.create(index=config.index, body=body, params={"ignore": 400})
         )
 
 

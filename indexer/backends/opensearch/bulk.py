@@ -102,7 +102,7 @@ class BulkSender:
             answer = await self._connection.call(
                 lambda client: client.bulk(
                     body=b"".join(row.lines for row in chunk),
-                    index=self._connection.config.alias,
+                    index=self._connection.config.handle,
                     params={"require_alias": "true", "_source": "false"},
                 )
             )

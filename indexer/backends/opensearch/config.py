@@ -70,19 +70,27 @@ SignIn: TypeAlias = PasswordSignIn | CertificateSignIn | AwsSignIn
 
 @dataclass(frozen=True, slots=True)
 class OpenSearchConfig:
-    """One index of a cluster.
+    """One building of an index of a cluster.
 
-    `alias` is the index's lasting name there; the indexes that it leads to are called `<alias>-000001` and so on.
+    `alias` is the index's lasting name there, for whoever else looks: it leads to `<alias>-000001` at first, and to a
+    later building once the index was built anew. Each building is reached by a handle of its own, an alias as well:
+    what is written to one that is gone fails, where by its own name it would make a new index without our mapping.
     """
 
     urls: tuple[str, ...]
     alias: str
+    generation: int = 1
     sign_in: SignIn | None = None
     ca_certificate: Path | None = None
     request_timeout_s: float = 30.0
     options: IndexOptions = field(default_factory=IndexOptions)
 
     @property
-    def first_index(self) -> str:
-        """The index that is created where the alias leads nowhere."""
-        return f"{self.alias}-000001"
+    def index(self) -> str:
+        """The index itself, created where the handle leads nowhere."""
+        return f"{self.alias}-{self.generation:06}"
+
+    @property
+    def handle(self) -> str:
+        """The alias by which the engine reaches this building."""
+        return f"{self.index}-handle"

@@ -36,7 +36,7 @@ class StateDocument:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._alias = connection.config.alias
+        self._alias = connection.config.handle
 
     async def create_if_missing(self) -> None:
         """Give a new index its id; of two programs that do so at once, the first one's stays."""

@@ -35,7 +35,7 @@ async def behind(
     }
     if position:
         body["search_after"] = json.loads(position)
-    answer = await connection.call(lambda client: client.search(index=connection.config.alias, body=body))
+    answer = await connection.call(lambda client: client.search(index=connection.config.handle, body=body))
     bodies = [hit["_source"] for hit in answer["hits"]["hits"]]
     epoch = (await state.read()).epoch
     return [_stored(body, dimensions, epoch) for body in bodies]
@@ -48,7 +48,7 @@ async def held(
     asked = [{"_id": row_id} for row_id in dict.fromkeys(map(id_of, document_ids))]
     if not asked:
         return []
-    answer = await connection.call(lambda client: client.mget(index=connection.config.alias, body={"docs": asked}))
+    answer = await connection.call(lambda client: client.mget(index=connection.config.handle, body={"docs": asked}))
     bodies = [found["_source"] for found in answer["docs"] if found.get("found")]
     epoch = (await state.read()).epoch
     in_order = sorted(bodies, key=lambda body: [body[field] for field in _ORDER])

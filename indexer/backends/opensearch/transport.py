@@ -28,7 +28,7 @@ async def send(connection: Connection, searches: Sequence[PermittedSearch]) -> l
     lines = [line for search in searches for line in (search.header, search.body)]
 
     async def ask(client: opensearchpy.AsyncOpenSearch) -> list[Answer]:
-        answered = await client.msearch(index=connection.config.alias, body=lines)
+        answered = await client.msearch(index=connection.config.handle, body=lines)
         return [_whole(each) for each in answered["responses"]]
 
     return await connection.call(ask) if searches else []

@@ -83,7 +83,7 @@ class Writer:
         rows, refused = await asyncio.to_thread(self._rows, changes, stored, version=version, epoch=epoch)
         outcomes = await self._sender.send(list(rows.values()))
         refused |= await self._settle(rows, outcomes, version)
-        await self._connection.call(lambda client: client.indices.refresh(index=self._connection.config.alias))
+        await self._connection.call(lambda client: client.indices.refresh(index=self._connection.config.handle))
         if (await self._state.read()).epoch != epoch:
             raise IndexBusy("all documents of the index were hidden meanwhile")
         return refused
@@ -95,7 +95,7 @@ class Writer:
             return {}
         asked = [{"_id": id_of(each.document_id), "_source": _needed(each)} for each in known]
         answer = await self._connection.call(
-            lambda client: client.mget(index=self._connection.config.alias, body={"docs": asked})
+            lambda client: client.mget(index=self._connection.config.handle, body={"docs": asked})
         )
         return {
             change.document_id: Stored(found["_version"], found.get("_source", {}))
@@ -175,7 +175,7 @@ class Writer:
             return []
         asked = [{"_id": row.id, "_source": False} for row in conflicting.values()]
         answer = await self._connection.call(
-            lambda client: client.mget(index=self._connection.config.alias, body={"docs": asked})
+            lambda client: client.mget(index=self._connection.config.handle, body={"docs": asked})
         )
         return [
             document_id

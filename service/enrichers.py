@@ -1,0 +1,47 @@
+"""The models that indexes need: the one of the settings and, while an index is under another, that one besides."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack
+from types import TracebackType
+from typing import Self
+
+from embedder import EmbedderConfig, ModelEnricher, open_enricher
+
+
+class Enrichers:
+    """Models by name, each loaded when it is first asked for and kept until the context ends."""
+
+    def __init__(self, config: EmbedderConfig) -> None:
+        self._config = config
+        self._loading = asyncio.Lock()
+        self._loaded: dict[str, ModelEnricher] = {}
+        self._opened = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        await self.of("")
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._opened.aclose()
+
+    @property
+    def configured(self) -> ModelEnricher:
+        """The model that the settings name."""
+        return self._loaded[self._config.model]
+
+    async def of(self, model: str) -> ModelEnricher:
+        """The model of this name, as `[embedder] model` would name it; empty: the one that the settings name.
+
+        Raises:
+            ConfigurationError: there is no such model, or it is of a kind that is not supported.
+        """
+        name = model or self._config.model
+        async with self._loading:
+            if name not in self._loaded:
+                config = self._config.model_copy(update={"model": name})
+                self._loaded[name] = await self._opened.enter_async_context(open_enricher(config))
+            return self._loaded[name]
