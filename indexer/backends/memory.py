@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import TracebackType
 from typing import Self
@@ -24,9 +24,10 @@ from indexer.backends.comments import CommentPassage, best_comments
 from indexer.backends.highlighting import Marker, excerpt_of
 from indexer.backends.matching import Key, Kind, holds, searched_text
 from indexer.backends.memory_rows import Rows, Stored
-from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, Clause, FieldTest, Prefix, Wanted, parse
+from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, Clause, FieldTest, Prefix, Wanted, Word, parse
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from indexer.backends.request import needed_vector, refuse_foreign_vectors
+from indexer.backends.spelling import DOCUMENTS_READ, near_terms, respell
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
@@ -76,6 +77,34 @@ class _Texts:
 
     def hold(self, clause: Clause) -> bool:
         return any(frequency(clause, text) for text in (*self.bodies, *self.own.values()))
+
+    def spell(self, term: str) -> bool:
+        """Whether text or title hold a term."""
+        return any(term in text.terms for text in (*self.bodies, self.own[TextField.TITLE]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Words:
+    """The words of readable documents, these in the order in which they were first stored (`ReadableWords`)."""
+
+    texts: Sequence[_Texts]
+    analyzer: Analyzer
+
+    def documents_with(self, term: str) -> int:
+        return sum(each.hold(Word(term)) for each in self.texts)
+
+    def near(self, term: str, *, slips: int) -> Iterator[tuple[str, int]]:
+        spelled = (text for each in self.texts for text in (*each.bodies, each.own[TextField.TITLE]))
+        vocabulary = {term for text in spelled for term in text.terms}
+        for other in near_terms(term, sorted(vocabulary), slips=slips):
+            yield other, sum(each.spell(other) for each in self.texts)
+
+    def forms(self, term: str) -> Iterator[str]:
+        for each in [each for each in self.texts if each.spell(term)][:DOCUMENTS_READ]:
+            passages = zip(each.bodies, each.document.passages, strict=True)
+            holding = (stored.passage.text for body, stored in passages if term in body.terms)
+            for text in (each.document.description.title, next(holding, "")):
+                yield from (text[token.start : token.end] for token in self.analyzer.tokens(text) if token.term == term)
 
 
 class MemoryBackend:
@@ -225,7 +254,15 @@ def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None, ana
         hits=hits,
         facets={each.key: _facet(documents, each) for each in query.facets},
         next_cursor=cursor.encode(query, cursor.Position(end, hits[-1].document_id)) if more else None,
+        spelling=_spelling(texts, query, analyzer) if position is None else None,
     )
+
+
+def _spelling(texts: Sequence[_Texts], query: Query, analyzer: Analyzer) -> str | None:
+    """Return a better spelling, for the first page of an answer by words."""
+    if query.mode is SearchMode.SEMANTIC:
+        return None
+    return respell(query.text, analyzer, _Words(sorted(texts, key=lambda each: each.document.number), analyzer))
 
 
 def _is_kept(texts: _Texts, query: Query, wanted: Wanted, analyzer: Analyzer) -> bool:

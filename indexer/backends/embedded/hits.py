@@ -56,7 +56,7 @@ def fetch_hits(
 ) -> tuple[Hit, ...]:
     """Return the hits of one page in its order."""
     ranking = shown.ranking
-    rows = _admitted_rows(connection, ranking, access, shown.acl_ids)
+    rows = admitted_rows(connection, ranking.documents, access, shown.acl_ids)
     passages = _passages_to_show(connection, ranking)
     comments = _comments(connection, list(rows), vector)
     hits = []
@@ -84,8 +84,8 @@ def fetch_hits(
     return tuple(hits)
 
 
-def _admitted_rows(connection: Any, ranking: Ranking, access: AccessFilter, acl_ids: Ids) -> dict[int, tuple[Any, ...]]:
-    """Read the documents under the filter.
+def admitted_rows(connection: Any, documents: Ids, access: AccessFilter, acl_ids: Ids) -> dict[int, tuple[Any, ...]]:
+    """Read documents under the filter, as (source, native id, title, uri, path, attributes, toxicity) by row id.
 
     Only the few ACL ids of this page are passed on, each if the filter holds it: a row whose stored id is another one
     than the catalogue's, and not allowed, is not returned.
@@ -93,7 +93,7 @@ def _admitted_rows(connection: Any, ranking: Ranking, access: AccessFilter, acl_
     visible = np.asarray([acl for acl in acl_ids if int(acl) in access.visible], np.int64)
     if_owner = np.asarray([acl for acl in acl_ids if int(acl) in access.if_owner], np.int64)
     owners = codec.text_list(access.owners)
-    parameters = (id_parameter(ranking.documents), HIDDEN_ACL, id_parameter(visible), id_parameter(if_owner), owners)
+    parameters = (id_parameter(documents), HIDDEN_ACL, id_parameter(visible), id_parameter(if_owner), owners)
     return {row[0]: row[1:] for row in connection.execute(_ADMITTED_DOCUMENTS, parameters)}
 
 

@@ -23,7 +23,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-TABLES = """
+from indexer.backends.embedded import vocabulary
+
+TABLES = f"""
 CREATE TABLE segment(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     space INTEGER NOT NULL,
@@ -50,7 +52,7 @@ CREATE TABLE heading(
     title_terms INTEGER NOT NULL,
     attribute_terms INTEGER NOT NULL
 );
-"""
+{vocabulary.TABLE}"""
 
 Rows = npt.NDArray[np.uint32]
 Frequencies = npt.NDArray[np.uint16]
@@ -217,6 +219,7 @@ class Batch:
 
     def write(self, connection: Any) -> None:
         """Store the rows as new segments, in the caller's transaction. A batch is written once."""
+        vocabulary.note(connection, (term for space in self._spaces.values() for term in space.spelled_terms()))
         for space in Space:
             self._spaces[space].write(connection, space)
             _count_dead(connection, space, self._removed[space])
@@ -247,6 +250,11 @@ class _SpaceBatch:
         rows = sorted(set(self._run_rows))
         segment = insert_segment(connection, space, first_row=rows[0], last_row=rows[-1], row_count=len(rows))
         insert_postings(connection, segment, self.entries())
+
+    def spelled_terms(self) -> Iterator[str]:
+        """Yield the terms of texts and titles, those of which a better spelling can be made."""
+        for field in (Field.BODY, Field.TITLE):
+            yield from self._codes.get(field, ())
 
     def entries(self) -> Iterator[tuple[str, bytes, bytes, bytes]]:
         """Yield each term with its columns, in the order of the terms."""

@@ -18,7 +18,7 @@ from indexer.backends.embedded import postings
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
-_VERSION = 4
+_VERSION = 5
 
 _TABLES = f"""
 CREATE TABLE state(

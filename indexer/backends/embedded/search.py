@@ -22,11 +22,13 @@ from indexer.backends.embedded.facet_counts import counted
 from indexer.backends.embedded.filters import documents_satisfying
 from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.postings import Field
+from indexer.backends.embedded.readable_words import EmbeddedWords
 from indexer.backends.embedded.text_search import TextSearch
 from indexer.backends.embedded.vector_sidecar import inner_products
 from indexer.backends.highlighting import Marker
 from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Wanted, candidate_fields, parse
 from indexer.backends.ranking import NO_PASSAGE, Ranking
+from indexer.backends.spelling import respell
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import BucketCount, FacetCount, Page, Query, SearchMode, Total, TotalRelation
@@ -72,7 +74,14 @@ class Search:
             next_cursor=cursor.encode(self.query, cursor.Position(cut.hits_so_far, hits[-1].document_id))
             if more
             else None,
+            spelling=self._spelling(text) if position is None else None,
         )
+
+    def _spelling(self, text: TextSearch) -> str | None:
+        """Return a better spelling, for the first page of an answer by words."""
+        if self.query.mode is SearchMode.SEMANTIC:
+            return None
+        return respell(self.query.text, self.analyzer, EmbeddedWords(text, self.access, self.analyzer))
 
     def _wanted(self, readable: Mask) -> Wanted:
         """Read the query's text; a field is what a readable document has."""

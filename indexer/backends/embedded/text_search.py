@@ -47,7 +47,7 @@ class TextSearch:
 
     def holding(self, clause: Clause) -> Mask:
         """Return which readable documents hold a clause in a field that is searched; bool by document."""
-        return self._holding(list(self._found(clause)))
+        return self._holding(list(self.found(clause)))
 
     def holding_in(self, field: Field, clause: Clause) -> Mask:
         """Return which readable documents hold a clause in one field of their own."""
@@ -62,7 +62,7 @@ class TextSearch:
         by_document = np.zeros(self.readable.size, np.float64)
         documents = int(np.count_nonzero(self.readable))
         for clause in clauses:
-            found = list(self._found(clause))
+            found = list(self.found(clause))
             holding = int(np.count_nonzero(self._holding(found)))
             weight = bm25.clause_weight(clause) * bm25.inverse_document_frequency(
                 documents=documents, documents_with_clause=holding
@@ -85,7 +85,7 @@ class TextSearch:
         own = np.flatnonzero(by_document)
         return ranking.with_own_scores(by_passage, own, by_document[own])
 
-    def _found(self, clause: Clause) -> Iterator[Found]:
+    def found(self, clause: Clause) -> Iterator[Found]:
         """Yield where a clause occurs, field by field."""
         for text_field, field in _FIELDS.items():
             held = self._rows(field, clause)
