@@ -9,12 +9,11 @@ the order of what is.
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.backends.analysis import analyzer
+from indexer.backends.analysis import analyzer, fold
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import Page, Query, SearchMode, Suggestion, SuggestionKind
@@ -65,7 +64,7 @@ async def suggest(search: Search, text: str, access: AccessFilter, *, size: int)
 
 def read_typed(text: str) -> Typed | None:
     """Split what was typed; None where it is too little to be completed, or too much."""
-    words = [folded(word) for word in _WORD.findall(text)]
+    words = [fold(word) for word in _WORD.findall(text)]
     if not words or len(words) > _MAX_WORDS:
         return None
     if not _WORD.match(text[-1]):
@@ -92,12 +91,6 @@ def completions(typed: Typed, texts: Sequence[tuple[str, str]], *, size: int) ->
     return (*words, *(Suggestion(title, SuggestionKind.TITLE) for title in titles[: size - len(words)]))
 
 
-def folded(word: str) -> str:
-    """Return a word without case and accents, as it is compared here."""
-    decomposed = unicodedata.normalize("NFKD", word.casefold())
-    return "".join(each for each in decomposed if not unicodedata.combining(each))
-
-
 def _words(text: str) -> list[_Word]:
     found: list[_Word] = []
     last_end = -1
@@ -109,13 +102,13 @@ def _words(text: str) -> list[_Word]:
 
 
 def _fits_title(typed: Typed, title: str) -> bool:
-    words = [folded(each.text) for each in _words(title)]
+    words = [fold(each.text) for each in _words(title)]
     return set(typed.words) <= set(words) and any(word.startswith(typed.prefix) for word in words)
 
 
 def _continuations(typed: Typed, *parts: Sequence[_Word]) -> set[str]:
     """Return what one document completes the typed words to, each once."""
-    held = {folded(word.text) for part in parts for word in part}
+    held = {fold(word.text) for part in parts for word in part}
     if not held.issuperset(typed.words):
         return set()
     lead = " ".join(typed.words)
@@ -136,15 +129,15 @@ def _completed(typed: Typed, words: Sequence[_Word]) -> Iterator[str]:
 def _is_completion(typed: Typed, words: Sequence[_Word], place: int) -> bool:
     """Whether the word may stand where the typing stopped: it begins so, or comes right behind the last whole word."""
     word = words[place]
-    if not _is_telling(word.text) or folded(word.text) in typed.words:
+    if not _is_telling(word.text) or fold(word.text) in typed.words:
         return False
     if typed.prefix:
-        return folded(word.text).startswith(typed.prefix)
-    return word.follows and folded(words[place - 1].text) == typed.words[-1]
+        return fold(word.text).startswith(typed.prefix)
+    return word.follows and fold(words[place - 1].text) == typed.words[-1]
 
 
 def _is_telling(word: str) -> bool:
-    return not analyzer().is_stop_word(folded(word)) and len(word) <= _MAX_WORD_CHARACTERS
+    return not analyzer().is_stop_word(fold(word)) and len(word) <= _MAX_WORD_CHARACTERS
 
 
 def _is_worth(typed: Typed, completion: str, count: int) -> bool:
