@@ -1,6 +1,7 @@
 """What a query costs, with and without the permission filter, what an index costs to fill, and what it finds.
 
     python -m benchmarks.search [--passages 10000,319000,1000000] [--queries 40] [--clients 1,8] [--keep DIR] [--json]
+        [--opensearch URL --opensearch-passages 100000]     beside it, on the same documents and by the same readers
 
 Keyword, semantic, hybrid and faceted queries are asked by readers who see all, half, a tenth, a hundredth and a
 thousandth of 20,000 ACLs, and by one whom no filter stops (`without`: the engine's search with its access clause taken
@@ -58,6 +59,8 @@ def main() -> None:
     """Run from the command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--passages", default=DEFAULT_PASSAGES, help="sizes of embedded indexes, separated by commas")
+    parser.add_argument("--opensearch", help="address of a cluster; the index `benchmark-<passages>` is kept there")
+    parser.add_argument("--opensearch-passages", default="", help="sizes of indexes in the cluster, as above")
     parser.add_argument("--queries", type=int, default=40, help="queries of each kind for each reader and client")
     parser.add_argument("--clients", default="1,8", help="numbers of clients that ask at once")
     parser.add_argument("--keep", type=Path, help="folder for filled indexes; made if missing")
@@ -67,7 +70,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as passing:
         folder = arguments.keep or Path(passing)
         folder.mkdir(parents=True, exist_ok=True)
-        places = [Place("embedded", int(each), folder) for each in arguments.passages.split(",")]
+        places = [Place("embedded", int(each), folder) for each in arguments.passages.split(",") if each]
+        in_cluster = arguments.opensearch_passages.split(",") if arguments.opensearch else []
+        places += [Place("opensearch", int(each), folder, arguments.opensearch) for each in in_cluster if each]
         measured = [(place, *measure(place, queries=arguments.queries, clients=clients)) for place in places]
     if arguments.json:
         sizes = [{**asdict(filled), **asdict(asked), "engine": place.engine} for place, filled, asked in measured]

@@ -2,27 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import AbstractAsyncContextManager, contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from unittest import mock
 
+import httpx
 import numpy as np
 
 from benchmarks.search_world import DIMENSIONS
 from indexer.backends import EmbeddedBackend
 from indexer.backends.embedded.catalogue import Catalogue
+from indexer.backends.opensearch import requests
+from indexer.backends.opensearch.backend import OpenSearchBackend
+from indexer.backends.opensearch.config import IndexOptions, OpenSearchConfig
+from indexer.backends.opensearch.mapping import EVERY_DOCUMENT
 from vocabulary.ports import SearchBackend
 
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An index of one size: the engine, and where it is kept."""
+    """An index of one size: the engine, and where it is kept: in a file of the folder, or in a cluster."""
 
     engine: str
     passages: int
     folder: Path
+    url: str = ""  # of the cluster
 
     @property
     def file(self) -> Path:
@@ -33,18 +39,39 @@ class Place:
         """What was measured while it was filled."""
         return self.folder / f"{self.engine}-{self.passages}.json"
 
+    @property
+    def alias(self) -> str:
+        return f"benchmark-{self.passages}"
+
     def open(self) -> AbstractAsyncContextManager[SearchBackend]:
+        if self.engine == "opensearch":
+            return self._in_cluster()
         return EmbeddedBackend(self.file, dimensions=DIMENSIONS)
 
     def size_mb(self) -> float:
         """What the index takes on disk."""
+        if self.engine == "opensearch":
+            told = httpx.get(f"{self.url}/{self.alias}/_stats/store", trust_env=False).raise_for_status().json()
+            return float(told["_all"]["primaries"]["store"]["size_in_bytes"]) / 1e6
         return sum(each.stat().st_size for each in self.folder.glob(f"{self.file.name}*")) / 1e6
+
+    @asynccontextmanager
+    async def _in_cluster(self) -> AsyncIterator[SearchBackend]:
+        """Open the index in the cluster, which is to compute every answer: what it remembers of others is left out."""
+        config = OpenSearchConfig(urls=(self.url,), alias=self.alias, options=IndexOptions(replicas=0))
+        async with OpenSearchBackend(config, dimensions=DIMENSIONS) as index:
+            forgetful = {"index": {"requests": {"cache": {"enable": False}}}}
+            async with httpx.AsyncClient(base_url=self.url, trust_env=False) as cluster:
+                (await cluster.put(f"/{self.alias}/_settings", json=forgetful)).raise_for_status()
+            yield index
 
 
 @contextmanager
 def without_access_clause() -> Iterator[None]:
     """Take the permission filter out of an engine's searches."""
-    with mock.patch.object(Catalogue, "admitted", _everything):
+    with ExitStack() as taken_out:
+        taken_out.enter_context(mock.patch.object(Catalogue, "admitted", _everything))
+        taken_out.enter_context(mock.patch.object(requests, "access_clause", lambda *_, **__: EVERY_DOCUMENT))
         yield
 
 

@@ -35,7 +35,7 @@ def days = [];
 for (def keyword : doc[params.keys]) {
   if (!keyword.startsWith(params.prefix)) continue;
   long micros = Long.parseUnsignedLong(keyword.substring(params.prefix.length()), 16) ^ Long.MIN_VALUE;
-  def moment = Instant.ofEpochSecond(Math.floorDiv(micros, 1000000L), Math.floorMod(micros, 1000000L) * 1000L);
+  Instant moment = Instant.EPOCH.plus(micros, ChronoUnit.MICROS);
   LocalDate day = moment.atZone(ZoneId.of(params.zone)).toLocalDate();
   if (day.getYear() < 1) day = LocalDate.of(1, 1, 1);
   if (day.getYear() > 9999) day = LocalDate.of(9999, 12, 31);
