@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 from indexer.backends.analysis import Analysed, Analyzer
 from indexer.backends.matching import Key, Kind, Predicate, key_of
@@ -33,24 +36,36 @@ def phrase_positions(phrase: Sequence[str], terms: Sequence[str]) -> list[int]:
 def value_predicate(test: FieldTest, analyzer: Analyzer) -> Predicate:
     """Return the test that `field:value` puts to a single value of the field.
 
-    A text passes when it holds the value's words in a row, a number when it is equal, a flag for true, false, yes or
-    no, a moment when it lies in the year, month, day, minute or second (UTC) that the value names.
+    A text passes when it holds the value's words in a row, any other value when it is one that the value names.
     """
-    clause = test.clause
-    tests: dict[Kind, Callable[[Key], bool]] = {}
+    clause, named = test.clause, values_named(test)
+    tests: dict[Kind, Callable[[Key], bool]] = {key.kind: partial(operator.eq, key) for key in named.exact}
     if clause is not None:
         tests[Kind.TEXT] = lambda key: frequency(clause, analyzer.analysed(str(key.value))) > 0
-    number = _number(test.value)
-    if number is not None:
-        tests[Kind.NUMBER] = lambda key: key == number
-    flag = _FLAGS.get(test.value.casefold())
-    if flag is not None:
-        tests[Kind.FLAG] = lambda key: key.value == flag
-    span = _span(test.value)
-    if span is not None:
-        first, behind = span
+    if named.span is not None:
+        first, behind = named.span
         tests[Kind.MOMENT] = lambda key: first <= key < behind
     return lambda key: key.kind in tests and tests[key.kind](key)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedValues:
+    """The values, texts apart, that the value of `field:value` names.
+
+    A number or a flag (true, false, yes, no) exactly; moments from the first one up to, not including, the one behind
+    the year, month, day, minute or second (UTC).
+    """
+
+    exact: tuple[Key, ...]
+    span: tuple[Key, Key] | None
+
+
+def values_named(test: FieldTest) -> NamedValues:
+    """Return what the value names, if it is read as a number, a flag or a date."""
+    number, flag = _number(test.value), _FLAGS.get(test.value.casefold())
+    exact = [] if number is None else [number]
+    exact += [] if flag is None else [Key(Kind.FLAG, flag)]
+    return NamedValues(tuple(exact), _span(test.value))
 
 
 def _number(text: str) -> Key | None:

@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.backends import suggestions
+from indexer.backends.analysis import DEFAULT_LANGUAGES
 from indexer.backends.opensearch import stored_rows
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import OpenSearchConfig
@@ -40,7 +41,7 @@ class OpenSearchBackend:
         self._dimensions = dimensions
         self._connection = Connection(config)
         self._state = StateDocument(self._connection)
-        self._searcher = Searcher(self._connection, self._state, dimensions=dimensions)
+        self._searcher = Searcher(self._connection, self._state, dimensions=dimensions, languages=DEFAULT_LANGUAGES)
         self._writer = Writer(self._connection, self._state)
         self._opened = AsyncExitStack()
         self._index_id = ""

@@ -10,12 +10,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from indexer.backends import bm25
+from indexer.backends.clauses import values_named
+from indexer.backends.matching import Kind
 from indexer.backends.opensearch.access_clause import NOTHING, Clause, any_of
 from indexer.backends.opensearch.documents import field_token
+from indexer.backends.opensearch.filters import Bounds, holds_one_of, holds_within
 from indexer.backends.opensearch.mapping import TERM_FIELDS, WORD_FIELDS, Field, PassageField
 from indexer.backends.opensearch.requests import nested
+from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Phrase, Prefix, Word
 from indexer.backends.query_language import Clause as TextClause
-from indexer.backends.query_language import Phrase, Prefix, Word
 
 _OWN_FIELDS = tuple(field for field in TERM_FIELDS if isinstance(field, Field))
 
@@ -44,15 +47,22 @@ def passages_matching(weights: Mapping[TextClause, float]) -> Clause:
     return any_of([_scored(PassageField.TERMS, clause, weight) for clause, weight in weights.items()])
 
 
-def in_field(name: str, clause: TextClause) -> Clause:
-    """Return what holds for the documents with a text of the field that holds a clause."""
-    match clause:
-        case Word(term):
-            return {"term": {Field.FIELD_TERMS.value: field_token(name, term)}}
-        case Phrase(terms):
-            return _in_a_row(Field.FIELD_TERMS, [field_token(name, term) for term in terms], boost=1.0)
-        case Prefix(start):
-            return {"prefix": {Field.FIELD_WORDS.value: field_token(name, start)}}
+def passing(test: FieldTest) -> Clause:
+    """Return what holds for the documents whose field holds the value: its words in a row, or what it names."""
+    name, words = test.field, [] if test.clause is None else [_in_texts(test.field, test.clause)]
+    if name in (TITLE_FIELD, PATH_FIELD):  # texts, whatever attributes are called so
+        return any_of(words)
+    named = values_named(test)
+    values = [holds_one_of(name, named.exact)] if named.exact else []
+    if named.span is not None:
+        first, behind = named.span
+        values.append(holds_within(name, Kind.MOMENT, Bounds(((first, False),), ((behind, True),))))
+    return any_of([*words, *values])
+
+
+def failing(test: FieldTest) -> Clause:
+    """Return what holds for the documents whose field does not hold the value."""
+    return {"bool": {"must_not": [passing(test)]}}
 
 
 def one_of(numbers: Sequence[int]) -> Clause:
@@ -65,6 +75,17 @@ def of_ids(ids: Sequence[str]) -> Clause:
     return {"ids": {"values": list(ids)}}
 
 
+def _in_texts(name: str, clause: TextClause) -> Clause:
+    """Return what holds for the documents with a text of the field that holds a clause."""
+    match clause:
+        case Word(term):
+            return {"term": {Field.FIELD_TERMS.value: field_token(name, term)}}
+        case Phrase(terms):
+            return _in_a_row(Field.FIELD_TERMS, [field_token(name, term) for term in terms], boost=1.0)
+        case Prefix(start):
+            return {"prefix": {Field.FIELD_WORDS.value: field_token(name, start)}}
+
+
 def _scored(field: Field | PassageField, clause: TextClause, weight: float) -> Clause:
     boost = weight * bm25.FIELD_WEIGHTS[TERM_FIELDS[field]].weight
     match clause:
@@ -74,9 +95,9 @@ def _scored(field: Field | PassageField, clause: TextClause, weight: float) -> C
             # The similarity is added up for each term of a phrase, with the phrase's own frequency.
             return _in_a_row(field, terms, boost=boost / len(terms))
         case Prefix(start):
-            # It occurs or does not, as if once in a text of average length, where the similarity would give 1.
             begins = [{"prefix": {each.value: start}} for each in (field, WORD_FIELDS[field])]
-            return {"constant_score": {"filter": any_of(begins), "boost": boost}}
+            constant = weight * bm25.of_prefix(TERM_FIELDS[field])
+            return {"constant_score": {"filter": any_of(begins), "boost": constant}}
 
 
 def _in_a_row(field: Field | PassageField, terms: Sequence[str], *, boost: float) -> Clause:

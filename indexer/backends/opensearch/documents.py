@@ -14,7 +14,7 @@ import numpy.typing as npt
 from indexer.backends.analysis import Analyzer, storable
 from indexer.backends.collapsing import content_key
 from indexer.backends.embedded.codec import attributes_from_json, attributes_to_json
-from indexer.backends.matching import fields_of, toxicity_of
+from indexer.backends.matching import fields_of, searched_text, toxicity_of
 from indexer.backends.opensearch.access_clause import read_acl_id, stored_acl_id
 from indexer.backends.opensearch.attribute_keys import keywords_of
 from indexer.backends.opensearch.mapping import TITLE_KEY_CHARACTERS, Field, PassageField
@@ -36,6 +36,7 @@ def described(description: Description, *, toxicity_0_1: float, analyzer: Analyz
     """Return the fields that a description fills, beside passages of this toxicity."""
     title = storable(description.title)
     words = analyzer.analysed(title)
+    searched = analyzer.analysed(storable(searched_text(description.attributes, description.searched)))
     keywords, _ = keywords_of(fields_of(description, toxicity_0_1=toxicity_0_1))
     return {
         Field.SOURCE.value: description.document_id.source,
@@ -50,6 +51,9 @@ def described(description: Description, *, toxicity_0_1: float, analyzer: Analyz
         Field.ATTRIBUTE_KEYS.value: keywords,
         Field.TITLE_TERMS.value: " ".join(words.terms),
         Field.TITLE_WORDS.value: sorted(words.words),
+        Field.SEARCHED.value: [storable(name) for name in description.searched],
+        Field.ATTRIBUTE_TERMS.value: " ".join(searched.terms),
+        Field.ATTRIBUTE_WORDS.value: sorted(searched.words),
         **_field_texts(description, analyzer),
     }
 
@@ -85,6 +89,7 @@ def description_from(body: Mapping[str, Any]) -> Description:
         acl_id=read_acl_id(body[Field.ACL_ID.value]),
         owner=None if owner is None else Principal.parse(owner),
         attributes=attributes_from_json(body[Field.ATTRIBUTES.value]),
+        searched=tuple(body[Field.SEARCHED.value]),
     )
 
 

@@ -74,10 +74,17 @@ def _parts(weights: Mapping[TextClause, float], vector: Vector | None) -> Iterat
 
 
 def _near(among: Clause, vector: Vector) -> Clause:
-    """Score passages by 1 + their cosine to the vector, exactly; one without a vector by 0."""
-    parameters = {"field": PassageField.VECTOR.value, "query_value": vector.tolist(), "space_type": "cosinesimil"}
-    script = {"lang": "knn", "source": "knn_score", "params": parameters}
-    return {"script_score": {"query": {"bool": {"filter": [among]}}, "script": script}}
+    """Score passages by their nearness to the vector, exactly; one without a vector by 0.
+
+    By distance, since the plugin has scaled its scores of cosines in two ways so far, and those of distances in one.
+    """
+    parameters = {"field": PassageField.VECTOR.value, "query_value": vector.tolist(), "space_type": "l2"}
+    return {"script_score": {"query": among, "script": {"lang": "knn", "source": "knn_score", "params": parameters}}}
+
+
+def _similarity(score: float) -> float:
+    """Return the cosine of two unit vectors from 1 / (1 + d²) of their distance d."""
+    return -1.0 if score <= 0 else 1 - (1 / score - 1) / 2
 
 
 def _hit(opened: Mapping[str, Any], shown: Shown, *, marker: Marker, is_near: bool, highlight: bool) -> Hit:
@@ -105,7 +112,7 @@ def _representative(opened: Mapping[str, Any], represented: int) -> Passage | No
 
 def _comments(opened: Mapping[str, Any], *, is_near: bool) -> list[CommentPassage]:
     return [
-        CommentPassage(passage_from(each["_source"]), float(each["_score"]) - 1 if is_near else None)
+        CommentPassage(passage_from(each["_source"]), _similarity(each["_score"]) if is_near else None)
         for each in _inner(opened, _COMMENTS)
     ]
 

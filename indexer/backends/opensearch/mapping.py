@@ -48,6 +48,7 @@ class Field(StrEnum):
     CONTENT_KEY = "content_key"  # the same for documents of the same text; 0: nobody's copy
     ATTRIBUTES = "attributes"  # JSON, as hits show them
     ATTRIBUTE_KEYS = "attribute_keys"  # what filters, facets and sorts see: `attribute_keys.py`
+    SEARCHED = "searched"  # names of the attributes that are searched by words
     TITLE_TERMS = "title_terms"
     TITLE_WORDS = "title_words"  # distinct and folded: what prefixes are compared with
     ATTRIBUTE_TERMS = "attribute_terms"
@@ -113,7 +114,7 @@ def _settings(options: IndexOptions) -> dict[str, Any]:
 
 
 def _document_fields() -> dict[str, Any]:
-    stored = {field.value: _STORED for field in (Field.TITLE, Field.URI, Field.PATH, Field.ATTRIBUTES)}
+    stored = {field.value: _STORED for field in (Field.TITLE, Field.URI, Field.PATH, Field.ATTRIBUTES, Field.SEARCHED)}
     terms = {field.value: _terms(field) for field in (Field.TITLE_TERMS, Field.ATTRIBUTE_TERMS)}
     terms |= {field.value: _WORDS for field in (Field.TITLE_WORDS, Field.ATTRIBUTE_WORDS, Field.FIELD_WORDS)}
     return (

@@ -56,9 +56,9 @@ class Reader:
         # Copies of a shard may be a moment apart: the searches of one query are answered by the same ones.
         self.preference = hashlib.sha256(json.dumps(self._admitted).encode()).hexdigest()[:16]
 
-    def counting(self, holding: Mapping[str, Clause]) -> PermittedSearch:
+    def counting(self, holding: Sequence[Clause]) -> PermittedSearch:
         """Count all that the reader may read, and how many of these documents each clause holds for."""
-        counted = {"holding": {"filters": {"filters": dict(holding)}}} if holding else {}
+        counted = {"holding": {"filters": {"filters": list(holding)}}}
         return self._search([], size=0, track_total_hits=True, aggs=counted)
 
     def rows(self, wanted: Rows) -> PermittedSearch:

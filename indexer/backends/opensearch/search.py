@@ -24,7 +24,7 @@ from indexer.backends.highlighting import Marker
 from indexer.backends.opensearch import facets, statistics
 from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of
 from indexer.backends.opensearch.candidates import NO_ONE, Candidates, browsed, nearest, ranked
-from indexer.backends.opensearch.clauses import holding, lacking, matching, of_ids, one_of
+from indexer.backends.opensearch.clauses import failing, holding, lacking, matching, of_ids, one_of, passing
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import id_of
 from indexer.backends.opensearch.filters import filter_clause
@@ -34,7 +34,7 @@ from indexer.backends.opensearch.ordering import BY_RELEVANCE, Order
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.opensearch.state import IndexState, StateDocument
 from indexer.backends.opensearch.transport import Answer, send
-from indexer.backends.query_language import Wanted, parse
+from indexer.backends.query_language import Wanted, candidate_fields, parse
 from indexer.backends.request import needed_vector
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
@@ -49,16 +49,18 @@ _SPARE_ROWS = 100
 _NEIGHBOURS = 2 * ranking.SEMANTIC_DEPTH
 _ATTEMPTS = 5  # to ask in the present epoch; one is rarely raised
 
-_ANALYZER = analyzer()
 _NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
 
 
 class Searcher:
     """Answers queries on one index. Keeps nothing but the index's state as it was seen last."""
 
-    def __init__(self, connection: Connection, states: StateDocument, *, dimensions: int) -> None:
+    def __init__(
+        self, connection: Connection, states: StateDocument, *, dimensions: int, languages: Sequence[str]
+    ) -> None:
         self._connection = connection
         self._states = states
+        self._analyzer = analyzer(tuple(languages))
         self._dimensions = dimensions
         self._seen: IndexState | None = None
         self.spelling = AclIdSpelling()
@@ -75,7 +77,7 @@ class Searcher:
         for _ in range(_ATTEMPTS):
             expected = self._seen or await self._states.read()
             reader = Reader(access, epoch=expected.epoch, spelling=self.spelling)
-            asked = _Asked(reader, query, needed)
+            asked = _Asked(reader, query, needed, await self._read(query, reader))
             answers, current = await self._first_trip(asked.first)
             self._seen = current
             if current.numbering is None:
@@ -83,8 +85,18 @@ class Searcher:
             if current.numbering != access.numbering:
                 raise NumberingMismatch("the index's ACLs were numbered by another state")
             if current.epoch == expected.epoch:
-                return await _Search(self._connection, asked, answers).answer()
+                marker = Marker(self._analyzer, asked.wanted.scored)
+                return await _Search(self._connection, asked, answers, marker).answer()
         raise IndexBusy("the state of the index is being changed by others")
+
+    async def _read(self, query: Query, reader: Reader) -> Wanted:
+        """Read the query's text; where it may mean fields, those are such that the reader's documents have."""
+        names = sorted(candidate_fields(query.text))
+        fields: set[str] = set()
+        if names:
+            (answered,) = await send(self._connection, [statistics.looking_for_fields(reader, names)])
+            fields = {name for name, count in zip(names, statistics.counts_of(answered), strict=True) if count}
+        return parse(query.text, self._analyzer, is_field=fields.__contains__)
 
     async def _first_trip(self, searches: Mapping[str, PermittedSearch]) -> tuple[dict[str, Answer], IndexState]:
         """Send the searches and read the state beside them."""
@@ -101,15 +113,14 @@ class Searcher:
 class _Asked:
     """A query under a reader's filter, and what the first round trip is to find out for it."""
 
-    def __init__(self, reader: Reader, query: Query, vector: Vector | None) -> None:
+    def __init__(self, reader: Reader, query: Query, vector: Vector | None, wanted: Wanted) -> None:
         self.reader = reader
         self.query = query
         self.vector = None if vector is None or not vector.any() else vector  # without direction, near to nothing
         self.position = cursor.decode(query)
-        self.wanted = parse(query.text, _ANALYZER, is_field=lambda _: False)
-        self.is_browse = self.wanted.is_browse
-        self.marker = Marker(_ANALYZER, self.wanted.scored)
-        self.filters = list(_narrowing(query, self.wanted))
+        self.wanted = wanted
+        self.is_browse = wanted.is_browse
+        self.filters = list(_narrowing(query, wanted))
         self.order = Order(query.sort, is_browse=self.is_browse)
         self.columns = (Field.CONTENT_KEY,) if query.collapse else ()
 
@@ -137,14 +148,17 @@ def _narrowing(query: Query, wanted: Wanted) -> Iterator[Clause]:
         yield filter_clause(query.filter)
     yield from map(holding, wanted.required)
     yield from map(lacking, wanted.excluded)
+    yield from map(passing, wanted.fields)
+    yield from map(failing, wanted.excluded_fields)
 
 
 class _Search:
     """A query whose first round trip is done."""
 
-    def __init__(self, connection: Connection, asked: _Asked, answers: Mapping[str, Answer]) -> None:
+    def __init__(self, connection: Connection, asked: _Asked, answers: Mapping[str, Answer], marker: Marker) -> None:
         self._connection = connection
         self._asked = asked
+        self._marker = marker
         self._weights = statistics.weights_of(asked.wanted.scored, answers["counts"]) if "counts" in answers else {}
         self._near = nearest(answers["nearest"]) if "nearest" in answers else NO_ONE
         last = asked.order.rows(answers["last"]) if "last" in answers else []
@@ -215,7 +229,7 @@ class _Search:
         if copies:
             shown = _with_copies(shown, candidates.content_keys[cut.places], copies[0])
         is_near, highlight = asked.vector is not None, asked.query.highlight
-        return hits_of(opened, shown, marker=asked.marker, is_near=is_near, highlight=highlight)
+        return hits_of(opened, shown, marker=self._marker, is_near=is_near, highlight=highlight)
 
     def _counting_copies(self, keys: Sequence[int]) -> PermittedSearch:
         of_these: Clause = {"terms": {Field.CONTENT_KEY.value: list(keys)}}

@@ -12,20 +12,31 @@ from typing import Any
 
 from indexer.backends import bm25
 from indexer.backends.opensearch.clauses import holding
+from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.requests import PermittedSearch, Reader
 from indexer.backends.query_language import Clause
+from vocabulary.search import Exists
 
 
 def counting(reader: Reader, clauses: Sequence[Clause]) -> PermittedSearch:
     """Return the search that counts the reader's documents, and those that hold each of the clauses."""
-    return reader.counting({str(place): holding(clause) for place, clause in enumerate(clauses)})
+    return reader.counting([holding(clause) for clause in clauses])
+
+
+def looking_for_fields(reader: Reader, names: Sequence[str]) -> PermittedSearch:
+    """Return the search that finds out which names are fields of one of the reader's documents."""
+    return reader.counting([filter_clause(Exists(name)) for name in names])
+
+
+def counts_of(answered: Mapping[str, Any]) -> list[int]:
+    """Return how many of the reader's documents each clause holds for, in their order."""
+    return [bucket["doc_count"] for bucket in answered["aggregations"]["holding"]["buckets"]]
 
 
 def weights_of(clauses: Sequence[Clause], answered: Mapping[str, Any]) -> dict[Clause, float]:
     """Return the weight of each clause that one of the reader's documents holds."""
     documents = answered["hits"]["total"]["value"]
-    counted = answered["aggregations"]["holding"]["buckets"]
-    held = {clause: counted[str(place)]["doc_count"] for place, clause in enumerate(clauses)}
+    held = dict(zip(clauses, counts_of(answered), strict=True))
     return {
         clause: bm25.inverse_document_frequency(documents=documents, documents_with_clause=count)
         * bm25.clause_weight(clause)

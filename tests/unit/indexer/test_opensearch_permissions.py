@@ -40,7 +40,7 @@ def _every_search(spelling: AclIdSpelling, access: AccessFilter = ACCESS) -> dic
     counted = facets.aggregations([FacetRequest("type"), DateFacet("at", DateInterval.MONTH)])
     order = Order(Sort("n"), is_browse=False).clauses
     return {
-        "counts": asks.counting({"0": holding(BUDGET)}),
+        "counts": asks.counting([holding(BUDGET)]),
         "nearest": asks.nearest(vector, filters, count=10),
         "rows": asks.rows(Rows(matching({BUDGET: 1.5}), filters, order, size=10, counted=counted)),
         "browse": asks.rows(Rows(None, size=10)),
