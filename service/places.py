@@ -6,7 +6,7 @@ The first building of an index is where the settings say; later ones lie beside 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,9 +16,10 @@ from indexer.reindexing import OpenedPlace, Place, PlaceUnknown
 from service.enrichers import Enrichers
 from service.index_settings import EmbeddedIndexSettings, IndexSettings, OpenSearchIndexSettings
 from service.settings import Settings
-from vocabulary.errors import ConfigurationError, SettingInvalid
-from vocabulary.ports import SearchBackend
+from vocabulary.errors import ConfigurationError, SettingInvalid, SightlineError
+from vocabulary.ports import CheckResult, SearchBackend
 
+_MISSING_EXTRA = 'engine: "opensearch" needs the extra sightline[opensearch]'
 _DATABASE_FILES = ("", "-wal", "-shm")
 
 
@@ -45,6 +46,21 @@ class IndexPlaces:
             except ConfigurationError as error:
                 raise SettingInvalid(f"indexes.{place.index}.{configured.told(str(error))}") from error
             yield OpenedPlace(backend, enricher)
+
+    async def check(self, place: Place) -> Sequence[CheckResult]:
+        """Look at what an index needs of others before it is opened. A failure is a result, not an error."""
+        configured = self._configured(place)
+        if isinstance(configured, EmbeddedIndexSettings):
+            return ()
+        try:
+            from indexer.backends.opensearch.checks import check_cluster  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError:
+            return (CheckResult("engine", passed=False, message=_MISSING_EXTRA),)
+        config = configured.config(place.index, generation=place.generation)
+        try:
+            return await check_cluster(config, dimensions=(await self.enrichers.of(place.model)).dimensions)
+        except SightlineError as error:  # of certificates and keys, before anybody was asked
+            return (CheckResult("connection", passed=False, message=str(error)),)
 
     async def announce(self, index: str, place: Place) -> None:
         """Tell other programs where the index is; nobody but us reads the files of the embedded engine."""
@@ -80,7 +96,7 @@ def _backend(configured: IndexSettings, place: Place, dimensions: int) -> Abstra
     try:
         from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
-        raise SettingInvalid('engine: "opensearch" needs the extra sightline[opensearch]') from error
+        raise SettingInvalid(_MISSING_EXTRA) from error
     return OpenSearchBackend(configured.config(place.index, generation=place.generation), dimensions=dimensions)
 
 

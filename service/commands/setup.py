@@ -23,9 +23,10 @@ from service.commands.terminal import (
     print_table,
     verdict,
 )
-from service.search import is_occupied
+from service.enrichers import Enrichers
+from service.places import IndexPlaces
 from service.settings import DEFAULT_FILE, Settings, load_settings, settings_file
-from service.wiring import State, make_readers, open_search, open_source, open_state
+from service.wiring import State, make_readers, open_source, open_state
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
 
@@ -74,7 +75,8 @@ async def _checks(settings: Settings) -> AsyncIterator[CheckResult]:
         else:
             yield CheckResult("state", passed=True, message="opens")
             yield await _result("tokens", lambda: _check_tokens(settings, state))
-            yield await _result("model and indexes", lambda: _check_indexes(settings, state))
+            for result in await _check_indexes(settings, state):
+                yield result
     yield await _result("extraction", lambda: _check_extraction(settings))
     for source in settings.sources:
         for result in await _check_source(settings, source):
@@ -98,18 +100,35 @@ async def _check_tokens(settings: Settings, state: State) -> str:
     return counted(len(settings.tokens), "issuer")
 
 
-async def _check_indexes(settings: Settings, state: State) -> str:
-    async with open_search(settings, state) as search:
-        found = [f"{settings.embedder.model} on {search.enricher.runtime}"]
-        for name in settings.indexes:
-            backend = search.backend(name)
-            if await is_occupied(backend):
-                found.append(f"{name}: another index is kept, or copied, there")
-                continue
-            await backend.adopt(state.acls.numbering)
-            statistics = await backend.statistics()
-            found.append(f"{name}: {counted(statistics.documents, 'document')}")
-    return "; ".join(found if settings.indexes else [*found, "no index is configured"])
+async def _check_indexes(settings: Settings, state: State) -> list[CheckResult]:
+    """Load the model, and open each index that nothing is missing for; a missing one is made."""
+    try:
+        async with Enrichers(settings.embedder) as enrichers:
+            runtime = enrichers.configured.runtime
+            results = [CheckResult("model", passed=True, message=f"{settings.embedder.model} on {runtime}")]
+            for name in settings.indexes:
+                results += await _check_index(IndexPlaces(settings, enrichers), state, name)
+            return results
+    except SightlineError as error:
+        return [CheckResult("model", passed=False, message=str(error))]
+
+
+async def _check_index(keeper: IndexPlaces, state: State, name: str) -> list[CheckResult]:
+    subject = f"index {name}"
+    standing = await state.places.read(name)
+    if standing.occupant is not None:
+        return [CheckResult(subject, passed=True, message="another index is kept, or copied, there")]
+
+    async def opened() -> str:
+        async with keeper.open(standing.place) as place:
+            await place.backend.adopt(state.acls.numbering)
+            return counted((await place.backend.statistics()).documents, "document")
+
+    looked_at = await keeper.check(standing.place)
+    results = [CheckResult(f"{subject}: {each.subject}", each.passed, each.message) for each in looked_at]
+    if all(each.passed for each in results):
+        results.append(await _result(subject, opened))
+    return results
 
 
 async def _check_extraction(settings: Settings) -> str:

@@ -130,10 +130,10 @@ async def test_a_blocked_index_is_busy_and_takes_the_batch_later(
     index: OpenSearchBackend, config: OpenSearchConfig, opensearch: OpenSearchServer
 ) -> None:
     await index.apply([document("a", "kept", acl=1)])
-    opensearch.call("PUT", f"/{config.first_index}/_settings", {"index.blocks.write": True})
+    opensearch.call("PUT", f"/{config.index}/_settings", {"index.blocks.write": True})
     with pytest.raises(IndexBusy, match="takes no writes now"):
         await index.apply([document("a", "new"), Delete(DocumentId("wiki", "b"))])
-    opensearch.call("PUT", f"/{config.first_index}/_settings", {"index.blocks.write": None})
+    opensearch.call("PUT", f"/{config.index}/_settings", {"index.blocks.write": None})
     assert [each.passage.text for each in await index.stored_passages(A)] == ["kept"]
     assert await index.apply([document("a", "new")]) == {}
 

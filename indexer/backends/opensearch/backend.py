@@ -15,7 +15,7 @@ from indexer.backends.opensearch import stored_rows
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import OpenSearchConfig
 from indexer.backends.opensearch.documents import id_of, stored_passages
-from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, SCHEMA_VERSION, Field, index_body
+from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, Field, index_body, unusable
 from indexer.backends.opensearch.search import Searcher
 from indexer.backends.opensearch.state import IndexState, StateDocument, in_next_epoch
 from indexer.backends.opensearch.writer import Writer
@@ -197,7 +197,8 @@ class OpenSearchBackend:
             await self._create()
         mappings = await self._connection.call(lambda client: client.indices.get_mapping(index=handle))
         for name, found in mappings.items():
-            _require_usable(name, found["mappings"].get("_meta", {}).get("sightline"), self._dimensions)
+            if problem := unusable(name, found["mappings"], self._dimensions):
+                raise ConfigurationError(problem)
         await self._state.create_if_missing()
 
     async def _create(self) -> None:
@@ -214,17 +215,4 @@ class OpenSearchBackend:
         body = index_body(config.options, dimensions=self._dimensions) | {"aliases": {name: {} for name in names}}
         await self._connection.call(
             lambda client: client.indices.create(index=config.index, body=body, params={"ignore": 400})
-        )
-
-
-def _require_usable(name: str, meta: Mapping[str, Any] | None, dimensions: int) -> None:
-    if meta is None:
-        raise ConfigurationError(f"alias: {name} is not an index of this program")
-    if meta["schema"] > SCHEMA_VERSION:
-        raise ConfigurationError(
-            f"alias: {name} was made by a newer version (schema {meta['schema']}, this is {SCHEMA_VERSION})"
-        )
-    if meta["dimensions"] != dimensions:
-        raise ConfigurationError(
-            f"alias: {name} holds vectors of {meta['dimensions']} dimensions, the model gives {dimensions}"
         )

@@ -100,6 +100,19 @@ def index_body(options: IndexOptions, *, dimensions: int) -> dict[str, Any]:
     }
 
 
+def unusable(name: str, mappings: Mapping[str, Any], dimensions: int) -> str:
+    """Say why an existing index cannot be used for vectors of this size; empty when it can."""
+    meta = mappings.get("_meta", {}).get("sightline")
+    if meta is None:
+        return f"alias: {name} is not an index of this program"
+    if meta["schema"] != SCHEMA_VERSION:
+        age = "a newer" if meta["schema"] > SCHEMA_VERSION else "an older"
+        return f"alias: {name} was made by {age} version (schema {meta['schema']}, this is {SCHEMA_VERSION})"
+    if meta["dimensions"] != dimensions:
+        return f"alias: {name} holds vectors of {meta['dimensions']} dimensions, the model gives {dimensions}"
+    return ""
+
+
 def _settings(options: IndexOptions) -> dict[str, Any]:
     return {
         "index": {

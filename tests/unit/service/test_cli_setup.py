@@ -67,10 +67,20 @@ def test_check_passes_when_everything_can_be_used(folder: CliFolder) -> None:
     findings = folder.json("check")
     assert all(finding["passed"] for finding in findings)
     subjects = {finding["subject"] for finding in findings}
-    assert {"settings", "state", "tokens", "model and indexes", "extraction"} < subjects
+    assert {"settings", "state", "tokens", "model", "index private", "extraction"} < subjects
     assert any(subject.startswith("source handbook") for subject in subjects)
-    (model,) = [finding["message"] for finding in findings if finding["subject"] == "model and indexes"]
-    assert re.match(r"all-MiniLM-L6-v2 on openvino (float32|bfloat16), \d+ threads; private: 0 documents", model)
+    told = {finding["subject"]: finding["message"] for finding in findings}
+    assert re.fullmatch(r"all-MiniLM-L6-v2 on openvino (float32|bfloat16), \d+ threads", told["model"])
+    assert told["index private"] == "0 documents"
+
+
+def test_check_tells_of_a_cluster_that_is_not_there(folder: CliFolder) -> None:
+    cluster = 'engine = "opensearch"\nurl = "http://127.0.0.1:9"'
+    folder.write_settings(SETTINGS.replace('engine = "embedded"\npath = "data/private"', cluster))
+    failed = [finding for finding in folder.json("check", exit_code=1) if not finding["passed"]]
+    assert [(finding["subject"], finding["message"]) for finding in failed] == [
+        ("index private: connection", "OpenSearch cannot be reached at http://127.0.0.1:9")
+    ]
 
 
 def test_check_fails_with_what_to_change(folder: CliFolder) -> None:
