@@ -6,8 +6,8 @@ with one word of their own so that copies are told apart; elsewhere made-up ones
 
 The vectors are made up: real ones of a million passages take hours of this machine. They lie around one centre for each
 section of the texts, so that what lies near also belongs together, as in a real corpus; an ACL belongs to one
-section, which is the hard case for a filter. Within a section they differ in 48 directions and a little in all others, as
-sentence embeddings do; points that differ in all 384 alike have no near neighbours to speak of.
+section, which is the hard case for a filter. Within a section they differ in 48 directions and a little in all others,
+as sentence embeddings do; points that differ in all 384 alike have no near neighbours to speak of.
 """
 
 from __future__ import annotations

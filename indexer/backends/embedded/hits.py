@@ -102,7 +102,8 @@ def _passages_to_show(connection: Any, ranking: Ranking) -> Ids:
     if not (ranking.passages == NO_PASSAGE).any():
         return ranking.passages
     first = dict(connection.execute(_FIRST_PASSAGES, (id_parameter(ranking.documents),)).fetchall())
-    return np.asarray([first.get(int(each), NO_PASSAGE) for each in ranking.documents], np.int64)
+    firsts = np.asarray([first.get(int(each), NO_PASSAGE) for each in ranking.documents], np.int64)
+    return np.where(ranking.passages == NO_PASSAGE, firsts, ranking.passages)
 
 
 def _passage(connection: Any, passage_id: int) -> Passage | None:

@@ -6,6 +6,7 @@ counting among what is left.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -33,7 +34,24 @@ from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import BucketCount, FacetCount, Page, Query, SearchMode, Total, TotalRelation
 
+# In the order of the ids, a step each: without a table of them beside it.
+_VECTORS = "SELECT e.passage_id, e.vector FROM carray(?) wanted CROSS JOIN embedding e ON e.passage_id = wanted.value"
+# How much of an answer is put in order at first; a page that needs more asks for several times as much.
+_RANKED_FIRST = 64
+_GROWTH = 4
 _HEADINGS = {TITLE_FIELD: Field.TITLE, PATH_FIELD: Field.PATH}
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Found:
+    """The documents of an answer, each once, and their ranking: `leading(n)` is right in its first n places."""
+
+    documents: Integers
+    leading: Callable[[int], Ranking]
+
+    @property
+    def total(self) -> int:
+        return int(self.documents.size)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,12 +73,12 @@ class Search:
         position = cursor.decode(self.query)
         text = TextSearch(self.connection, self.catalogue, self.catalogue.admitted(self.access))
         wanted = self._wanted(text.readable)
-        found = self._sorted(self._rank(wanted, text, self._filtered(wanted, text)))
-        cut = self._cut(found, position)
-        shown = found.reordered(cut.places)
+        found = self._found(wanted, text, self._filtered(wanted, text))
+        ranked, cut = self._cut(found, position)
+        shown = ranked.reordered(cut.places)
         hits = fetch_hits(
             self.connection,
-            Shown(shown, cut.copies, self.catalogue.acl_ids[shown.documents]),
+            Shown(shown, self._copies(found, shown), self.catalogue.acl_ids[shown.documents]),
             self.access,
             marker=Marker(self.analyzer, wanted.scored),
             vector=self.vector,
@@ -68,7 +86,7 @@ class Search:
         )
         more = bool(hits) and not cut.is_last
         return Page(
-            total=Total(int(found.documents.size), TotalRelation.EQUAL),
+            total=Total(found.total, TotalRelation.EQUAL),
             hits=hits,
             facets=self._facets(found),
             next_cursor=cursor.encode(self.query, cursor.Position(cut.hits_so_far, hits[-1].document_id))
@@ -111,14 +129,19 @@ class Search:
         predicate = value_predicate(test, self.analyzer)
         return self._column(test.field).documents_where(predicate, size=text.readable.size)
 
-    def _rank(self, wanted: Wanted, text: TextSearch, kept: Mask) -> Ranking:
+    def _found(self, wanted: Wanted, text: TextSearch, kept: Mask) -> _Found:
         if wanted.is_browse:
-            return self._by_title(kept)
+            by_title = self._by_title(kept)
+            return _Found(by_title.documents, lambda _: by_title)
         semantic = ranking.NOTHING if self.vector is None else self._by_meaning(self.vector, wanted=kept)
         if self.query.mode is SearchMode.SEMANTIC:
-            return semantic
-        by_words = text.rank(wanted.scored, wanted=kept)
-        return by_words if self.query.mode is SearchMode.KEYWORD else ranking.fuse(by_words, semantic)
+            return _Found(semantic.documents, lambda _: semantic)
+        matches = text.matches(wanted.scored, wanted=kept)
+        if self.query.mode is SearchMode.KEYWORD:
+            return _Found(matches.documents, lambda count: matches.leading(count, besides=semantic.documents))
+        found = np.union1d(matches.documents, semantic.documents) if semantic.documents.size else matches.documents
+        # Behind the first `count` there are no others than documents that score less by words and nothing by meaning.
+        return _Found(found, lambda count: ranking.fuse(matches.leading(count, besides=semantic.documents), semantic))
 
     def _by_title(self, wanted: Mask) -> Ranking:
         documents = self.catalogue.title_order(self.connection)
@@ -134,10 +157,7 @@ class Search:
 
     def _rescored(self, passage_ids: Integers, vector: Vector) -> tuple[Integers, ranking.Scores]:
         """Return the exact similarities of candidate passages, from the vectors in the file."""
-        rows = self.connection.execute(
-            "SELECT passage_id, vector FROM embedding WHERE passage_id IN (SELECT value FROM carray(?))",
-            (id_parameter(passage_ids),),
-        ).fetchall()
+        rows = self.connection.execute(_VECTORS, (id_parameter(passage_ids),)).fetchall()
         ids = np.asarray([row[0] for row in rows], np.int64)
         vectors = vectors_from_blobs([row[1] for row in rows], vector.size)
         return ids, inner_products(vectors, vector).astype(np.float64)
@@ -150,28 +170,55 @@ class Search:
         size = self.catalogue.acl_ids.size
         return found.reordered(column.order(found.documents, descending=sort.descending, size=size))
 
-    def _facets(self, found: Ranking) -> dict[str, tuple[FacetCount | BucketCount, ...]]:
+    def _facets(self, found: _Found) -> dict[str, tuple[FacetCount | BucketCount, ...]]:
+        if not self.query.facets:
+            return {}
         matching = np.zeros(self.catalogue.acl_ids.size, np.bool_)
         matching[found.documents] = True
         return {each.key: counted(each, self._column(each.field), matching) for each in self.query.facets}
 
-    def _cut(self, found: Ranking, position: cursor.Position | None) -> collapsing.Shown:
-        """Cut the page out of the answer: behind the last shown hit, or where it stood if it is gone."""
-        keys = self.catalogue.content_keys[found.documents]
-        if not self.query.collapse:
-            keys = np.full_like(keys, collapsing.NO_CONTENT_KEY)
-        behind = None if position is None else self._place(found, position)
-        skipped = 0 if position is None else position.shown
-        return collapsing.cut_page(keys, behind=behind, skipped=skipped, size=self.query.size)
+    def _cut(self, found: _Found, position: cursor.Position | None) -> tuple[Ranking, collapsing.Shown]:
+        """Cut the page out of the answer: behind the last shown hit, or where it stood if it is gone.
 
-    def _place(self, found: Ranking, position: cursor.Position) -> int | None:
-        """Return where the last shown hit stands now; None when it is gone."""
+        Only as much of the answer is put in order as the page needs.
+        """
+        last = None if position is None else self._last_shown(found, position)
+        skipped = 0 if position is None else position.shown
+        count = found.total if self.query.sort else _RANKED_FIRST + _GROWTH * (skipped + self.query.size)
+        while True:
+            ranked = self._sorted(found.leading(count))
+            is_whole = ranked.documents.size == found.total
+            if not is_whole:
+                ranked = ranked.reordered(np.arange(count))
+            places = np.flatnonzero(ranked.documents == last) if last is not None else np.zeros(0, np.int64)
+            if is_whole or last is None or places.size:
+                behind = int(places[0]) if places.size else None
+                cut = collapsing.cut_page(
+                    self._content_keys(ranked.documents), behind=behind, skipped=skipped, size=self.query.size
+                )
+                if is_whole or not cut.is_last:
+                    return ranked, cut
+            count *= _GROWTH
+
+    def _content_keys(self, documents: Integers) -> Integers:
+        keys = self.catalogue.content_keys[documents]
+        return keys if self.query.collapse else np.full_like(keys, collapsing.NO_CONTENT_KEY)
+
+    def _copies(self, found: _Found, shown: Ranking) -> Integers:
+        """Return how many more documents of the whole answer have the text of each shown one."""
+        keys = self._content_keys(shown.documents)
+        if not keys.any():
+            return keys
+        of_all = self._content_keys(found.documents)
+        return np.asarray([np.count_nonzero(of_all == key) - 1 if key else 0 for key in keys], np.int64)
+
+    def _last_shown(self, found: _Found, position: cursor.Position) -> int | None:
+        """Return the document that was shown last, if it is still in the answer."""
         row = self.connection.execute(
             "SELECT id FROM document WHERE source = ? AND native_id = ?",
             (position.last.source, position.last.native_id),
         ).fetchone()
-        places = np.flatnonzero(found.documents == row[0]) if row else np.zeros(0, np.int64)
-        return int(places[0]) if places.size else None
+        return int(row[0]) if row and (found.documents == row[0]).any() else None
 
     def _column(self, field: str) -> Column:
         return self.catalogue.columns.column(self.connection, storable(field), sequence=self.catalogue.sequence)

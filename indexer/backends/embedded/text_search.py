@@ -18,13 +18,26 @@ from indexer.backends import bm25, ranking
 from indexer.backends.bm25 import TextField
 from indexer.backends.embedded.catalogue import Catalogue, Codes
 from indexer.backends.embedded.columns import Mask
-from indexer.backends.embedded.postings import Field, Postings, postings, rows_with_phrase, rows_with_prefix
+from indexer.backends.embedded.postings import (
+    Field,
+    Frequencies,
+    Postings,
+    Rows,
+    postings,
+    rows_with_phrase,
+    rows_with_prefix,
+)
 from indexer.backends.query_language import Clause, Phrase, Prefix, Word
 from indexer.backends.ranking import Ranking
 
 _FIELDS = {TextField.BODY: Field.BODY, TextField.TITLE: Field.TITLE, TextField.ATTRIBUTES: Field.ATTRIBUTES}
 
 Numbers = npt.NDArray[np.float64]
+
+# Places of a clause that are scored at once: what is computed on the way stays in the processor's cache. Measured on
+# 300,000 places: 4 ms, against 16 ms all at once.
+_PLACES_AT_ONCE = 1 << 14
+_CLOSE = 1e-9  # scores this close may change their order when they are rounded
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -35,6 +48,63 @@ class Found:
     places: npt.NDArray[np.int64]
     documents: npt.NDArray[np.int64]  # the document of each place
     frequencies: Numbers
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matches:
+    """The documents that hold what is looked for, each once and in no order, with their scores.
+
+    `slots` are the matching passages; those of one document, which were written together, lie one behind the other.
+    """
+
+    documents: npt.NDArray[np.int64]
+    scores: Numbers
+    slots: npt.NDArray[np.int64]
+    slot_scores: Numbers
+    slot_documents: npt.NDArray[np.int64]
+    passage_ids: npt.NDArray[np.int64]  # of every slot
+    by_document: Numbers  # what each document scores by itself, by row id
+
+    @classmethod
+    def of(cls, catalogue: Catalogue, slots: npt.NDArray[np.int64], scores: Numbers, by_document: Numbers) -> Matches:
+        """Put together what passages and documents score."""
+        of_slots = catalogue.passage_documents[slots].astype(np.int64)
+        starts = np.flatnonzero(np.diff(of_slots, prepend=-1))
+        documents = of_slots[starts]
+        best = np.maximum.reduceat(scores, starts) if starts.size else np.zeros(0)
+        alone = by_document > 0
+        total = best + by_document[documents]
+        alone[documents] = False
+        others = np.flatnonzero(alone)
+        return cls(
+            np.concatenate([documents, others]),
+            np.concatenate([total, by_document[others]]),
+            slots,
+            scores,
+            of_slots,
+            catalogue.passage_ids,
+            by_document,
+        )
+
+    def leading(self, count: int, *, besides: npt.NDArray[np.int64]) -> Ranking:
+        """Rank the documents with the `count` highest scores, and those `besides` of which it is asked.
+
+        The order among them is that of the whole: sorting all of half a million takes longer than finding them.
+        """
+        chosen = np.ones(self.documents.size, np.bool_)
+        if count < self.documents.size:
+            place = self.documents.size - count
+            chosen = self.scores >= np.partition(self.scores, place)[place] - _CLOSE
+            chosen |= np.isin(self.documents, besides)
+        documents = self.documents[chosen]
+        of_chosen = np.zeros(self.by_document.size, np.bool_)
+        of_chosen[documents] = True
+        kept = np.flatnonzero(of_chosen[self.slot_documents])
+        by_passage = ranking.rank_documents(
+            self.slot_documents[kept], self.passage_ids[self.slots[kept]], self.slot_scores[kept]
+        )
+        own = documents[self.by_document[documents] > 0]
+        return ranking.with_own_scores(by_passage, own, self.by_document[own])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,11 +125,11 @@ class TextSearch:
         holding[self.catalogue.heading_documents[self._rows(field, clause).rows]] = True
         return holding & self.readable
 
-    def rank(self, clauses: Sequence[Clause], *, wanted: Mask) -> Ranking:
-        """Rank the wanted documents that hold a clause. How rare it is depends on all that is readable."""
-        catalogue = self.catalogue
-        by_slot = np.zeros(catalogue.passage_ids.size, np.float64)
+    def matches(self, clauses: Sequence[Clause], *, wanted: Mask) -> Matches:
+        """Score the wanted documents that hold a clause. How rare it is depends on all that is readable."""
+        by_slot = np.zeros(self.catalogue.passage_ids.size, np.float64)
         by_document = np.zeros(self.readable.size, np.float64)
+        is_matching = np.zeros(self.catalogue.passage_ids.size, np.bool_)
         documents = int(np.count_nonzero(self.readable))
         for clause in clauses:
             found = list(self.found(clause))
@@ -71,34 +141,31 @@ class TextSearch:
                 scores = weight * self._saturated(clause, each)
                 if each.field is TextField.BODY:
                     by_slot[each.places] += scores
+                    is_matching[each.places] = True
                 else:
                     by_document[each.documents] += scores
-        return self._ranked(by_slot, by_document, wanted)
-
-    def _ranked(self, by_slot: Numbers, by_document: Numbers, wanted: Mask) -> Ranking:
-        catalogue = self.catalogue
-        slots = np.flatnonzero(by_slot)
-        slots = slots[wanted[catalogue.passage_documents[slots]]]
-        documents = catalogue.passage_documents[slots].astype(np.int64)
-        by_passage = ranking.rank_documents(documents, catalogue.passage_ids[slots], by_slot[slots])
+        slots = np.flatnonzero(is_matching)
+        slots = slots[wanted[self.catalogue.passage_documents[slots]]]
         by_document[~wanted] = 0
-        own = np.flatnonzero(by_document)
-        return ranking.with_own_scores(by_passage, own, by_document[own])
+        return Matches.of(self.catalogue, slots, by_slot[slots], by_document)
 
     def found(self, clause: Clause) -> Iterator[Found]:
-        """Yield where a clause occurs, field by field."""
+        """Yield where a clause occurs, field by field, some thousand places at a time."""
         for text_field, field in _FIELDS.items():
             held = self._rows(field, clause)
-            if text_field is TextField.BODY:
-                places = self.catalogue.slots_of(held.rows).astype(np.int64)
-                documents = self.catalogue.passage_documents[places]
-            else:
-                places = held.rows.astype(np.int64)
-                documents = self.catalogue.heading_documents[places]
-            seen = self.readable[documents]
-            yield Found(
-                text_field, places[seen], documents[seen].astype(np.int64), held.frequencies[seen].astype(np.float64)
-            )
+            for first in range(0, held.rows.size, _PLACES_AT_ONCE):
+                portion = slice(first, first + _PLACES_AT_ONCE)
+                yield self._seen(text_field, held.rows[portion], held.frequencies[portion])
+
+    def _seen(self, field: TextField, rows: Rows, frequencies: Frequencies) -> Found:
+        places = rows.astype(np.int64)
+        if field is TextField.BODY:
+            places = self.catalogue.slots_of(places).astype(np.int64)
+            documents = self.catalogue.passage_documents[places].astype(np.int64)
+        else:
+            documents = self.catalogue.heading_documents[places].astype(np.int64)
+        seen = self.readable[documents]
+        return Found(field, places[seen], documents[seen], frequencies[seen].astype(np.float64))
 
     def _holding(self, found: Sequence[Found]) -> Mask:
         holding = np.zeros(self.readable.size, np.bool_)
