@@ -153,7 +153,7 @@ class TextSearch:
         """Yield where a clause occurs, field by field, some thousand places at a time."""
         for text_field, field in _FIELDS.items():
             held = self._rows(field, clause)
-            for first in range(0, held.rows.size, _PLACES_AT_ONCE):
+            for first in range(0, max(held.rows.size, 1), _PLACES_AT_ONCE):
                 portion = slice(first, first + _PLACES_AT_ONCE)
                 yield self._seen(text_field, held.rows[portion], held.frequencies[portion])
 
