@@ -91,7 +91,9 @@ class Reader:
             **_FROM_COLUMNS,
         )
 
-    def documents(self, filters: Sequence[Clause], parts: Sequence[Clause], *, size: int) -> PermittedSearch:
+    def documents(
+        self, filters: Sequence[Clause], parts: Sequence[Clause], *, size: int, sort: Sequence[Mapping[str, Any]] = ()
+    ) -> PermittedSearch:
         """Open the documents that the filters hold for; `parts` add their inner hits and decide nothing."""
         return self._search(
             filters,
@@ -99,6 +101,7 @@ class Reader:
             size=size,
             _source={"excludes": [Field.PASSAGES.value]},
             docvalue_fields=[Field.STORED_AT.value],
+            sort=list(sort),
             track_total_hits=False,
         )
 

@@ -16,10 +16,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from indexer.backends import collapsing, cursor, ranking
-from indexer.backends.analysis import analyzer
+from indexer.backends.analysis import Analyzer, Token, analyzer
 from indexer.backends.highlighting import Marker
 from indexer.backends.opensearch import facets, statistics
 from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of
@@ -32,10 +33,13 @@ from indexer.backends.opensearch.hits import Shown, hits_of, opening
 from indexer.backends.opensearch.mapping import Field
 from indexer.backends.opensearch.ordering import BY_RELEVANCE, Order
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
+from indexer.backends.opensearch.spelling import Speller
 from indexer.backends.opensearch.state import IndexState, StateDocument
 from indexer.backends.opensearch.transport import Answer, send
-from indexer.backends.query_language import Wanted, candidate_fields, parse
+from indexer.backends.query_language import Clause as TextClause
+from indexer.backends.query_language import Wanted, Word, candidate_fields, parse
 from indexer.backends.request import needed_vector
+from indexer.backends.spelling import plain_words
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.errors import IndexBusy, NumberingMismatch
@@ -77,7 +81,9 @@ class Searcher:
         for _ in range(_ATTEMPTS):
             expected = self._seen or await self._states.read()
             reader = Reader(access, epoch=expected.epoch, spelling=self.spelling)
-            asked = _Asked(reader, query, needed, await self._read(query, reader))
+            wanted = await self._read(query, reader)
+            words = plain_words(query.text, self._analyzer) if query.cursor is None else []
+            asked = _Asked(reader, query, needed, wanted, words)
             answers, current = await self._first_trip(asked.first)
             self._seen = current
             if current.numbering is None:
@@ -85,8 +91,7 @@ class Searcher:
             if current.numbering != access.numbering:
                 raise NumberingMismatch("the index's ACLs were numbered by another state")
             if current.epoch == expected.epoch:
-                marker = Marker(self._analyzer, asked.wanted.scored)
-                return await _Search(self._connection, asked, answers, marker).answer()
+                return await _Search(self._connection, asked, answers, self._analyzer).answer()
         raise IndexBusy("the state of the index is being changed by others")
 
     async def _read(self, query: Query, reader: Reader) -> Wanted:
@@ -113,7 +118,9 @@ class Searcher:
 class _Asked:
     """A query under a reader's filter, and what the first round trip is to find out for it."""
 
-    def __init__(self, reader: Reader, query: Query, vector: Vector | None, wanted: Wanted) -> None:
+    def __init__(
+        self, reader: Reader, query: Query, vector: Vector | None, wanted: Wanted, words: Sequence[Token]
+    ) -> None:
         self.reader = reader
         self.query = query
         self.vector = None if vector is None or not vector.any() else vector  # without direction, near to nothing
@@ -121,25 +128,27 @@ class _Asked:
         self.wanted = wanted
         self.is_browse = wanted.is_browse
         self.filters = list(_narrowing(query, wanted))
+        self.counted = () if query.mode is SearchMode.SEMANTIC else _counted(wanted, words)
         self.order = Order(query.sort, is_browse=self.is_browse)
         self.columns = (Field.CONTENT_KEY,) if query.collapse else ()
-
-    @property
-    def ranks_words(self) -> bool:
-        return not self.is_browse and self.query.mode is not SearchMode.SEMANTIC
 
     @property
     def first(self) -> Mapping[str, PermittedSearch]:
         """The searches of the first round trip."""
         searches: dict[str, PermittedSearch] = {}
-        if self.ranks_words and self.wanted.scored:
-            searches["counts"] = statistics.counting(self.reader, self.wanted.scored)
+        if self.counted:
+            searches["counts"] = statistics.counting(self.reader, self.counted)
         if self.vector is not None:
             searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_NEIGHBOURS)
         if self.position is not None:
             last = [*self.filters, of_ids([id_of(self.position.last)])]
             searches["last"] = self.reader.rows(Rows(None, last, self.order.clauses, size=1))
         return searches
+
+
+def _counted(wanted: Wanted, words: Sequence[Token]) -> tuple[TextClause, ...]:
+    """Return what the reader's documents are counted for: what ranks them, and the words that may be slips."""
+    return tuple(dict.fromkeys((*wanted.scored, *(Word(token.term) for token in words))))
 
 
 def _narrowing(query: Query, wanted: Wanted) -> Iterator[Clause]:
@@ -155,11 +164,18 @@ def _narrowing(query: Query, wanted: Wanted) -> Iterator[Clause]:
 class _Search:
     """A query whose first round trip is done."""
 
-    def __init__(self, connection: Connection, asked: _Asked, answers: Mapping[str, Answer], marker: Marker) -> None:
+    def __init__(
+        self, connection: Connection, asked: _Asked, answers: Mapping[str, Answer], analyzer: Analyzer
+    ) -> None:
         self._connection = connection
         self._asked = asked
-        self._marker = marker
-        self._weights = statistics.weights_of(asked.wanted.scored, answers["counts"]) if "counts" in answers else {}
+        self._analyzer = analyzer
+        self._held: dict[TextClause, int] = {}
+        self._weights: dict[TextClause, float] = {}
+        if "counts" in answers:
+            documents = answers["counts"]["hits"]["total"]["value"]
+            self._held = dict(zip(asked.counted, statistics.counts_of(answers["counts"]), strict=True))
+            self._weights = statistics.weights_of(asked.wanted.scored, self._held, documents=documents)
         self._near = nearest(answers["nearest"]) if "nearest" in answers else NO_ONE
         last = asked.order.rows(answers["last"]) if "last" in answers else []
         self._last = last[0].number if last else None
@@ -184,6 +200,7 @@ class _Search:
             hits=hits,
             facets=facets.counted(query.facets, counted),
             next_cursor=cursor.encode(query, cursor.Position(cut.hits_so_far, hits[-1].document_id)) if more else None,
+            spelling=await self._spelling(),
         )
 
     @property
@@ -229,7 +246,16 @@ class _Search:
         if copies:
             shown = _with_copies(shown, candidates.content_keys[cut.places], copies[0])
         is_near, highlight = asked.vector is not None, asked.query.highlight
-        return hits_of(opened, shown, marker=self._marker, is_near=is_near, highlight=highlight)
+        marker = Marker(self._analyzer, asked.wanted.scored)
+        return hits_of(opened, shown, marker=marker, is_near=is_near, highlight=highlight)
+
+    async def _spelling(self) -> str | None:
+        """Return a better spelling, for the first page of an answer by words."""
+        if self._asked.position is not None:
+            return None
+        held = {clause.term: count for clause, count in self._held.items() if isinstance(clause, Word)}
+        ask = partial(send, self._connection)
+        return await Speller(ask, self._asked.reader, self._analyzer, held).respell(self._asked.query.text)
 
     def _counting_copies(self, keys: Sequence[int]) -> PermittedSearch:
         of_these: Clause = {"terms": {Field.CONTENT_KEY.value: list(keys)}}

@@ -33,13 +33,14 @@ def counts_of(answered: Mapping[str, Any]) -> list[int]:
     return [bucket["doc_count"] for bucket in answered["aggregations"]["holding"]["buckets"]]
 
 
-def weights_of(clauses: Sequence[Clause], answered: Mapping[str, Any]) -> dict[Clause, float]:
-    """Return the weight of each clause that one of the reader's documents holds."""
-    documents = answered["hits"]["total"]["value"]
-    held = dict(zip(clauses, counts_of(answered), strict=True))
+def weights_of(clauses: Sequence[Clause], held: Mapping[Clause, int], *, documents: int) -> dict[Clause, float]:
+    """Return the weight of each clause that one of the reader's documents holds.
+
+    `held` says how many of them hold it, `documents` how many there are.
+    """
     return {
-        clause: bm25.inverse_document_frequency(documents=documents, documents_with_clause=count)
+        clause: bm25.inverse_document_frequency(documents=documents, documents_with_clause=held[clause])
         * bm25.clause_weight(clause)
-        for clause, count in held.items()
-        if count
+        for clause in clauses
+        if held.get(clause)
     }
