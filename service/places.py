@@ -58,7 +58,8 @@ class IndexPlaces:
             return (CheckResult("engine", passed=False, message=_MISSING_EXTRA),)
         config = configured.config(place.index, generation=place.generation)
         try:
-            return await check_cluster(config, dimensions=(await self.enrichers.of(place.model)).dimensions)
+            dimensions = (await self.enrichers.of(place.model)).dimensions
+            return await check_cluster(config, dimensions=dimensions, languages=_languages(configured, place))
         except SightlineError as error:  # of certificates and keys, before anybody was asked
             return (CheckResult("connection", passed=False, message=str(error)),)
 
@@ -87,17 +88,19 @@ class IndexPlaces:
 
 
 def _backend(configured: IndexSettings, place: Place, dimensions: int) -> AbstractAsyncContextManager[SearchBackend]:
+    languages = _languages(configured, place)
     if isinstance(configured, EmbeddedIndexSettings):
-        return EmbeddedBackend(
-            file_of(configured, place),
-            dimensions=dimensions,
-            languages=configured.languages if place.languages is None else place.languages,
-        )
+        return EmbeddedBackend(file_of(configured, place), dimensions=dimensions, languages=languages)
     try:
         from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise SettingInvalid(_MISSING_EXTRA) from error
-    return OpenSearchBackend(configured.config(place.index, generation=place.generation), dimensions=dimensions)
+    config = configured.config(place.index, generation=place.generation)
+    return OpenSearchBackend(config, dimensions=dimensions, languages=languages)
+
+
+def _languages(configured: IndexSettings, place: Place) -> tuple[str, ...]:
+    return configured.languages if place.languages is None else place.languages
 
 
 def file_of(configured: EmbeddedIndexSettings, place: Place) -> Path:

@@ -192,6 +192,11 @@ def analyzer(languages: tuple[str, ...] = DEFAULT_LANGUAGES) -> Analyzer:
     return Analyzer(languages)
 
 
+def name_of_analysis(languages: Sequence[str]) -> str:
+    """Return what an index notes of the analysis that its terms are of: with another name they must be made anew."""
+    return f"{','.join(languages) or 'no language'} (version {ANALYSIS_VERSION})"
+
+
 def fold(text: str) -> str:
     """Return a text as it is compared: without case, accents and compatibility forms (ﬁ, full-width letters)."""
     if text.isascii():

@@ -85,8 +85,8 @@ def spelled(default: Any) -> str:
             return f'"{default.value}"'
         case bool():
             return str(default).lower()
-        case tuple() | frozenset() if not default:
-            return "[]"
+        case tuple() | frozenset():
+            return f"[{', '.join(map(spelled, default))}]"
         case str():
             return f'"{default}"'
         case _:

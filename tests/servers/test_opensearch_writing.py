@@ -183,6 +183,12 @@ async def test_an_index_of_vectors_of_another_size_is_refused(
             pass
 
 
+async def test_an_index_of_other_languages_is_refused(index: OpenSearchBackend, config: OpenSearchConfig) -> None:
+    with pytest.raises(ConfigurationError, match=r"languages: .* was analysed as en \(version 1\)"):
+        async with OpenSearchBackend(config, dimensions=DIMENSIONS, languages=("de", "en")):
+            pass
+
+
 async def test_an_index_with_documents_is_of_one_state_store_alone(index: OpenSearchBackend) -> None:
     await index.adopt("another")
     await index.adopt(NUMBERING)

@@ -13,7 +13,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from indexer.backends.analysis import ANALYSIS_VERSION
 from indexer.backends.embedded import postings
 from vocabulary.errors import ConfigurationError
 
@@ -112,9 +111,9 @@ def prepare(connection: Any, path: Path, *, dimensions: int, languages: Sequence
         if stored != str(dimensions):
             raise ConfigurationError(f"{path} holds vectors of {stored} dimensions, the model gives {dimensions}")
         analysed = read_state(connection, "analysis")
-        if analysed != _analysis(languages):
+        if analysed != name_of_analysis(languages):
             raise ConfigurationError(
-                f"{path} was analysed as {analysed}, the settings ask for {_analysis(languages)}:"
+                f"{path} was analysed as {analysed}, the settings ask for {name_of_analysis(languages)}:"
                 " leave them as they were, and build it anew with `sightline reindex --languages`"
             )
 
@@ -130,17 +129,12 @@ def write_state(connection: Any, key: str, value: str) -> None:
     connection.execute("INSERT OR REPLACE INTO state VALUES(?, ?)", (key, value))
 
 
-def _analysis(languages: Sequence[str]) -> str:
-    """Name the analysis that a file's terms come from."""
-    return f"{','.join(languages) or 'no language'} (version {ANALYSIS_VERSION})"
-
-
 def _create(connection: Any, *, dimensions: int, languages: Sequence[str]) -> None:
     for _ in connection.execute(_TABLES):
         pass
     write_state(connection, "index_id", uuid.uuid4().hex)
     write_state(connection, "dimensions", str(dimensions))
-    write_state(connection, "analysis", _analysis(languages))
+    write_state(connection, "analysis", name_of_analysis(languages))
     connection.pragma("application_id", _APPLICATION_ID)
     connection.pragma("user_version", _VERSION)
 

@@ -36,13 +36,16 @@ class OpenSearchBackend:
     Raises (when entered): `ConfigurationError`, naming the setting; `IndexBusy` where the cluster does not answer.
     """
 
-    def __init__(self, config: OpenSearchConfig, *, dimensions: int) -> None:
+    def __init__(
+        self, config: OpenSearchConfig, *, dimensions: int, languages: Sequence[str] = DEFAULT_LANGUAGES
+    ) -> None:
         self._config = config
         self._dimensions = dimensions
+        self._languages = tuple(languages)
         self._connection = Connection(config)
         self._state = StateDocument(self._connection)
-        self._searcher = Searcher(self._connection, self._state, dimensions=dimensions, languages=DEFAULT_LANGUAGES)
-        self._writer = Writer(self._connection, self._state)
+        self._searcher = Searcher(self._connection, self._state, dimensions=dimensions, languages=self._languages)
+        self._writer = Writer(self._connection, self._state, languages=self._languages)
         self._opened = AsyncExitStack()
         self._index_id = ""
         self._fence = 0
@@ -197,7 +200,7 @@ class OpenSearchBackend:
             await self._create()
         mappings = await self._connection.call(lambda client: client.indices.get_mapping(index=handle))
         for name, found in mappings.items():
-            if problem := unusable(name, found["mappings"], self._dimensions):
+            if problem := unusable(name, found["mappings"], dimensions=self._dimensions, languages=self._languages):
                 raise ConfigurationError(problem)
         await self._state.create_if_missing()
 
@@ -212,7 +215,9 @@ class OpenSearchBackend:
         ):
             raise ConfigurationError(f"alias: {config.alias} is an index of the cluster, not an alias")
         names = [config.handle, config.alias] if config.generation == 1 else [config.handle]
-        body = index_body(config.options, dimensions=self._dimensions) | {"aliases": {name: {} for name in names}}
+        body = index_body(config.options, dimensions=self._dimensions, languages=self._languages) | {
+            "aliases": {name: {} for name in names}
+        }
         await self._connection.call(
             lambda client: client.indices.create(index=config.index, body=body, params={"ignore": 400})
         )

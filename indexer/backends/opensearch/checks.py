@@ -10,6 +10,7 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
+from indexer.backends.analysis import DEFAULT_LANGUAGES
 from indexer.backends.opensearch.access_clause import BITMAPS_SINCE
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import OpenSearchConfig
@@ -23,18 +24,21 @@ OLDEST = (2, 13)
 _DISK = "cluster.routing.allocation.disk."
 
 
-async def check_cluster(config: OpenSearchConfig, *, dimensions: int) -> Sequence[CheckResult]:
+async def check_cluster(
+    config: OpenSearchConfig, *, dimensions: int, languages: Sequence[str] = DEFAULT_LANGUAGES
+) -> Sequence[CheckResult]:
     """Look at version, plugin, index, rights and disks; what cannot be reached at all is the only finding."""
-    async with _Checks(config, dimensions) as checks:
+    async with _Checks(config, dimensions, languages) as checks:
         return await checks.run()
 
 
 class _Checks:
     """One look at a cluster."""
 
-    def __init__(self, config: OpenSearchConfig, dimensions: int) -> None:
+    def __init__(self, config: OpenSearchConfig, dimensions: int, languages: Sequence[str]) -> None:
         self._config = config
         self._dimensions = dimensions
+        self._languages = languages
         self._connection = Connection(config)
 
     async def __aenter__(self) -> _Checks:
@@ -78,7 +82,10 @@ class _Checks:
                 return False, f"alias: {config.index} is not an index of this program"
             return True, f"{config.index} will be created"
         mappings = await self._connection.call(lambda client: client.indices.get_mapping(index=config.handle))
-        problems = [unusable(name, found["mappings"], self._dimensions) for name, found in mappings.items()]
+        problems = [
+            unusable(name, found["mappings"], dimensions=self._dimensions, languages=self._languages)
+            for name, found in mappings.items()
+        ]
         told = [problem for problem in problems if problem]
         return not told, "; ".join(told) or f"{', '.join(mappings)} holds vectors of {self._dimensions} dimensions"
 

@@ -11,12 +11,13 @@ with the query as its boost. So nothing that OpenSearch counts over all document
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from indexer.backends import bm25
+from indexer.backends.analysis import name_of_analysis
 from indexer.backends.opensearch.config import IndexOptions, VectorEngine, VectorQuantisation
 
 SCHEMA_VERSION = 1
@@ -88,20 +89,21 @@ class PassageField(StrEnum):
 EVERY_DOCUMENT: dict[str, Any] = {"exists": {"field": Field.ACL_ID.value}}  # the state document has no such field
 
 
-def index_body(options: IndexOptions, *, dimensions: int) -> dict[str, Any]:
+def index_body(options: IndexOptions, *, dimensions: int, languages: Sequence[str]) -> dict[str, Any]:
     """Return the settings and mappings to create an index with, for vectors of `dimensions` numbers."""
+    meta = {"schema": SCHEMA_VERSION, "dimensions": dimensions, "analysis": name_of_analysis(languages)}
     return {
         "settings": _settings(options),
         "mappings": {
             "dynamic": False,
-            "_meta": {"sightline": {"schema": SCHEMA_VERSION, "dimensions": dimensions}},
+            "_meta": {"sightline": meta},
             "properties": _document_fields() | {Field.PASSAGES.value: _passages(options, dimensions)},
         },
     }
 
 
-def unusable(name: str, mappings: Mapping[str, Any], dimensions: int) -> str:
-    """Say why an existing index cannot be used for vectors of this size; empty when it can."""
+def unusable(name: str, mappings: Mapping[str, Any], *, dimensions: int, languages: Sequence[str]) -> str:
+    """Say why an existing index cannot be used for such vectors and languages; empty when it can."""
     meta = mappings.get("_meta", {}).get("sightline")
     if meta is None:
         return f"alias: {name} is not an index of this program"
@@ -110,6 +112,11 @@ def unusable(name: str, mappings: Mapping[str, Any], dimensions: int) -> str:
         return f"alias: {name} was made by {age} version (schema {meta['schema']}, this is {SCHEMA_VERSION})"
     if meta["dimensions"] != dimensions:
         return f"alias: {name} holds vectors of {meta['dimensions']} dimensions, the model gives {dimensions}"
+    if meta["analysis"] != name_of_analysis(languages):
+        return (
+            f"languages: {name} was analysed as {meta['analysis']}, the settings ask for {name_of_analysis(languages)}:"
+            " leave them as they were, and build it anew with `sightline reindex --languages`"
+        )
     return ""
 
 

@@ -60,7 +60,12 @@ class Writer:
     """Carries out batches on the index behind an alias, one after the other."""
 
     def __init__(
-        self, connection: Connection, state: StateDocument, *, clock_ns: Callable[[], int] = time.time_ns
+        self,
+        connection: Connection,
+        state: StateDocument,
+        *,
+        languages: Sequence[str],
+        clock_ns: Callable[[], int] = time.time_ns,
     ) -> None:
         self._connection = connection
         self._state = state
@@ -68,7 +73,7 @@ class Writer:
         self._versions = Versions()
         self._clock_ns = clock_ns
         self._last_stored_at = 0
-        self._analyzer = analyzer()
+        self._analyzer = analyzer(tuple(languages))
 
     async def apply(self, operations: Sequence[IndexOperation], *, fence: int) -> dict[DocumentId, Refusal]:
         """Carry out a batch; return what was not done, by document.
