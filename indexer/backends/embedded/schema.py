@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from indexer.backends.analysis import name_of_analysis
 from indexer.backends.embedded import postings
 from vocabulary.errors import ConfigurationError
 
