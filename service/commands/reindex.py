@@ -115,8 +115,7 @@ def _model_name(model: str | None) -> str:
     """Name a model as every process can find it: a folder by its whole path."""
     if not model:
         return ""
-    folder = Path(model).expanduser()
-    return str(folder.resolve()) if folder.is_dir() else model
+    return str(Path(model).expanduser().resolve()) if "/" in model else model
 
 
 def _language_codes(codes: str | None) -> tuple[str, ...] | None:
