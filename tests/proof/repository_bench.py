@@ -52,7 +52,6 @@ from vocabulary.ports import SearchBackend, SyncMode
 from vocabulary.search import Hit, Query
 
 SOURCE = "repository"
-_HITS_AT_ONCE = 500
 
 
 @dataclass
@@ -85,6 +84,8 @@ class RepositoryBench:
     enricher: HashingEnricher = field(default_factory=HashingEnricher)
     limits: PipelineLimits = field(default_factory=PipelineLimits)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    hits_at_once: int = 500
+    sample: tuple[str, ...] = ()  # the people who are asked; empty: all of them
     own_clock: Callable[[], float] | None = None  # of the machine that syncs, epoch seconds; None: the repository's
 
     def __post_init__(self) -> None:
@@ -152,7 +153,7 @@ class RepositoryBench:
         hits: list[Hit] = []
         cursor = None
         while True:
-            page = await self.backend.search(Query("", size=_HITS_AT_ONCE, cursor=cursor), None, access)
+            page = await self.backend.search(Query("", size=self.hits_at_once, cursor=cursor), None, access)
             hits += page.hits
             cursor = page.next_cursor
             if cursor is None:
@@ -187,7 +188,7 @@ class RepositoryBench:
         return Oracle(self.world).documents_below(self.roots())
 
     def people(self) -> list[str]:
-        return list(self.world.directory.people)
+        return list(self.sample or self.world.directory.people)
 
     def content_requests(self) -> int:
         return len(self.world.request_log.content_requests())
