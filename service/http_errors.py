@@ -37,6 +37,7 @@ from vocabulary.errors import (
 MEDIA_TYPE = "application/problem+json"
 
 _TYPE_PREFIX = "urn:sightline:problem:"
+_RETRY_AFTER_S = 5.0  # where the error does not say: a lock is gone by then, a killed node after some more tries
 
 _log = logging.getLogger(__name__)
 
@@ -142,8 +143,9 @@ async def _answer_own_error(request: Request, error: Exception) -> JSONResponse:
 def _headers(kind: _Kind, error: Exception) -> dict[str, str]:
     if kind.status is HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
-    if isinstance(error, RetryableError) and error.retry_after_s is not None:
-        return {"Retry-After": str(max(1, round(error.retry_after_s)))}
+    if isinstance(error, RetryableError):
+        wait_s = _RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s
+        return {"Retry-After": str(max(1, round(wait_s)))}
     return {}
 
 

@@ -77,9 +77,10 @@ async def test_who_is_not_authenticated_is_told_how_to_be() -> None:
         assert (await client.get("/fails")).headers["www-authenticate"] == "Bearer"
 
 
-async def test_who_may_try_again_is_told_when() -> None:
-    async with app_that_raises(IndexBusy("busy", retry_after_s=2.6)) as client:
-        assert (await client.get("/fails")).headers["retry-after"] == "3"
+@pytest.mark.parametrize(("asked_s", "told"), [(2.6, "3"), (0.1, "1"), (None, "5")])
+async def test_who_may_try_again_is_told_when(asked_s: float | None, told: str) -> None:
+    async with app_that_raises(IndexBusy("busy", retry_after_s=asked_s)) as client:
+        assert (await client.get("/fails")).headers["retry-after"] == told
 
 
 async def test_an_unexpected_error_is_found_in_the_log_by_the_name_in_the_answer(
