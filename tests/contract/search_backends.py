@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from indexer.backends import EmbeddedBackend, MemoryBackend
+from indexer.backends.query_language import meaning_of
 from tests.contract.opensearch_indexes import opensearch_index
 from tests.fakes.documents import DIMENSIONS, hashed_vector, names, reader
 from vocabulary.access import AccessFilter
@@ -31,7 +32,7 @@ KEYWORD, SEMANTIC, HYBRID = SearchMode.KEYWORD, SearchMode.SEMANTIC, SearchMode.
 async def ask(
     index: SearchBackend, text: str = "", *, mode: SearchMode = KEYWORD, access: AccessFilter = ANYONE, **options: Any
 ) -> Page:
-    vector = None if mode is KEYWORD else hashed_vector(text)
+    vector = None if mode is KEYWORD else hashed_vector(meaning_of(text))  # as the service does
     return await index.search(Query(text, mode=mode, **options), vector, access)
 
 

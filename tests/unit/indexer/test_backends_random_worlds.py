@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from indexer.backends import EmbeddedBackend, MemoryBackend
 from indexer.backends.analysis import analyzer
 from indexer.backends.embedded import search, text_search
+from indexer.backends.query_language import meaning_of
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, reader
 from vocabulary.access import AccessFilter, AclId, Principal
 from vocabulary.documents import DocumentId
@@ -50,7 +51,8 @@ MOMENTS = [datetime(2026, 1, day, tzinfo=UTC) for day in (1, 2)]
 NAMES = st.sampled_from([f"d{number}" for number in range(8)])
 FIELDS = st.sampled_from(["type", "n", "tags", "source"])
 
-texts = st.lists(st.sampled_from(WORDS), max_size=5).map(" ".join)
+texts = st.lists(st.sampled_from([*WORDS, "INC-1"]), max_size=5).map(" ".join)
+words = st.lists(st.sampled_from(WORDS), max_size=5).map(" ".join)
 scalars = st.sampled_from(["x", "y", 1, 2, 1.5, True, *MOMENTS])
 values = scalars | st.lists(st.sampled_from(["x", "y", "z"]), max_size=3).map(tuple)
 attributes = st.dictionaries(st.sampled_from(["type", "n", "tags"]), values, max_size=3)
@@ -109,7 +111,7 @@ queries = st.builds(
     lambda text, mode, clause, sort, size: Query(
         text, mode=mode, filter=clause, sort=sort, size=size, facets=(FacetRequest("type"), FacetRequest("tags", 2))
     ),
-    texts,
+    words,
     st.sampled_from(SearchMode),
     st.none() | clauses,
     st.none() | st.builds(Sort, FIELDS, st.booleans()),
@@ -129,6 +131,38 @@ def test_answers_equal_one_by_one_checks_and_each_other(
         mock.patch.object(text_search, "_PLACES_AT_ONCE", 2),
     ):
         asyncio.run(_check(world, asked))
+
+
+OPERATORS = [
+    *("apple", "pears", "the", "café", "INC-1", "foo:apple", "harb*", "budgets*"),
+    *('"pear"', '"apple pear"', '"the harbour the"'),
+    *("-zebra", "-budg*", "-INC-1", '-"apple apple"'),
+    *("type:x", "-tags:y", "n:1", "n:true", "n:2026", "title:apple", '-title:"pear apple"', "path:shelf"),
+]
+asked = st.lists(st.sampled_from(OPERATORS), max_size=4).map(" ".join)
+operated = st.builds(Query, asked, mode=st.sampled_from(SearchMode), size=st.integers(1, 4))
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(batches, st.lists(st.tuples(operated, readers), min_size=4, max_size=4))
+def test_engines_agree_on_every_operator(
+    world: Sequence[Sequence[IndexOperation]], asked: Sequence[tuple[Query, AccessFilter]]
+) -> None:
+    asyncio.run(_compare(world, asked))
+
+
+async def _compare(world: Sequence[Sequence[IndexOperation]], asked: Sequence[tuple[Query, AccessFilter]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        async with (
+            MemoryBackend(dimensions=DIMENSIONS) as memory,
+            EmbeddedBackend(Path(folder) / "index.db", dimensions=DIMENSIONS) as embedded,
+        ):
+            for engine in (memory, embedded):
+                await engine.adopt(NUMBERING)
+                for batch in world:
+                    await engine.apply(batch)
+            for query, access in asked:
+                assert await _all_pages(embedded, query, access) == await _all_pages(memory, query, access)
 
 
 async def _check(world: Sequence[Sequence[IndexOperation]], asked: Sequence[tuple[Query, AccessFilter]]) -> None:
@@ -155,7 +189,7 @@ async def _check(world: Sequence[Sequence[IndexOperation]], asked: Sequence[tupl
 
 
 async def _all_pages(engine: SearchBackend, query: Query, access: AccessFilter) -> list[Page]:
-    vector = hashed_vector(query.text)
+    vector = hashed_vector(meaning_of(query.text))
     pages = [await engine.search(query, vector, access)]
     while (cursor := pages[-1].next_cursor) is not None:
         following = Query(
@@ -217,8 +251,8 @@ def _check_against_single_decisions(
 
 
 def _has_a_word(put: Put, text: str) -> bool:
-    words = [word for word in text.split() if word != "the"] or text.split()
-    terms = set(analyzer().terms(" ".join(words)))
+    wanted = [word for word in text.split() if word != "the"] or text.split()
+    terms = set(analyzer().terms(" ".join(wanted)))
     return any(
         terms & set(analyzer().terms(each)) for each in (put.description.title, *(p.passage.text for p in put.passages))
     )
