@@ -60,6 +60,7 @@ class _Index(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
     access: IndexAccess = IndexAccess.TOKEN
+    languages: tuple[_Language, ...] = DEFAULT_LANGUAGES
 
 
 class EmbeddedIndexSettings(_Index):
@@ -67,7 +68,6 @@ class EmbeddedIndexSettings(_Index):
 
     engine: Literal["embedded"]
     path: ConfiguredPath
-    languages: tuple[_Language, ...] = DEFAULT_LANGUAGES
 
     def place(self, name: str) -> tuple[str, ...]:
         """Return the key that says where the index is kept, and the place: no two indexes share one."""

@@ -143,7 +143,7 @@ asked = st.lists(st.sampled_from(OPERATORS), max_size=4).map(" ".join)
 operated = st.builds(Query, asked, mode=st.sampled_from(SearchMode), size=st.integers(1, 4))
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(batches, st.lists(st.tuples(operated, readers), min_size=4, max_size=4))
 def test_engines_agree_on_every_operator(
     world: Sequence[Sequence[IndexOperation]], asked: Sequence[tuple[Query, AccessFilter]]
