@@ -18,9 +18,11 @@ every mode, the semantic one too. Only `meaning` is embedded: the query without 
 
 from __future__ import annotations
 
+import itertools
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
 from indexer.backends.analysis import COMPOUND, Analyzer, Token, fold, fold_compound, is_identifier
@@ -49,9 +51,10 @@ _ITEM = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A word that is to occur, by its stem."""
+    """A word that is to occur, by its stem; `times` is how often the query says it, and makes no other word of it."""
 
     term: str
+    times: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,4 +290,8 @@ def _prefix(text: str) -> Prefix | None:
 
 
 def _distinct(clauses: Iterable[Clause]) -> tuple[Clause, ...]:
-    return tuple(dict.fromkeys(clauses))[:MAX_CLAUSES]
+    counted = Counter(clauses)
+    return tuple(
+        replace(clause, times=times) if isinstance(clause, Word) else clause
+        for clause, times in itertools.islice(counted.items(), MAX_CLAUSES)
+    )

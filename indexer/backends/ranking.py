@@ -91,31 +91,32 @@ def nearest_passages(documents: Ids, passages: Ids, similarities: Scores) -> Ran
     return near.reordered(np.arange(min(near.documents.size, SEMANTIC_DEPTH)))
 
 
-def fuse(keyword: Ranking, semantic: Ranking) -> Ranking:
+def fuse(keyword: Ranking, semantic: Ranking, *, semantic_share: float = SEMANTIC_SHARE) -> Ranking:
     """Fuse two rankings; a document of either list is a document of the result.
 
     The list in which a document ranks better gives its passage, the keyword list on a tie: its words can be shown.
     """
     best = float(keyword.scores.max(initial=0.0)) or 1.0
-    by_words = replace(keyword, scores=np.round((1 - SEMANTIC_SHARE) * keyword.scores / best, _SCORE_DIGITS))
+    by_words = replace(keyword, scores=np.round((1 - semantic_share) * keyword.scores / best, _SCORE_DIGITS))
+    by_meaning = replace(semantic, scores=semantic_share * semantic.scores)
     in_both = np.isin(keyword.documents, semantic.documents)
     return _merged(
-        by_words.reordered(np.flatnonzero(~in_both)), _with_words(semantic, by_words, np.flatnonzero(in_both))
+        by_words.reordered(np.flatnonzero(~in_both)), _with_words(by_meaning, by_words, np.flatnonzero(in_both))
     )
 
 
-def _with_words(semantic: Ranking, by_words: Ranking, in_both: npt.NDArray[np.intp]) -> Ranking:
-    """Return the semantic list with what the documents' words add, best first; `in_both` are places in `by_words`."""
+def _with_words(by_meaning: Ranking, by_words: Ranking, in_both: npt.NDArray[np.intp]) -> Ranking:
+    """Return the list by meaning with what the documents' words add, best first; `in_both` are places in `by_words`."""
     place = dict(zip(by_words.documents[in_both].tolist(), in_both.tolist(), strict=True))
-    scores, passages = SEMANTIC_SHARE * semantic.scores, semantic.passages.copy()
-    for rank, document in enumerate(semantic.documents.tolist()):
+    scores, passages = by_meaning.scores.copy(), by_meaning.passages.copy()
+    for rank, document in enumerate(by_meaning.documents.tolist()):
         rank_by_words = place.get(document)
         if rank_by_words is None:
             continue
         scores[rank] += by_words.scores[rank_by_words]
         if rank_by_words <= rank:
             passages[rank] = by_words.passages[rank_by_words]
-    fused = Ranking(semantic.documents, np.round(scores, _SCORE_DIGITS), passages)
+    fused = Ranking(by_meaning.documents, np.round(scores, _SCORE_DIGITS), passages)
     return fused.reordered(np.lexsort((fused.documents, -fused.scores)))
 
 

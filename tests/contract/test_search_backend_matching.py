@@ -55,7 +55,12 @@ async def test_stop_words_count_only_when_there_is_nothing_else(index: SearchBac
 
 
 async def test_a_word_in_the_title_outweighs_one_in_the_text(index: SearchBackend) -> None:
-    await index.apply([document("a", "harbour in the rain", title="first"), document("b", "the rain", title="Harbour")])
+    await index.apply(
+        [
+            document("a", "harbour in the rain " + "of a whole passage " * 40, title="first"),
+            document("b", "the rain", title="Harbour"),
+        ]
+    )
     assert names(await ask(index, "harbour")) == ["b", "a"]
 
 
@@ -257,3 +262,9 @@ async def test_equal_sort_values_keep_the_order_of_relevance(index: SearchBacken
     )
     for descending in (False, True):
         assert names(await ask(index, "harbour", sort=Sort("n", descending=descending))) == ["b", "a"]
+
+
+async def test_a_word_that_the_query_says_twice_counts_twice(index: SearchBackend) -> None:
+    await index.apply([document("a", "red apple"), document("b", "red pear"), document("c", "red plum")])
+    assert names(await ask(index, "pear or apple pears"))[0] == "b"
+    assert names(await ask(index, "pear or apple apples"))[0] == "a"

@@ -239,3 +239,11 @@ def test_a_long_query_is_read_in_linear_time(text: str) -> None:
     started = time.process_time()
     read(text)
     assert time.process_time() - started < 5  # quadratic would take minutes
+
+
+def test_a_word_that_is_said_twice_is_one_word_said_twice() -> None:
+    wanted = read("budgets of the harbour, and the budget")
+    assert [(clause.term, clause.times) for clause in wanted.any_of if isinstance(clause, Word)] == [
+        ("budget", 2),
+        ("harbour", 1),
+    ]
