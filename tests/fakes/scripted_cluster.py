@@ -1,8 +1,10 @@
-"""A cluster that answers bulk requests as a test tells it to: what a real one does only when it is in trouble."""
+"""A cluster that answers as a test tells it to: what a real one does only when it is in trouble, or far away."""
 
 from __future__ import annotations
 
+import asyncio
 import json
+import ssl
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -30,7 +32,18 @@ class ScriptedCluster:
     refused: Mapping[int, int] = field(default_factory=dict)
     requests: list[list[str]] = field(default_factory=list)  # the ids of each
     sizes: list[int] = field(default_factory=list)
+    signed: list[str] = field(default_factory=list)  # the header by which each request signed in
+    tls: ssl.SSLContext | None = None
+    delay_s: float = 0.0
     url: str = ""
+
+    async def _info(self, request: web.Request) -> web.Response:
+        await asyncio.sleep(self.delay_s)
+        number = len(self.signed)
+        self.signed.append(request.headers.get("Authorization", ""))
+        if (status := self.refused.get(number, 200)) != 200:
+            return web.json_response({"error": {"type": "refused", "reason": "as told"}}, status=status)
+        return web.json_response({"version": {"distribution": "opensearch", "number": "3.5.0"}})
 
     async def _bulk(self, request: web.Request) -> web.Response:
         body = await request.read()
@@ -47,12 +60,13 @@ class ScriptedCluster:
     async def running(self) -> AsyncIterator[ScriptedCluster]:
         app = web.Application(client_max_size=1 << 30)
         app.router.add_post("/{index}/_bulk", self._bulk)
-        runner = web.AppRunner(app)
+        app.router.add_get("/", self._info)
+        runner = web.AppRunner(app, shutdown_timeout=0.1)
         await runner.setup()
-        site = web.TCPSite(runner, "127.0.0.1", 0)
+        site = web.TCPSite(runner, "127.0.0.1", 0, ssl_context=self.tls)
         await site.start()
         host, port = runner.addresses[0][:2]
-        self.url = f"http://{host}:{port}"
+        self.url = f"{'https' if self.tls else 'http'}://{host}:{port}"
         try:
             yield self
         finally:

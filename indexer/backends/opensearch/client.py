@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import logging
 import ssl
 from collections.abc import Awaitable, Callable
@@ -35,8 +36,11 @@ class Connection:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._client is not None:
-            await self._client.close()
+        if self._client is None:
+            return
+        await self._client.close()
+        for host in getattr(self._client.transport, "seed_connections", ()):  # the library forgets those that failed
+            await host.close()
 
     async def call(self, request: Callable[[AsyncOpenSearch], Awaitable[T]]) -> T:
         """Send one request through the library; may be repeated, nothing here retries what the cluster refused.
@@ -59,7 +63,7 @@ class Connection:
 def _client(config: OpenSearchConfig) -> AsyncOpenSearch:
     options: dict[str, Any] = {}
     if isinstance(config.sign_in, PasswordSignIn):
-        options["http_auth"] = (config.sign_in.username, config.sign_in.password.get_secret_value())
+        options["headers"] = {"authorization": _basic(config.sign_in)}
     if isinstance(config.sign_in, AwsSignIn):
         options["http_auth"] = _aws_signer(config.sign_in)
     if any(url.startswith("https:") for url in config.urls):
@@ -72,6 +76,12 @@ def _client(config: OpenSearchConfig) -> AsyncOpenSearch:
         http_compress=False,  # compressing a bulk request takes longer than sending it
         **options,
     )
+
+
+def _basic(sign_in: PasswordSignIn) -> str:
+    """Return the header of HTTP Basic in UTF-8, as OpenSearch reads it; the library would write Latin-1."""
+    credentials = f"{sign_in.username}:{sign_in.password.get_secret_value()}"
+    return f"Basic {base64.b64encode(credentials.encode()).decode()}"
 
 
 def _tls(config: OpenSearchConfig) -> ssl.SSLContext:

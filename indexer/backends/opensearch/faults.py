@@ -78,7 +78,9 @@ def _unreachable(error: opensearchpy.ConnectionError, config: OpenSearchConfig) 
     while cause is not None and not isinstance(cause, ssl.SSLError):
         cause = cause.__cause__
     if isinstance(cause, ssl.SSLCertVerificationError):
-        return SettingInvalid(f"ca_certificate: the server's certificate is not trusted ({cause.verify_message})")
+        told_by_tls = getattr(cause, "certificate_error", cause)  # aiohttp's own error holds the one with the words
+        words = getattr(told_by_tls, "verify_message", "") or "not verified"
+        return SettingInvalid(f"ca_certificate: the server's certificate is not trusted ({words})")
     if isinstance(cause, ssl.SSLError):
-        return SettingInvalid(f"url: no TLS connection is possible ({cause.reason})")
+        return SettingInvalid(f"url: no TLS connection is possible ({cause.reason or 'the handshake failed'})")
     return IndexBusy(f"OpenSearch cannot be reached at {', '.join(config.urls)}")
