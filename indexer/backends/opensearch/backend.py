@@ -196,7 +196,7 @@ class OpenSearchBackend:
     async def _prepare(self) -> None:
         """Create the index where its handle leads nowhere, or make sure that this version can use it."""
         handle = self._config.handle
-        if not await self._connection.call(lambda client: client.indices.exists_alias(name=handle)):
+        if not await self._is_alias(handle):
             await self._create()
         mappings = await self._connection.call(lambda client: client.indices.get_mapping(index=handle))
         for name, found in mappings.items():
@@ -204,15 +204,19 @@ class OpenSearchBackend:
                 raise ConfigurationError(problem)
         await self._state.create_if_missing()
 
+    async def _is_alias(self, name: str) -> bool:
+        """Whether an index of ours has this alias; whoever may see ours alone may ask that, and no more."""
+        ours = f"{self._config.alias}-*"
+        return bool(await self._connection.call(lambda client: client.indices.exists_alias(name=name, index=ours)))
+
     async def _create(self) -> None:
         """Create the index with its aliases in one step; another program may have done it just before.
 
         A later building gets the lasting alias when it takes the place of the former one.
         """
         config = self._config
-        if await self._connection.call(lambda client: client.indices.exists(index=config.alias)) and not (
-            await self._connection.call(lambda client: client.indices.exists_alias(name=config.alias))
-        ):
+        is_taken = await self._connection.call(lambda client: client.indices.exists(index=config.alias))
+        if is_taken and not await self._is_alias(config.alias):
             raise ConfigurationError(f"alias: {config.alias} is an index of the cluster, not an alias")
         names = [config.handle, config.alias] if config.generation == 1 else [config.handle]
         body = index_body(config.options, dimensions=self._dimensions, languages=self._languages) | {
