@@ -46,7 +46,7 @@ class _Values:
         low, high = self._span(bucket)
         if self.is_single:
             return int(self.up_to[high] - self.up_to[low])
-        return int(np.unique(self.documents[(self.ranks >= low) & (self.ranks < high)]).size)
+        return int(np.count_nonzero(np.bincount(self.documents[(self.ranks >= low) & (self.ranks < high)])))
 
     def highest_before(self, bucket: Bucket | None) -> Key | None:
         """Return the highest value below the bucket, or of all; None when there is none."""

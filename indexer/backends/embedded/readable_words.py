@@ -18,7 +18,7 @@ from indexer.backends.query_language import Word
 from indexer.backends.spelling import DOCUMENTS_READ
 from vocabulary.access import AccessFilter
 
-_SPELLED_FIELDS = frozenset({TextField.BODY, TextField.TITLE})
+_SPELLED_FIELDS = (TextField.BODY, TextField.TITLE)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -50,10 +50,13 @@ class EmbeddedWords:
                 yield from (text[each.start : each.end] for each in self.analyzer.tokens(text) if each.term == term)
 
     def _spelled(self, term: str) -> list[Found]:
-        return [each for each in self.text.found(Word(term)) if each.field in _SPELLED_FIELDS]
+        return list(self.text.found(Word(term), fields=_SPELLED_FIELDS))
 
     def _documents(self, found: list[Found]) -> Integers:
-        return np.unique(np.concatenate([each.documents for each in found]))
+        holding = np.zeros(self.text.readable.size, np.bool_)
+        for each in found:
+            holding[each.documents] = True
+        return np.flatnonzero(holding)
 
     def _first_passage(self, found: list[Found], document: int) -> str:
         """Return the text of a document's first passage that holds the term; empty where only its title does."""

@@ -7,7 +7,7 @@ not readable, and count for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +23,7 @@ from indexer.backends.embedded.postings import (
     Frequencies,
     Postings,
     Rows,
+    distinct_rows,
     postings,
     rows_with_phrase,
     rows_with_prefix,
@@ -149,10 +150,10 @@ class TextSearch:
         by_document[~wanted] = 0
         return Matches.of(self.catalogue, slots, by_slot[slots], by_document)
 
-    def found(self, clause: Clause) -> Iterator[Found]:
+    def found(self, clause: Clause, *, fields: Iterable[TextField] = tuple(_FIELDS)) -> Iterator[Found]:
         """Yield where a clause occurs, field by field, some thousand places at a time."""
-        for text_field, field in _FIELDS.items():
-            held = self._rows(field, clause)
+        for text_field in fields:
+            held = self._rows(_FIELDS[text_field], clause)
             for first in range(0, max(held.rows.size, 1), _PLACES_AT_ONCE):
                 portion = slice(first, first + _PLACES_AT_ONCE)
                 yield self._seen(text_field, held.rows[portion], held.frequencies[portion])
@@ -181,7 +182,7 @@ class TextSearch:
                 return rows_with_phrase(self.connection, field, terms)
             case Prefix(start):
                 in_terms = rows_with_prefix(self.connection, field, start)
-                rows = np.union1d(in_terms, rows_with_prefix(self.connection, field.words, start))
+                rows = distinct_rows(np.concatenate([in_terms, rows_with_prefix(self.connection, field.words, start)]))
                 return Postings(rows, np.ones(rows.size, np.uint16))
 
     def _saturated(self, clause: Clause, found: Found) -> Numbers:
