@@ -84,7 +84,8 @@ async def _hide(walk: Walk, native_ids: Sequence[str]) -> None:
     operations = [Hide(DocumentId(walk.ticket.source, native_id)) for native_id in native_ids]
 
     async def hide() -> None:
-        await walk.ledger.mark_hidden(walk.ticket, native_ids)
+        await walk.ledger.doubt_access(walk.ticket, native_ids)
         await walk.ports.backend.apply(operations, fence=walk.ticket.fence)
 
     await walk.policy.call(hide)
+    await walk.ledger.mark_hidden(walk.ticket, native_ids)

@@ -21,7 +21,7 @@ from indexer.state.leases import require_lease
 from indexer.state.ledger_counts import LedgerCounts
 from indexer.state.runs import RunTicket
 from indexer.state.tables import IN_DOUBT, ledger, positions, run_documents
-from vocabulary.access import HIDDEN_ACL
+from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import Checkpoint, DocumentState
 
 _LOOKUP_SIZE = 500  # ids in one IN list; SQLite takes 32,766 parameters, PostgreSQL 65,535
@@ -196,19 +196,29 @@ class Ledger(LedgerCounts):
         stale = (ledger.c.source == source) & (ledger.c.walk != walk) & ~ledger.c.in_index
         await asyncio.to_thread(self._execute, sa.delete(ledger).where(stale))
 
-    async def mark_hidden(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
-        """Note that the index is to hide these documents: met again, their description is written anew.
+    async def doubt_access(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
+        """Note, before the index is told to hide these documents, that nobody knows who may find them.
+
+        Met again, their description is written anew; not met again, they are hidden again.
 
         Raises:
             RunInProgress: the lease was lost to another run; the index must not be written.
         """
-        await asyncio.to_thread(self._mark_hidden, ticket, native_ids)
+        await asyncio.to_thread(self._note_access, ticket, native_ids, None)
 
-    def _mark_hidden(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
-        hidden = (ledger.c.source == ticket.source) & ledger.c.native_id.in_(native_ids)
+    async def mark_hidden(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
+        """Note that the index hides these documents: met again, their description is written anew.
+
+        Raises:
+            RunInProgress: the lease was lost to another run.
+        """
+        await asyncio.to_thread(self._note_access, ticket, native_ids, HIDDEN_ACL)
+
+    def _note_access(self, ticket: RunTicket, native_ids: Sequence[str], acl_id: AclId | None) -> None:
+        noted = (ledger.c.source == ticket.source) & ledger.c.native_id.in_(native_ids)
         with self._engine.begin() as connection:
             require_lease(connection, source=ticket.source, runner=ticket.runner)
-            connection.execute(sa.update(ledger).where(hidden).values(description_sha256=None, acl_id=int(HIDDEN_ACL)))
+            connection.execute(sa.update(ledger).where(noted).values(description_sha256=None, acl_id=acl_id))
 
     def _execute(self, statement: sa.Delete | sa.Update) -> None:
         with self._engine.begin() as connection:

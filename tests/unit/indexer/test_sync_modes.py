@@ -16,7 +16,7 @@ from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.access import Acl, Principal
 from vocabulary.documents import Change, Checkpoint, DocumentId, DocumentState, Notice, Removed, Upsert
-from vocabulary.errors import ContentUnavailable, CredentialsRejected, SettingInvalid, SourceUnavailable
+from vocabulary.errors import ContentUnavailable, CredentialsRejected, IndexBusy, SettingInvalid, SourceUnavailable
 from vocabulary.ports import KnownDocuments, SyncMode
 
 STAFF = Acl("node:staff", allow=frozenset({Principal.group(SOURCE, "staff")}))
@@ -204,6 +204,23 @@ async def test_what_a_sweep_does_not_meet_is_hidden_until_a_full_sync_decides(sy
     source.unlisted = set()
     await bench.sync(SyncMode.PERMISSIONS)
     assert "d003" in await bench.find("document")
+
+
+async def test_what_the_index_could_not_hide_is_hidden_by_the_next_sweep(
+    synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, source = synced
+    source.unlisted = {"d003"}
+
+    async def busy(operations: object, *, fence: int) -> object:
+        raise IndexBusy("no writes now")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(bench.backend, "apply", busy)
+        assert (await bench.sync(SyncMode.PERMISSIONS)).state is RunState.FAILED
+    assert "d003" in await bench.find("document")
+    assert (await bench.sync(SyncMode.PERMISSIONS)).tally.withheld == 1
+    assert "d003" not in await bench.find("document")
 
 
 async def test_a_new_document_waits_for_a_sync_that_reads_it(synced: Synced) -> None:
