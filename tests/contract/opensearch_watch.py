@@ -1,8 +1,8 @@
 """Watches what is sent to OpenSearch while a reader is answered: not one search without that reader's filter.
 
 Every request between the beginning and the end of a `search` or `suggest` is looked at, whatever code sends it. It is
-either the reading of the index's own state, or a list of searches of which each one, and each search of neighbours in
-it, is under the clause of this very reader; nothing in them looks past their query.
+the reading of the index's own state, of the cluster's version, or a list of searches of which each one, and each search
+of neighbours in it, is under the clause of this very reader; nothing in them looks past their query.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class ReaderWatch:
         return perform
 
     def _look(self, method: str, url: str, body: Any, access: AccessFilter) -> None:
-        if method == "GET" and url.endswith(f"/_doc/{STATE_ID}"):
+        if method == "GET" and (url == "/" or url.endswith(f"/_doc/{STATE_ID}")):
             return
         if not url.endswith("/_msearch"):
             self.violations.append(f"{method} {url} while a reader is answered")

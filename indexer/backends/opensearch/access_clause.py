@@ -12,6 +12,7 @@ Source: OpenSearch documentation, "Terms" query, `value_type: bitmap` (since 2.1
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
@@ -66,6 +67,13 @@ class AclIdSpelling:
         if len(signed) < len(admitted):
             yield _as_bitmap(admitted - signed)
         yield from _one_by_one(signed)
+
+
+def spelling_for(told: Mapping[str, Any]) -> AclIdSpelling:
+    """Return how a cluster that tells this of itself wants ACL ids; one that tells no version is a recent one."""
+    number = str((told.get("version") or {}).get("number", ""))
+    known = tuple(int(part) for part in re.findall(r"\d+", number)[:2])
+    return AclIdSpelling(bitmaps=not known or known >= BITMAPS_SINCE)
 
 
 def access_clause(access: AccessFilter, *, epoch: int, spelling: AclIdSpelling) -> Clause:

@@ -44,7 +44,7 @@ class OpenSearchBackend:
         self._languages = tuple(languages)
         self._connection = Connection(config)
         self._state = StateDocument(self._connection)
-        self._searcher = Searcher(self._connection, self._state, dimensions=dimensions, languages=self._languages)
+        self.searcher = Searcher(self._connection, self._state, dimensions=dimensions, languages=self._languages)
         self._writer = Writer(self._connection, self._state, languages=self._languages)
         self._opened = AsyncExitStack()
         self._index_id = ""
@@ -144,7 +144,7 @@ class OpenSearchBackend:
             NumberingMismatch: the filter's numbering is not the index's.
             QueryInvalid: an unusable cursor, or a missing vector.
         """
-        return await self._searcher.search(query, vector, access)
+        return await self.searcher.search(query, vector, access)
 
     async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
         """Complete what a reader has begun to type, from documents that the filter admits.

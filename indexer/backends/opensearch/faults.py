@@ -16,7 +16,7 @@ from indexer.backends.opensearch.config import OpenSearchConfig
 from vocabulary.errors import ConfigurationError, IndexBusy, SettingInvalid
 
 _BUSY_STATUSES = frozenset({408, 500, 502, 503, 504})
-_RETRY_AFTER_S = 5.0  # a full queue drains within seconds, a node that was killed is away for longer
+RETRY_AFTER_S = 5.0  # a full queue drains within seconds, a node that was killed is away for longer
 _MAX_REASON_CHARACTERS = 300  # a server's words may repeat a document's
 
 
@@ -31,7 +31,8 @@ class TurnedAway(IndexBusy):
 def in_our_words(error: opensearchpy.TransportError, config: OpenSearchConfig) -> Exception:
     """Return the error that says what to do; the error itself where a request was a mistake of ours."""
     if isinstance(error, opensearchpy.ConnectionTimeout):
-        return IndexBusy(f"OpenSearch did not answer within {config.request_timeout_s:g} s")
+        words = f"OpenSearch did not answer within {config.request_timeout_s:g} s"
+        return IndexBusy(words, retry_after_s=RETRY_AFTER_S)
     if isinstance(error, opensearchpy.ConnectionError):
         return _unreachable(error, config)
     return refusal(int(error.status_code), *told(error)) or error
@@ -40,7 +41,7 @@ def in_our_words(error: opensearchpy.TransportError, config: OpenSearchConfig) -
 def refusal(status: int, kind: str, reason: str) -> Exception | None:
     """Return what a refused request or row means; None where the cluster refuses it for what it says."""
     if kind == "cluster_block_exception":
-        return IndexBusy(f"OpenSearch takes no writes now: {reason}", retry_after_s=_RETRY_AFTER_S)
+        return IndexBusy(f"OpenSearch takes no writes now: {reason}", retry_after_s=RETRY_AFTER_S)
     if kind == "index_not_found_exception":
         return ConfigurationError(f"alias: the index is not there any more ({reason})")
     if status == 413:
@@ -48,12 +49,12 @@ def refusal(status: int, kind: str, reason: str) -> Exception | None:
     if status == 401:
         return SettingInvalid("username, password: OpenSearch refuses the credentials")
     if status == 429:
-        return TurnedAway("OpenSearch turns requests away, its queues are full", retry_after_s=_RETRY_AFTER_S)
+        return TurnedAway("OpenSearch turns requests away, its queues are full", retry_after_s=RETRY_AFTER_S)
     if status == 403:
         return ConfigurationError(f"OpenSearch refuses the request for lack of rights: {reason}")
     if status in _BUSY_STATUSES:
         words = f"OpenSearch cannot take the request now ({status} {kind}): {reason}"
-        return IndexBusy(words, retry_after_s=_RETRY_AFTER_S)
+        return IndexBusy(words, retry_after_s=RETRY_AFTER_S)
     return None
 
 
@@ -83,4 +84,4 @@ def _unreachable(error: opensearchpy.ConnectionError, config: OpenSearchConfig) 
         return SettingInvalid(f"ca_certificate: the server's certificate is not trusted ({words})")
     if isinstance(cause, ssl.SSLError):
         return SettingInvalid(f"url: no TLS connection is possible ({cause.reason or 'the handshake failed'})")
-    return IndexBusy(f"OpenSearch cannot be reached at {', '.join(config.urls)}")
+    return IndexBusy(f"OpenSearch cannot be reached at {', '.join(config.urls)}", retry_after_s=RETRY_AFTER_S)

@@ -14,6 +14,7 @@ A document's number is `stored_at`: unique, growing with each new document, it b
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -23,7 +24,7 @@ from indexer.backends import collapsing, cursor, ranking
 from indexer.backends.analysis import Analyzer, Token, analyzer
 from indexer.backends.highlighting import Marker
 from indexer.backends.opensearch import facets, statistics
-from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of
+from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of, spelling_for
 from indexer.backends.opensearch.candidates import NO_ONE, Candidates, browsed, nearest, ranked
 from indexer.backends.opensearch.clauses import failing, holding, lacking, matching, of_ids, one_of, passing
 from indexer.backends.opensearch.client import Connection
@@ -35,7 +36,7 @@ from indexer.backends.opensearch.ordering import BY_RELEVANCE, Order
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.opensearch.spelling import Speller
 from indexer.backends.opensearch.state import IndexState, StateDocument
-from indexer.backends.opensearch.transport import Answer, send
+from indexer.backends.opensearch.transport import Answer, about_cluster, send
 from indexer.backends.query_language import Clause as TextClause
 from indexer.backends.query_language import Wanted, Word, candidate_fields, parse
 from indexer.backends.request import needed_vector
@@ -53,6 +54,8 @@ _SPARE_ROWS = 100
 _NEIGHBOURS = 2 * ranking.SEMANTIC_DEPTH
 _ATTEMPTS = 5  # to ask in the present epoch; one is rarely raised
 
+_log = logging.getLogger(__name__)
+
 _NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
 
 
@@ -67,7 +70,7 @@ class Searcher:
         self._analyzer = analyzer(tuple(languages))
         self._dimensions = dimensions
         self._seen: IndexState | None = None
-        self.spelling = AclIdSpelling()
+        self.spelling: AclIdSpelling | None = None  # until the cluster has told its version
 
     async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         """Answer a query with what the filter admits.
@@ -80,7 +83,7 @@ class Searcher:
         needed = needed_vector(query, vector, dimensions=self._dimensions)
         for _ in range(_ATTEMPTS):
             expected = self._seen or await self._states.read()
-            reader = Reader(access, epoch=expected.epoch, spelling=self.spelling)
+            reader = Reader(access, epoch=expected.epoch, spelling=await self._spelling())
             wanted = await self._read(query, reader)
             words = plain_words(query.text, self._analyzer) if query.cursor is None else []
             asked = _Asked(reader, query, needed, wanted, words)
@@ -93,6 +96,13 @@ class Searcher:
             if current.epoch == expected.epoch:
                 return await _Search(self._connection, asked, answers, self._analyzer).answer()
         raise IndexBusy("the state of the index is being changed by others")
+
+    async def _spelling(self) -> AclIdSpelling:
+        if self.spelling is None:
+            self.spelling = spelling_for(await about_cluster(self._connection))
+            if not self.spelling.bitmaps:
+                _log.warning("OpenSearch is too old for bitmaps: readers' filters are sent in full, which is slower")
+        return self.spelling
 
     async def _read(self, query: Query, reader: Reader) -> Wanted:
         """Read the query's text; where it may mean fields, those are such that the reader's documents have."""
@@ -185,6 +195,8 @@ class _Search:
         query, position = self._asked.query, self._asked.position
         skipped = 0 if position is None else position.shown
         window = min(skipped + query.size + _SPARE_ROWS, MAX_DEPTH)
+        if query.mode is SearchMode.SEMANTIC:  # the cluster does not know their order, which is decided here
+            window = max(window, ranking.SEMANTIC_DEPTH)
         while True:
             candidates, counted = await self._second_trip(window)
             behind = candidates.place_of(self._last)

@@ -13,8 +13,9 @@ from typing import Any
 import opensearchpy
 
 from indexer.backends.opensearch.client import Connection
+from indexer.backends.opensearch.faults import RETRY_AFTER_S
 from indexer.backends.opensearch.requests import PermittedSearch
-from vocabulary.errors import IndexBusy
+from vocabulary.errors import ConfigurationError, IndexBusy
 
 Answer = Mapping[str, Any]
 
@@ -34,11 +35,20 @@ async def send(connection: Connection, searches: Sequence[PermittedSearch]) -> l
     return await connection.call(ask) if searches else []
 
 
+async def about_cluster(connection: Connection) -> Mapping[str, Any]:
+    """Return what the cluster tells of itself; nothing, where the user may search but not ask for that."""
+    try:
+        told: Mapping[str, Any] = await connection.call(lambda client: client.info())
+    except ConfigurationError:
+        return {}
+    return told
+
+
 def _whole(answered: Answer) -> Answer:
     """Refuse an answer to a part of the searches as the library refuses one to all: the connection names both."""
     if "error" in answered:
         told = json.dumps({"error": answered["error"]})
         raise opensearchpy.TransportError(answered["status"], told, answered)
     if answered["timed_out"] or answered["_shards"]["failed"]:
-        raise IndexBusy("OpenSearch answered for a part of the index only")
+        raise IndexBusy("OpenSearch answered for a part of the index only", retry_after_s=RETRY_AFTER_S)
     return answered

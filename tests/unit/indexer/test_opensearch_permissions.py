@@ -14,7 +14,7 @@ from pyroaring import FrozenBitMap
 
 import indexer.backends.opensearch
 from indexer.backends.opensearch import facets, transport
-from indexer.backends.opensearch.access_clause import AclIdSpelling, access_clause
+from indexer.backends.opensearch.access_clause import AclIdSpelling, access_clause, spelling_for
 from indexer.backends.opensearch.clauses import holding, matching, one_of
 from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.hits import BY_WORDS, Shown, opening
@@ -127,6 +127,17 @@ def test_the_hidden_acl_is_in_no_clause(bitmaps: bool) -> None:
 
 def test_ownership_admits_nobody_who_owns_nothing() -> None:
     assert access_clause(reader(if_owner=[4]), epoch=1, spelling=AclIdSpelling()) == {"match_none": {}}
+
+
+@pytest.mark.parametrize(
+    ("number", "bitmaps"), [("2.16.0", False), ("2.17.0", True), ("2.19.1", True), ("3.5.0", True), ("1.3.20", False)]
+)
+def test_the_clusters_version_decides_how_ids_are_sent(number: str, bitmaps: bool) -> None:
+    assert spelling_for({"version": {"number": number, "distribution": "opensearch"}}).bitmaps is bitmaps
+
+
+def test_a_cluster_that_tells_no_version_is_a_recent_one() -> None:
+    assert spelling_for({}).bitmaps
 
 
 def test_an_older_cluster_gets_plain_terms_in_portions_and_they_are_counted() -> None:
