@@ -46,8 +46,8 @@ class FieldWeight:
 
 
 # Average lengths: passages and titles of five judged collections have 55 to 137 and 7 to 14 terms. Title weights from
-# 0.35 to 0.75 are equal there in the mean, 2.0 costs 0.01 nDCG@10; with 0.75 a word that is the whole title still counts
-# more than one in a passage of average length (docs/decisions/010-ranking.md).
+# 0.35 to 0.75 are equal there in the mean, 2.0 costs 0.01 nDCG@10; with 0.75 a word that is the whole title counts
+# still more than one in a passage of average length (docs/decisions/010-ranking.md).
 FIELD_WEIGHTS: Mapping[TextField, FieldWeight] = MappingProxyType(
     {
         TextField.BODY: FieldWeight(weight=1.0, length_share=0.75, average_length=120.0),
