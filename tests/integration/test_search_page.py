@@ -25,13 +25,22 @@ SUSTAINABILITY = "wellarchitected-sustainability-pillar.pdf"
 HOSTILE_TITLE = "<img src=x onerror=document.title='taken'> & co"
 HOSTILE_TEXT = "The giraffe says <script>document.title='taken'</script> and <b>nothing</b> else."
 
+COPIED_TEXT = "The lantern in the tower " + " ".join(f"shines on the ships of pier {number}" for number in range(5))
+
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def system(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[WholeSystem]:
     async with whole_system(Path(tmp_path_factory.mktemp("page"))) as running:
         onprem = running.worlds["onprem"]
         library = onprem.document_library(sample.ONPREM_SITE)
-        onprem.add_file(library, "giraffe.txt", HOSTILE_TEXT.encode(), mime_type="text/plain")
+        giraffe = onprem.add_file(library, "giraffe.txt", HOSTILE_TEXT.encode(), mime_type="text/plain")
+        onprem.add_comment(
+            giraffe,
+            "admin",
+            "<p>Does a giraffe say that, or does somebody only try what is shown here and what is not?</p>",
+        )
+        for name in ("lantern.txt", "lantern (copy).txt"):
+            onprem.add_file(library, name, COPIED_TEXT.encode(), mime_type="text/plain")
         await running.sync_all()
         yield running
 
@@ -106,6 +115,79 @@ async def test_a_facet_narrows_the_answer_and_can_be_taken_back(page: Any, syste
     assert await titles(page) == [SUSTAINABILITY] != before
     await page.get_by_role("button", name="Remove the filter Type: pdf").click()
     await async_api.expect(page.locator("#results li")).to_have_count(len(before))
+
+
+async def test_a_year_narrows_the_answer_and_is_told_among_the_filters(page: Any, system: WholeSystem) -> None:
+    await apply_token(page, system.token_for(DEV_1))
+    await ask(page, "")
+    year = page.locator("#facets fieldset", has_text="Changed").get_by_role("button").last
+    label, count = (await year.inner_text()).split("\n")
+    await year.click()
+    remove = page.get_by_role("button", name=f"Remove the filter Changed: {label}")
+    await async_api.expect(remove).to_be_visible()
+    await async_api.expect(page.locator("#total")).to_have_text(f"{count} document{'s' * (count != '1')}")
+
+
+async def test_copies_are_one_line_until_they_are_asked_for(page: Any, system: WholeSystem) -> None:
+    await apply_token(page, system.token_for(DEV_1))
+    await ask(page, '"lantern in the tower"')
+    await async_api.expect(page.locator("#results > li")).to_have_count(1)
+    await page.get_by_role("button", name="Show documents with the same text").click()
+    await async_api.expect(page.locator("#results > li")).to_have_count(2)
+    await page.get_by_role("button", name="Show identical copies as one result again").click()
+    await async_api.expect(page.locator("#results > li")).to_have_count(1)
+
+
+async def test_a_comment_that_matches_stands_under_its_document_with_its_author(page: Any, system: WholeSystem) -> None:
+    await apply_token(page, system.token_for(DEV_1))
+    await ask(page, "giraffe")
+    comment = page.get_by_role("list", name="Comments that match").get_by_role("listitem")
+    await async_api.expect(comment).to_contain_text("Comment by Administrator")
+    await async_api.expect(comment.locator("mark")).to_have_text("giraffe")
+
+
+async def test_what_is_typed_is_completed_and_taken_by_the_keyboard(page: Any, system: WholeSystem) -> None:
+    await apply_token(page, system.token_for(DEV_1))
+    field = page.locator("#query")
+    await field.press_sequentially("sustainab")
+    listed = page.locator("#suggestions [role=option]")
+    await async_api.expect(listed.first).to_contain_text("sustainab")
+    await field.press("ArrowDown")
+    await async_api.expect(listed.first).to_have_attribute("aria-selected", "true")
+    chosen = await listed.first.locator("span").first.inner_text()
+    async with page.expect_response("**/query"):
+        await field.press("Enter")
+    assert await field.input_value() == chosen
+    await async_api.expect(page.locator("#suggestions")).to_be_hidden()
+
+
+async def test_suggestions_are_of_what_the_one_who_types_may_read(page: Any, system: WholeSystem) -> None:
+    await apply_token(page, system.token_for(MANAGER))
+    async with page.expect_response("**/suggest?*") as answered:
+        await page.locator("#query").press_sequentially("sustainab")
+    assert (await (await answered.value).json())["suggestions"] == []
+    await async_api.expect(page.locator("#suggestions")).to_be_hidden()
+
+
+async def test_escape_closes_the_suggestions_and_keeps_what_was_typed(page: Any, system: WholeSystem) -> None:
+    await apply_token(page, system.token_for(DEV_1))
+    await page.locator("#query").press_sequentially("sustainab")
+    await async_api.expect(page.locator("#suggestions")).to_be_visible()
+    await page.press("#query", "Escape")
+    await async_api.expect(page.locator("#suggestions")).to_be_hidden()
+    assert await page.locator("#query").input_value() == "sustainab"
+
+
+async def test_a_slip_is_answered_with_the_spelling_that_the_reader_may_know(page: Any, system: WholeSystem) -> None:
+    await apply_token(page, system.token_for(DEV_1))
+    await ask(page, "giraffee")
+    async with page.expect_response("**/query"):
+        await page.locator("#spelling").get_by_role("button", name="giraffe").click()
+    await async_api.expect(page.locator("#results h2").first).to_contain_text("giraffe.txt")
+    assert await page.locator("#query").input_value() == "giraffe"
+    await apply_token(page, system.folder.token_for(DemoPerson("Nobody", "nobody@example.com")))
+    await ask(page, "giraffee")
+    await async_api.expect(page.locator("#spelling")).to_be_hidden()
 
 
 async def test_matching_words_are_marked(page: Any, system: WholeSystem) -> None:
