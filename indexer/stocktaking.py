@@ -16,6 +16,10 @@ _PAGE = 500  # ids looked up together
 
 async def take_stock(walk: Walk) -> None:
     """Bring the ledger to what the index can be trusted to hold. Repeated, it changes nothing."""
+    await walk.policy.call(lambda: _take_stock(walk))
+
+
+async def _take_stock(walk: Walk) -> None:
     ledger, source = walk.ledger, walk.ticket.source
     found = 0
     async for native_ids in _stored_pages(walk):

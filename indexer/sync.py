@@ -73,7 +73,7 @@ async def run_sync(
         Exception: whatever is not of our error tree, after the run is recorded as failed.
     """
     _require_mode(mode, ports.connector, settings)
-    await ports.backend.adopt(ports.acls.numbering)
+    await settings.policy.call(lambda: ports.backend.adopt(ports.acls.numbering))
     await settings.policy.call(lambda: renew_seal(ports.backend, ledger.engine))
 
     async def run(mode: SyncMode) -> tuple[RunReport, bool]:

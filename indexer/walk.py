@@ -13,7 +13,7 @@ from indexer.passages import PASSAGES_VERSION
 from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.tally import Tally
-from vocabulary.documents import DocumentId
+from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.numbering import AclNumbering
 from vocabulary.ports import Connector, Enricher, Extractor, SearchBackend
 
@@ -88,6 +88,10 @@ class Walk:
         while document_id in self.under_way or document_id in self.leaving:
             self.recorded.clear()
             await self.recorded.wait()
+
+    async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
+        """What the index holds of a document; waits for an index that is busy."""
+        return await self.policy.call(lambda: self.ports.backend.stored_passages(document_id))
 
     async def distrust_lists(self) -> None:
         """From now on lists may be read after documents that are under them: what those give waits for the next run."""

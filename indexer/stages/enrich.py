@@ -54,7 +54,7 @@ class EnrichStage:
         previous = document.task.previous
         if not document.cut or previous is None or not previous.in_index or previous.recipe != self._walk.recipe:
             return {}
-        stored = await self._walk.ports.backend.stored_passages(document.task.document.id)
+        stored = await self._walk.stored_passages(document.task.document.id)
         return {piece.passage.text: piece for piece in stored}
 
     def _finished(self, piece: CutPassage, known: _Known) -> EnrichedPassage | None:

@@ -100,7 +100,7 @@ class ExtractStage:
         if task.previous is not None and task.previous.comments_sha256 == task.plan.comments_sha256:
             described = self._described(task)
             return replace(described, row=replace(described.row, reason=described.row.reason or reason))
-        stored = await self._walk.ports.backend.stored_passages(task.document.id)
+        stored = await self._walk.stored_passages(task.document.id)
         kept = tuple(piece for piece in stored if piece.passage.kind is PassageKind.BODY)
         cut = await self._cut_passages(task, _NO_TEXT, first_ordinal=len(kept))
         return Prepared(task, self._kept_row(task, reason=reason), cut, kept)

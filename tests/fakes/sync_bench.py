@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from pyroaring import FrozenBitMap
 
-from indexer.backends.memory import MemoryBackend
 from indexer.layers import RetryPolicy
 from indexer.preview import Preview, preview_sync
 from indexer.state.ledger import Ledger
@@ -21,7 +20,7 @@ from tests.fakes.scripted_source import SOURCE, ScriptedSource
 from vocabulary.access import AccessFilter, Acl
 from vocabulary.documents import DocumentState
 from vocabulary.numbering import AclNumbering
-from vocabulary.ports import SyncMode
+from vocabulary.ports import SearchBackend, SyncMode
 from vocabulary.search import Query, SearchMode
 
 _MORE_THAN_ANY_ACL_ID = 1_000
@@ -36,13 +35,14 @@ class Bench:
     """All that a run needs, and what a test looks at afterwards."""
 
     engine: sa.Engine
-    backend: MemoryBackend
+    backend: SearchBackend
     source: ScriptedSource = field(default_factory=ScriptedSource)
     enricher: HashingEnricher = field(default_factory=HashingEnricher)
     numbering: AclNumbering = field(default_factory=MemoryNumbering)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     now: float = 1_800_000_000.0  # epoch seconds, as the runs see them
     limits: PipelineLimits = field(default_factory=lambda: PipelineLimits(page_documents=7, queued_items=4))
+    policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=3, sleep=no_wait))
 
     async def sync(
         self,
@@ -59,7 +59,7 @@ class Bench:
             delete_brake=brake,
             confirm_deletes=confirm_deletes,
             limits=self.limits,
-            policy=RetryPolicy(attempts=3, sleep=no_wait),
+            policy=self.policy,
             stop=self.stop,
             clock=lambda: self.now,
         )
@@ -74,7 +74,7 @@ class Bench:
             delete_brake=0.5,
             ledger=Ledger(self.engine),
             runs=RunStore(self.engine),
-            policy=RetryPolicy(attempts=3, sleep=no_wait),
+            policy=self.policy,
             now=self.now,
             listed=20,
         )

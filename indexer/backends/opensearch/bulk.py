@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Any
 
 from indexer.backends.opensearch.client import Connection
-from indexer.backends.opensearch.faults import RequestTooLarge, TurnedAway, kind_and_reason, refusal
+from indexer.backends.opensearch.faults import BLOCKS, RequestTooLarge, TurnedAway, kind_and_reason, refusal
 from vocabulary.errors import IndexBusy
 
 # Of a request. Five to fifteen megabytes is where the makers of the server see bulk requests do best; beyond it a
@@ -169,7 +169,7 @@ def _outcome(item: Mapping[str, Mapping[str, Any]]) -> Outcome | None:
     refused = refusal(status, kind, reason)
     if refused is None:
         return Outcome(Verdict.REJECTED, f"{kind}: {reason}")
-    if status in _TURNED_AWAY and kind != "cluster_block_exception":
+    if status in _TURNED_AWAY and kind not in BLOCKS:
         return None
     raise refused
 

@@ -16,6 +16,8 @@ from indexer.backends.opensearch.config import OpenSearchConfig
 from vocabulary.errors import ConfigurationError, IndexBusy, SettingInvalid
 
 _BUSY_STATUSES = frozenset({408, 500, 502, 503, 504})
+# What a full disk brings about, or an administrator: no writes, no new index. The status says 403 or 429.
+BLOCKS = frozenset({"cluster_block_exception", "index_create_block_exception"})
 RETRY_AFTER_S = 5.0  # a full queue drains within seconds, a node that was killed is away for longer
 _MAX_REASON_CHARACTERS = 300  # a server's words may repeat a document's
 
@@ -40,7 +42,7 @@ def in_our_words(error: opensearchpy.TransportError, config: OpenSearchConfig) -
 
 def refusal(status: int, kind: str, reason: str) -> Exception | None:
     """Return what a refused request or row means; None where the cluster refuses it for what it says."""
-    if kind == "cluster_block_exception":
+    if kind in BLOCKS:
         return IndexBusy(f"OpenSearch takes no writes now: {reason}", retry_after_s=RETRY_AFTER_S)
     if kind == "index_not_found_exception":
         return ConfigurationError(f"alias: the index is not there any more ({reason})")
