@@ -15,6 +15,7 @@ import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any, Generic, TypeVar
 
 import Stemmer
@@ -99,6 +100,9 @@ class Analysed:
     words: frozenset[str]
 
 
+_NO_WORDS: frozenset[str] = frozenset()
+
+
 class _Cache(dict[str, Found], Generic[Found]):
     """What was made of the words that were met. Forgets all when full; safe to share, as entries never change."""
 
@@ -133,8 +137,8 @@ class Analyzer:
     def analysed(self, text: str) -> Analysed:
         """Return what an index holds of a text."""
         found = list(map(self._chunks.__getitem__, _chunks(text)))
-        terms = tuple(term for chunk in found for term in chunk.terms)
-        return Analysed(terms, frozenset().union(*{chunk.words for chunk in found}))
+        terms = tuple(chain.from_iterable([chunk.terms for chunk in found]))
+        return Analysed(terms, _NO_WORDS.union(*[chunk.words for chunk in found if chunk.words]))
 
     def tokens(self, text: str) -> Iterator[Token]:
         """Yield the terms of a text with their places, in its order."""
@@ -154,6 +158,10 @@ class Analyzer:
         return word in self._stop_words
 
     def _analyse(self, chunk: str) -> Analysed:
+        if chunk.isascii() and chunk.isalnum():  # one word, as most are
+            word = fold(chunk)[:MAX_WORD]
+            term = self._stem(word)
+            return Analysed((term,), _NO_WORDS if term == word else frozenset((word,)))
         tokens = [token for word in _WORD.findall(chunk) for token in self._tokens[word]]
         stemmed = [token.word for token in tokens if token.word != token.term]
         identifiers = [fold_compound(each) for each in COMPOUND.findall(chunk) if is_identifier(each)]

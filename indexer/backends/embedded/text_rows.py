@@ -134,7 +134,8 @@ def rebuild(connection: Any, analyzer: Analyzer) -> None:
 
 
 def _add(batch: Batch, row: int, field: Field, text: Analysed) -> None:
-    batch.add(row, field, text.terms)  # also where there are none: the row is then known to be indexed
+    if text.terms or field in (Field.BODY, Field.TITLE):  # which so name every row that is indexed
+        batch.add(row, field, text.terms)
     if text.words:
         batch.add(row, field.words, sorted(text.words))
 

@@ -135,6 +135,16 @@ def test_fields_feed_attributes_and_a_lost_value_is_told() -> None:
     assert found.warnings == ("field-type: level",)
 
 
+def test_what_people_write_about_a_file_and_texts_of_the_settings_are_searched() -> None:
+    mappings = TypeAdapter(FieldMappings).validate_python(
+        {"acme:summary": {"to": "summary", "type": "text"}, "acme:text": {"to": "code", "type": "keyword"}}
+    )
+    fields = mapped_fields(mappings)
+    found = document(plan(), source="s", access=None, comments=(), share_url="https://a", fields=fields)
+    assert found.searched == ("cm:title", "summary")
+    assert document(Node(id="x"), source="s", access=None, comments=(), share_url="https://a").searched == ()
+
+
 def test_a_node_with_almost_nothing_is_still_a_document() -> None:
     found = document(Node(id="x"), source="s", access=None, comments=(), share_url="https://a.example.com")
     assert (found.content_version, found.size_bytes, found.modified_at, found.owner) == (None, None, None, None)

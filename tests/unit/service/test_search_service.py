@@ -1,4 +1,4 @@
-"""What a service does before its first reader comes."""
+"""What a service does before its first reader comes, and what it asks the model."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ import pytest
 from indexer.backends.memory import MemoryBackend
 from service.index_settings import IndexAccess
 from service.search import SearchService, ServedIndex
-from tests.fakes.documents import DIMENSIONS
+from tests.fakes.documents import DIMENSIONS, NUMBERING, reader
 from tests.unit.service.http_world import HashedQueries
 from vocabulary.documents import Vector
+from vocabulary.search import Query
 
 
 class CountingQueries(HashedQueries):
-    """Knows how many queries the model has read."""
+    """Knows the queries that the model has read."""
 
     def __init__(self) -> None:
         super().__init__()
-        self.embedded = 0
+        self.embedded: list[str] = []
 
     async def embed_query(self, text: str) -> Vector:
-        self.embedded += 1
+        self.embedded.append(text)
         return await super().embed_query(text)
 
 
@@ -39,6 +40,17 @@ async def test_warming_asks_the_model_and_every_index_once_and_names_those_that_
         queries = CountingQueries()
         with caplog.at_level(logging.WARNING, logger="service.search"):
             await SearchService(indexes, queries).warm("ours")
-    assert queries.embedded == 2
+    assert queries.embedded == ["warm", "warm"]
     (warning,) = caplog.messages
     assert warning.startswith("index foreign answers no query until it is synced")
+
+
+async def test_the_model_reads_what_a_query_means_and_nothing_where_it_means_nothing() -> None:
+    queries = CountingQueries()
+    async with MemoryBackend(dimensions=DIMENSIONS) as backend:
+        await backend.adopt(NUMBERING)
+        index = ServedIndex(name="own", access=IndexAccess.TOKEN, backend=backend, identity_rules=())
+        service = SearchService({"own": index}, queries)
+        for text in ('the "annual budget" -draft author:lee plan*', "-draft type:pdf", "", "?!"):
+            await service.search(index, Query(text), reader(1))
+    assert queries.embedded == ["the annual budget plan", "?!"]
