@@ -1,4 +1,4 @@
-"""All that a full sync needs, over a scripted source, the memory index and a real state store."""
+"""All that a full sync needs, over a scripted source, an index and a real state store."""
 
 from __future__ import annotations
 
