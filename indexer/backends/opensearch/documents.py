@@ -166,7 +166,8 @@ def _in_few_digits(numbers: npt.NDArray[np.float64]) -> list[float]:
     """Round to five significant digits, which tell any two float16 numbers apart: half as long as they are in full."""
     magnitudes = np.floor(np.log10(np.abs(numbers), out=np.zeros_like(numbers), where=numbers != 0))
     scales = 10.0 ** (4 - magnitudes)
-    return (np.rint(numbers * scales) / scales).tolist()  # type: ignore[no-any-return]
+    rounded: list[float] = (np.rint(numbers * scales) / scales).tolist()
+    return rounded
 
 
 def _enriched(stored: Mapping[str, Any], dimensions: int) -> EnrichedPassage:
