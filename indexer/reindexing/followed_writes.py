@@ -78,8 +78,7 @@ class FollowedWrites:
         with self._places.engine.begin() as connection:
             standing = locked(connection, index)
             if noted.write is not None:
-                mine = followed_writes.c.write == noted.write
-                connection.execute(sa.update(followed_writes).where(mine).values(write=None))
+                _settle(connection, index, noted.write)
             elif standing.copy is not None:
                 note(connection, index, documents, write=None)
         return standing
@@ -143,6 +142,17 @@ def note_doubtful(connection: sa.Connection, index: str, index_id: str, *, limit
         return False
     note(connection, index, [DocumentId(row.source, row.native_id) for row in rows], write=BEFORE)
     return True
+
+
+def _settle(connection: sa.Connection, index: str, write: str) -> None:
+    """Mark a write as ended, and drop older entries of its documents: there is one for each, however often written."""
+    mine = sa.alias(followed_writes)
+    same = (mine.c.source == followed_writes.c.source) & (mine.c.native_id == followed_writes.c.native_id)
+    is_newer = sa.exists().where((mine.c.index_name == index) & (mine.c.write == write) & same)
+    older = (followed_writes.c.index_name == index) & followed_writes.c.write.is_(None) & is_newer
+    connection.execute(sa.delete(followed_writes).where(older))
+    ended = (followed_writes.c.index_name == index) & (followed_writes.c.write == write)
+    connection.execute(sa.update(followed_writes).where(ended).values(write=None))
 
 
 def remove(connection: sa.Connection, index: str, numbers: Iterable[int]) -> None:

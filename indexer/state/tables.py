@@ -137,11 +137,17 @@ followed_writes = sa.Table(
     "followed_writes",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("index_name", sa.Text, nullable=False, index=True),
+    sa.Column("index_name", sa.Text, nullable=False),
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("native_id", sa.Text, nullable=False),
     sa.Column("write", sa.Text),
     sqlite_autoincrement=True,  # what was read under a number is never taken for a later write
+)
+sa.Index(
+    "followed_writes_by_document",
+    followed_writes.c.index_name,
+    followed_writes.c.source,
+    followed_writes.c.native_id,
 )
 
 

@@ -156,7 +156,11 @@ async def _go_back(settings: Settings, index: str) -> dict[str, Any]:
 
 
 async def _drop(settings: Settings, index: str) -> dict[str, Any]:
-    async with _reindexing(settings, index, lambda _: None) as (_, reindexing):
+    async with open_state(settings) as state:
+        unloaded = Enrichers(settings.embedder)  # nothing is opened, so that no model is needed
+        reindexing = await asyncio.to_thread(
+            make_reindexing, settings, state, unloaded, index, on_progress=lambda _: None
+        )
         return asdict(await reindexing.drop())
 
 

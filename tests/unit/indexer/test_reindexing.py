@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import sqlalchemy as sa
 
-from indexer.reindexing import LiveIndex, Place, PlaceStore
+from indexer.reindexing import FollowedWrites, LiveIndex, Place, PlaceStore
 from indexer.reindexing.copier import Copier
 from indexer.reindexing.places import CopyInProgress, Phase, Standing
 from indexer.reindexing.reindexing import Reindexing, ReindexingRefused, next_generation
@@ -295,6 +295,16 @@ async def test_the_former_index_is_dropped_for_good(bench: Bench) -> None:
     assert await bench.found("fresh") == ["new"]
     await bench.build(next_generation(await bench.store.read("books")))
     assert (await bench.store.read("books")).place == Place("books", 3)
+
+
+async def test_what_follows_a_former_index_grows_with_documents_and_not_with_writes(bench: Bench) -> None:
+    await bench.build()
+    for number in range(5):
+        await bench.live.apply([book("b000", f"changed {number}"), book("b001", f"changed {number}")])
+    assert await FollowedWrites(bench.store).count("books") == 2
+    await bench.reindexing.go_back()
+    assert (await bench.rows(FIRST))["b000"] == (1, "changed 4")
+    assert await FollowedWrites(bench.store).count("books") == 0
 
 
 async def test_no_copy_is_begun_beside_a_former_index(bench: Bench) -> None:
