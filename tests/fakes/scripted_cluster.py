@@ -25,10 +25,11 @@ UNREADABLE: Mapping[str, Any] = {"status": 400, "error": {"type": "mapper_parsin
 
 @dataclass
 class ScriptedCluster:
-    """Answers each row by `answer`; requests above `most_bytes` get 413, and those in `refused` their own status."""
+    """Answers each row by `answer`; requests above `most_bytes` get `too_much`, those in `refused` their own."""
 
     answer: Answer = lambda _number, _row: STORED
     most_bytes: int = 1 << 30
+    too_much: int = 413
     refused: Mapping[int, int] = field(default_factory=dict)
     requests: list[list[str]] = field(default_factory=list)  # the ids of each
     sizes: list[int] = field(default_factory=list)
@@ -51,7 +52,7 @@ class ScriptedCluster:
         self.sizes.append(len(body))
         ids = [meta["_id"] for line in body.splitlines() for meta in _metas(json.loads(line))]
         self.requests.append(ids)
-        status = 413 if len(body) > self.most_bytes else self.refused.get(number, 200)
+        status = self.too_much if len(body) > self.most_bytes else self.refused.get(number, 200)
         if status != 200:
             return web.json_response({"error": {"type": "refused", "reason": "as told"}}, status=status)
         return web.json_response({"items": [{"index": {"_id": each, **self.answer(number, each)}} for each in ids]})

@@ -60,6 +60,14 @@ async def test_rows_that_were_turned_away_are_sent_again_and_no_others() -> None
     assert len(waits) == 1
 
 
+async def test_a_cluster_that_takes_little_is_met_at_its_limit_rarely() -> None:
+    cluster, waits = ScriptedCluster(most_bytes=300 << 10, too_much=429), list[float]()
+    async with sending(cluster, waits) as sender:
+        sender.request_bytes = 256 << 10
+        assert len(await sender.send(rows(200, size=20 << 10))) == 200
+    assert len(waits) <= len(cluster.requests) / 5
+
+
 async def test_a_cluster_that_turns_everything_away_is_busy() -> None:
     waits: list[float] = []
     async with sending(ScriptedCluster(answer=lambda *_: FULL), waits) as sender:
