@@ -41,7 +41,7 @@ def value_predicate(test: FieldTest, analyzer: Analyzer) -> Predicate:
     clause, named = test.clause, values_named(test)
     tests: dict[Kind, Callable[[Key], bool]] = {key.kind: partial(operator.eq, key) for key in named.exact}
     if clause is not None:
-        tests[Kind.TEXT] = lambda key: frequency(clause, analyzer.analysed(str(key.value))) > 0
+        tests[Kind.TEXT] = _text_test(clause, analyzer)
     if named.span is not None:
         first, behind = named.span
         tests[Kind.MOMENT] = lambda key: first <= key < behind
@@ -66,6 +66,17 @@ def values_named(test: FieldTest) -> NamedValues:
     exact = [] if number is None else [number]
     exact += [] if flag is None else [Key(Kind.FLAG, flag)]
     return NamedValues(tuple(exact), _span(test.value))
+
+
+def _text_test(clause: Clause, analyzer: Analyzer) -> Predicate:
+    """Return the test of a text; it is put to every value that a field has, so only as much is analysed as it needs."""
+    match clause:
+        case Word(term):
+            return lambda key: term in analyzer.terms(str(key.value))
+        case Phrase(terms):
+            return lambda key: bool(phrase_positions(terms, analyzer.terms(str(key.value))))
+        case Prefix():
+            return lambda key: frequency(clause, analyzer.analysed(str(key.value))) > 0
 
 
 def _number(text: str) -> Key | None:
