@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from service.commands.backup import backup
 from service.commands.demo import demo
 from service.commands.reindex import migrate_index, reindex
 from service.commands.runs import runs
@@ -43,7 +44,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, check, sync, schedule, serve, search, status):
+for command in (demo, init, check, sync, schedule, serve, search, status, backup):
     app.command()(command)
 app.command()(reindex)
 app.command("migrate-index")(migrate_index)

@@ -23,6 +23,8 @@ T = TypeVar("T")
 
 READERS = 4  # more only compete for the processors: a query computes, it does not wait
 _BUSY_TIMEOUT_MS = 10_000  # another process's batch takes well under a second
+# A full or read-only disk waits for a person, a locked file for a second: readers should not ask all the time.
+_RETRY_AFTER_S = 2.0
 # Read cache of each connection. Measured: 64 MB is as fast as mapping the whole file into memory.
 _CACHE_KIB = 65_536
 
@@ -44,7 +46,7 @@ class Connections:
             ConfigurationError: the file cannot be opened or is not a usable index.
         """
         try:
-            await self._run(self._writing, lambda: self._open(dimensions, languages))
+            await self._run(self._writing, is_opening=True, work=lambda: self._open(dimensions, languages))
         except BaseException:
             await self.close()
             raise
@@ -61,9 +63,9 @@ class Connections:
         """Run `work` with a reading connection; it begins its own transactions."""
         return await self._run(self._reading, lambda: self._read(work))
 
-    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T]) -> T:
+    async def _run(self, threads: ThreadPoolExecutor, work: Callable[[], T], *, is_opening: bool = False) -> T:
         def call() -> T:
-            with _our_errors(self.path):
+            with our_errors(self.path, is_opening=is_opening):
                 return work()
 
         return await asyncio.get_running_loop().run_in_executor(threads, call)
@@ -120,15 +122,24 @@ def connect(path: Path) -> Any:
 
 
 @contextmanager
-def _our_errors(path: Path) -> Iterator[None]:
-    """Name the library's errors by what to do next; unknown ones stay unknown."""
+def our_errors(path: Path, *, is_opening: bool = True) -> Iterator[None]:
+    """Name the library's errors by what to do next; unknown ones stay unknown.
+
+    What cannot be written while it is opened is a wrong setting; later on it is a disk that lets nobody write for now.
+    """
     try:
         yield
     except (apsw.BusyError, apsw.LockedError) as error:
-        raise IndexBusy(f"index file {path} is locked by another writer") from error
+        raise _busy(f"index file {path} is locked by another writer") from error
     except (apsw.FullError, apsw.IOError) as error:
-        raise IndexBusy(f"index file {path} cannot be read or written now: {error}") from error
+        raise _busy(f"index file {path} cannot be read or written now: {error}") from error
     except (apsw.CorruptError, apsw.NotADBError) as error:
         raise ConfigurationError(f"index file {path} is damaged or not an index") from error
     except (apsw.CantOpenError, apsw.ReadOnlyError, apsw.PermissionsError, OSError) as error:
+        if not is_opening:
+            raise _busy(f"index file {path} cannot be written now: {error}") from error
         raise ConfigurationError(f"index file {path} cannot be opened for writing: {error}") from error
+
+
+def _busy(message: str) -> IndexBusy:
+    return IndexBusy(message, retry_after_s=_RETRY_AFTER_S)

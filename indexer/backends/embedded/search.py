@@ -139,7 +139,9 @@ class Search:
         matches = text.matches(wanted.scored, wanted=kept)
         if self.query.mode is SearchMode.KEYWORD:
             return _Found(matches.documents, lambda count: matches.leading(count, besides=semantic.documents))
-        found = np.union1d(matches.documents, semantic.documents) if semantic.documents.size else matches.documents
+        is_matching = np.zeros(kept.size, np.bool_)
+        is_matching[matches.documents] = True
+        found = np.concatenate([matches.documents, semantic.documents[~is_matching[semantic.documents]]])
         # Behind the first `count` there are no others than documents that score less by words and nothing by meaning.
         return _Found(found, lambda count: ranking.fuse(matches.leading(count, besides=semantic.documents), semantic))
 
