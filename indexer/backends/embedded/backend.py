@@ -178,10 +178,11 @@ class EmbeddedBackend:
         return tuple(integrity.inspect(connection, self._analyzer, dimensions=self._dimensions))
 
     async def _tidy(self) -> None:
-        """Merge segments of the text index where that is due. What cannot be done now is due again next time."""
+        """Merge segments of the text index and shorten the file, where due. What cannot be done now is due again."""
         try:
             while await self._connections.write(segments.tidy):
                 pass
+            await self._connections.give_space_back()
         except IndexBusy as error:
             _log.warning("the text index could not be tidied: %s", error)
 
