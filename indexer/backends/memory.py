@@ -203,7 +203,7 @@ class MemoryBackend:
         Raises:
             NumberingMismatch: the filter's numbering is not the index's.
         """
-        return await suggestions.suggest(self.search, text, access, size=size)
+        return await suggestions.suggest(self.search, text, access, size=size, analyzer=self._analyzer)
 
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds."""

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.backends.analysis import analyzer, fold
+from indexer.backends.analysis import Analyzer, analyzer, fold
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import Page, Query, SearchMode, Suggestion, SuggestionKind
@@ -28,6 +28,7 @@ _MAX_WORD_CHARACTERS = 40
 # A word is worth following by its neighbour when that pair stands in more than one document.
 _PAIR_DOCUMENTS = 2
 
+_ENGLISH = analyzer()
 _WORD = re.compile(r"[^\W_]+")
 _PAIR_GAP = re.compile(r"[ \u00a0_-]")  # a blank, or what file names put in its place
 
@@ -45,21 +46,25 @@ class Typed:
 
 @dataclass(frozen=True, slots=True)
 class _Word:
-    """One word of a readable text, folded, with whether it follows its predecessor immediately."""
+    """One word of a readable text. It `follows` when nothing but a blank parts it from the word before."""
 
     text: str
+    folded: str
     follows: bool
+    is_telling: bool  # no stop word
 
 
-async def suggest(search: Search, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
-    """Complete what was typed from the best hits of `search`, best first."""
+async def suggest(
+    search: Search, text: str, access: AccessFilter, *, size: int, analyzer: Analyzer = _ENGLISH
+) -> tuple[Suggestion, ...]:
+    """Complete what was typed from the best hits of `search`, best first; `analyzer` is that of the index."""
     typed = read_typed(text)
     if typed is None or size <= 0:
         return ()
     query = Query(typed.as_query(), mode=SearchMode.KEYWORD, size=_HITS_READ, highlight=False)
     page = await search(query, None, access)
     texts = [(hit.title, "" if hit.excerpt is None else hit.excerpt.text) for hit in page.hits]
-    return completions(typed, texts, size=size)
+    return completions(typed, texts, size=size, analyzer=analyzer)
 
 
 def read_typed(text: str) -> Typed | None:
@@ -74,41 +79,48 @@ def read_typed(text: str) -> Typed | None:
     return Typed(tuple(words[:-1]), words[-1])
 
 
-def completions(typed: Typed, texts: Sequence[tuple[str, str]], *, size: int) -> tuple[Suggestion, ...]:
+def completions(
+    typed: Typed, texts: Sequence[tuple[str, str]], *, size: int, analyzer: Analyzer
+) -> tuple[Suggestion, ...]:
     """Complete what was typed from (title, excerpt) pairs of readable documents, given best first.
 
     Words are ordered by how many of the documents hold them; titles, in the order given, take at most half the places.
     """
-    titles = list(dict.fromkeys(title for title, _ in texts if _fits_title(typed, title)))
+    titles: dict[str, None] = {}
     counts: Counter[str] = Counter()
     for title, excerpt in texts:
-        counts.update(_continuations(typed, _words(title), _words(excerpt)))
+        in_title, in_excerpt = _words(title, analyzer), _words(excerpt, analyzer)
+        counts.update(_continuations(typed, in_title, in_excerpt))
+        if _fits_title(typed, in_title):
+            titles[title] = None
     spoken = " ".join([*typed.words, typed.prefix]).strip()
     offered = [(each, count) for each, count in counts.items() if each != spoken and _is_worth(typed, each, count)]
     offered.sort(key=lambda pair: (-pair[1], len(pair[0]), pair[0]))
     room = size - min(len(titles), size // 2)
     words = [Suggestion(text, SuggestionKind.WORDS) for text, _ in offered[:room]]
-    return (*words, *(Suggestion(title, SuggestionKind.TITLE) for title in titles[: size - len(words)]))
+    return (*words, *(Suggestion(title, SuggestionKind.TITLE) for title in list(titles)[: size - len(words)]))
 
 
-def _words(text: str) -> list[_Word]:
+def _words(text: str, analyzer: Analyzer) -> list[_Word]:
     found: list[_Word] = []
     last_end = -1
     for match in _WORD.finditer(text):
         follows = last_end >= 0 and _PAIR_GAP.fullmatch(text[last_end : match.start()]) is not None
-        found.append(_Word(match[0].lower(), follows))
+        folded = fold(match[0])
+        is_telling = len(folded) <= _MAX_WORD_CHARACTERS and not analyzer.is_stop_word(folded)
+        found.append(_Word(match[0].lower(), folded, follows=follows, is_telling=is_telling))
         last_end = match.end()
     return found
 
 
-def _fits_title(typed: Typed, title: str) -> bool:
-    words = [fold(each.text) for each in _words(title)]
-    return set(typed.words) <= set(words) and any(word.startswith(typed.prefix) for word in words)
+def _fits_title(typed: Typed, title: Sequence[_Word]) -> bool:
+    words = {word.folded for word in title}
+    return words.issuperset(typed.words) and any(word.startswith(typed.prefix) for word in words)
 
 
 def _continuations(typed: Typed, *parts: Sequence[_Word]) -> set[str]:
     """Return what one document completes the typed words to, each once."""
-    held = {fold(word.text) for part in parts for word in part}
+    held = {word.folded for part in parts for word in part}
     if not held.issuperset(typed.words):
         return set()
     lead = " ".join(typed.words)
@@ -122,22 +134,18 @@ def _completed(typed: Typed, words: Sequence[_Word]) -> Iterator[str]:
             continue
         yield word.text
         after = words[place + 1] if place + 1 < len(words) else None
-        if after is not None and after.follows and _is_telling(after.text):
+        if after is not None and after.follows and after.is_telling:
             yield f"{word.text} {after.text}"
 
 
 def _is_completion(typed: Typed, words: Sequence[_Word], place: int) -> bool:
     """Whether the word may stand where the typing stopped: it begins so, or comes right behind the last whole word."""
     word = words[place]
-    if not _is_telling(word.text) or fold(word.text) in typed.words:
+    if not word.is_telling or word.folded in typed.words:
         return False
     if typed.prefix:
-        return fold(word.text).startswith(typed.prefix)
-    return word.follows and fold(words[place - 1].text) == typed.words[-1]
-
-
-def _is_telling(word: str) -> bool:
-    return not analyzer().is_stop_word(fold(word)) and len(word) <= _MAX_WORD_CHARACTERS
+        return word.folded.startswith(typed.prefix)
+    return word.follows and words[place - 1].folded == typed.words[-1]
 
 
 def _is_worth(typed: Typed, completion: str, count: int) -> bool:

@@ -16,7 +16,7 @@ from typing import Any
 import apsw
 
 from indexer.backends.analysis import Analyzer
-from indexer.backends.embedded import codec, segments, stored_rows, text_rows, writer
+from indexer.backends.embedded import codec, segments, stored_rows, text_rows, vocabulary, writer
 from indexer.backends.embedded.postings import Space
 from vocabulary.documents import DocumentId
 from vocabulary.search import Delete
@@ -65,6 +65,7 @@ def inspect(connection: Any, analyzer: Analyzer, *, dimensions: int) -> Iterator
         yield from _found(
             f"terms that differ from the {space.name.lower()}", _differing_terms(connection, analyzer, space)
         )
+    yield from _found("terms that the vocabulary lacks", vocabulary.missing(connection))
 
 
 def repair(connection: Any, analyzer: Analyzer, *, dimensions: int) -> int:

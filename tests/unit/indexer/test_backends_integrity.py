@@ -51,6 +51,7 @@ DERIVED = {
     "documents without a heading": "DELETE FROM heading WHERE document_id = 2",
     "attributes differ": "DELETE FROM attribute WHERE field = 'n' AND document_id = 4",
     "attributes of no document": "INSERT INTO attribute VALUES('n', 99, 1, 5)",
+    "terms that the vocabulary lacks": "DELETE FROM vocabulary WHERE term = 'appl'",
     "vectors of no passage": "INSERT INTO embedding VALUES(99, zeroblob(64))",
 }
 
