@@ -43,6 +43,7 @@ async def exactly_the_permitted_is_found(bench: RepositoryBench, *, among: Colle
         permitted = oracle.findable(person, there)
         assert set(found) - permitted == set(), f"{person} finds what they may not"
         assert permitted - set(found) == set(), f"{person} misses what they may find"
+        bench.decisions += len(there)
 
 
 async def nothing_more_than_permitted_is_found(bench: RepositoryBench) -> None:
@@ -52,6 +53,7 @@ async def nothing_more_than_permitted_is_found(bench: RepositoryBench) -> None:
     for person in bench.people():
         leaked = set(await bench.found(person)) - oracle.findable(person, there)
         assert leaked == set(), f"{person} finds what they may not"
+        bench.decisions += len(there)
 
 
 async def contents_are_current(bench: RepositoryBench, *, besides_far_changes: bool = False) -> None:

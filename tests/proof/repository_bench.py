@@ -86,6 +86,7 @@ class RepositoryBench:
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     hits_at_once: int = 500
     sample: tuple[str, ...] = ()  # the people who are asked; empty: all of them
+    decisions: int = 0  # pairs of a person and a document about which index and oracle were compared
     own_clock: Callable[[], float] | None = None  # of the machine that syncs, epoch seconds; None: the repository's
 
     def __post_init__(self) -> None:
@@ -153,7 +154,8 @@ class RepositoryBench:
         hits: list[Hit] = []
         cursor = None
         while True:
-            page = await self.backend.search(Query("", size=self.hits_at_once, cursor=cursor), None, access)
+            query = Query("", size=self.hits_at_once, cursor=cursor, highlight=False)
+            page = await self.backend.search(query, None, access)
             hits += page.hits
             cursor = page.next_cursor
             if cursor is None:
