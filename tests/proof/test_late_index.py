@@ -38,7 +38,7 @@ async def test_what_a_late_index_did_not_know_the_next_changes_bring(tmp_path: P
     async with bench_on(generate_world(100, seed=71, clock=clock), clock, tmp_path) as bench:
         await bench.sync()
         bench.world.search_lag = lag
-        for _ in range(4):
+        for _ in range(2):
             clock.pass_time(timedelta(seconds=5))
             _change(bench, rng)
             clock.pass_time(timedelta(seconds=5))
@@ -64,7 +64,9 @@ async def test_an_index_that_stands_still_deletes_nothing_and_a_full_sync_needs_
         bench.world.search_lag = NO_LAG
 
 
-@pytest.mark.parametrize("hours", [-30, -3, 3, 30])
+@pytest.mark.parametrize(
+    "hours", [-30, 3, pytest.param(-3, marks=pytest.mark.large), pytest.param(30, marks=pytest.mark.large)]
+)
 async def test_a_server_whose_clock_is_hours_off_loses_nothing(tmp_path: Path, hours: int) -> None:
     """Our own clock, by which failures wait, and that of the server, by which changes are read, never meet."""
     clock, rng = Clock(), Random(hours)

@@ -94,7 +94,7 @@ async def _live_through(path: Path, *, seed: int, rounds: int) -> None:
             await promises.everything_is_current(bench)
 
 
-@pytest.mark.parametrize("seed", [51, 52])
+@pytest.mark.parametrize("seed", [51, pytest.param(52, marks=pytest.mark.large)])
 async def test_changes_between_pages_harm_nothing(tmp_path: Path, seed: int) -> None:
     await _live_through(tmp_path, seed=seed, rounds=6)
 

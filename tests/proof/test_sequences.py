@@ -113,7 +113,7 @@ async def run_sequence(path: Path, *, nodes: int, seed: int, changes: int, at_on
             await sequence.sync(SyncMode.FULL)
 
 
-@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("seed", [11, pytest.param(12, marks=pytest.mark.large)])
 async def test_after_random_changes_each_mode_keeps_its_promise(tmp_path: Path, seed: int) -> None:
     await run_sequence(tmp_path, nodes=60, seed=seed, changes=60, at_once=4)
 
@@ -124,6 +124,7 @@ async def test_small_pages_lose_and_reveal_nothing(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.large
 async def test_a_thousand_nodes_live_on(tmp_path: Path) -> None:
     await run_sequence(tmp_path, nodes=1_000, seed=31, changes=50, at_once=12)
 
