@@ -15,6 +15,7 @@ from indexer.backends import MemoryBackend
 from indexer.backends.opensearch import search
 from indexer.backends.opensearch.access_clause import AclIdSpelling
 from indexer.backends.opensearch.backend import OpenSearchBackend
+from indexer.backends.opensearch.writer import Writer
 from tests.contract.opensearch_indexes import opensearch_index
 from tests.contract.search_backends import HYBRID, KEYWORD, SEMANTIC, ask, ask_to_the_end
 from tests.fakes.documents import DIMENSIONS, NUMBERING, document, names, reader
@@ -154,3 +155,15 @@ async def test_a_query_without_a_direction_is_near_to_nothing(tmp_path: Path) ->
         nowhere = np.zeros(DIMENSIONS, np.float32)
         assert names(await index.search(Query("budget", mode=SEMANTIC), nowhere, reader(1))) == []
         assert names(await index.search(Query("budget", mode=HYBRID), nowhere, reader(1))) == ["a"]
+
+
+@pytest.mark.parametrize("mode", SearchMode)
+async def test_documents_stored_in_the_same_moment_by_two_programs_are_both_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: SearchMode
+) -> None:
+    monkeypatch.setattr(Writer, "_next_moment", lambda _: 7)
+    stored = [document("a", "red apple"), document("b", "red apple"), document("a", "apple pie", source="other")]
+    async with filled(tmp_path, *stored) as index:
+        hits = [hit async for hit in _all_hits(index, "apple", mode=mode, size=1)]
+        assert sorted(str(hit.document_id) for hit in hits) == ["other/a", "wiki/a", "wiki/b"]
+        assert {hit.excerpt.text for hit in hits if hit.excerpt} == {"red apple", "apple pie"}

@@ -7,7 +7,7 @@ formula, and `indexer.backends.clauses` the plain meaning.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from indexer.backends import bm25
 from indexer.backends.clauses import values_named
@@ -16,6 +16,7 @@ from indexer.backends.opensearch.access_clause import NOTHING, Clause, any_of
 from indexer.backends.opensearch.documents import field_token
 from indexer.backends.opensearch.filters import Bounds, holds_one_of, holds_within
 from indexer.backends.opensearch.mapping import TERM_FIELDS, WORD_FIELDS, Field, PassageField
+from indexer.backends.opensearch.ordering import RowKey
 from indexer.backends.opensearch.requests import nested
 from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Phrase, Prefix, Word
 from indexer.backends.query_language import Clause as TextClause
@@ -65,9 +66,10 @@ def failing(test: FieldTest) -> Clause:
     return {"bool": {"must_not": [passing(test)]}}
 
 
-def one_of(numbers: Sequence[int]) -> Clause:
-    """Return what holds for the documents of these numbers, without a score."""
-    return {"constant_score": {"filter": {"terms": {Field.STORED_AT.value: list(numbers)}}, "boost": 0}}
+def one_of(keys: Iterable[RowKey]) -> Clause:
+    """Return what holds for these documents, without a score; and for others that were stored in their moments."""
+    moments = sorted({key.stored_at for key in keys})
+    return {"constant_score": {"filter": {"terms": {Field.STORED_AT.value: moments}}, "boost": 0}}
 
 
 def of_ids(ids: Sequence[str]) -> Clause:

@@ -18,6 +18,7 @@ from indexer.backends.opensearch.access_clause import EVERYTHING, Clause
 from indexer.backends.opensearch.clauses import one_of, passages_matching
 from indexer.backends.opensearch.documents import passage_from
 from indexer.backends.opensearch.mapping import Field, PassageField
+from indexer.backends.opensearch.ordering import RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, nested
 from indexer.backends.query_language import Clause as TextClause
 from vocabulary.documents import DocumentId, Passage, PassageKind, Vector
@@ -33,9 +34,9 @@ _SHOWN = {"_source": {"excludes": [PassageField.VECTOR.value, PassageField.TERMS
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One hit to be: the document's number, its score, who stands for it, and how many copies it stands for."""
+    """One hit to be: its row, its score, who stands for it, and how many copies it stands for."""
 
-    number: int
+    key: RowKey
     score: float
     represented: int
     copies: int
@@ -46,19 +47,22 @@ def opening(
 ) -> PermittedSearch:
     """Return the search that opens the documents of a page."""
     parts = list(_parts(weights, vector))
-    return reader.documents([one_of([each.number for each in shown])], parts, size=len(shown))
+    return reader.documents([one_of(each.key for each in shown)], parts, size=2 * len(shown))
 
 
 def hits_of(
     answered: Mapping[str, Any], shown: Sequence[Shown], *, marker: Marker, is_near: bool, highlight: bool
 ) -> tuple[Hit, ...]:
     """Return the hits of a page in its order, from what was opened; `is_near` where that was told a vector."""
-    opened = {hit["fields"][Field.STORED_AT.value][0]: hit for hit in answered["hits"]["hits"]}
+    opened = {_document_id(hit["_source"]): hit for hit in answered["hits"]["hits"]}
+    hits = [(opened.get(DocumentId(each.key.source, each.key.native_id)), each) for each in shown]
     return tuple(
-        _hit(opened[each.number], each, marker=marker, is_near=is_near, highlight=highlight)
-        for each in shown
-        if each.number in opened
+        _hit(hit, each, marker=marker, is_near=is_near, highlight=highlight) for hit, each in hits if hit is not None
     )
+
+
+def _document_id(stored: Mapping[str, Any]) -> DocumentId:
+    return DocumentId(stored[Field.SOURCE.value], stored[Field.NATIVE_ID.value])
 
 
 def _parts(weights: Mapping[TextClause, float], vector: Vector | None) -> Iterator[Clause]:
@@ -91,7 +95,7 @@ def _hit(opened: Mapping[str, Any], shown: Shown, *, marker: Marker, is_near: bo
     stored = opened["_source"]
     passage = _representative(opened, shown.represented)
     return Hit(
-        document_id=DocumentId(stored[Field.SOURCE.value], stored[Field.NATIVE_ID.value]),
+        document_id=_document_id(stored),
         title=stored[Field.TITLE.value],
         uri=stored[Field.URI.value],
         path=stored[Field.PATH.value],

@@ -1,13 +1,14 @@
 """The order of rows as the cluster computes it, and the columns of a row that comes back.
 
-Every order ends with the document's number, so that it is the same every time.
+Every order ends with when a document was first stored, so that it is the same every time. Two programs may have stored
+theirs in the same nanosecond: a row is known by that moment, its source and its own id.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from indexer.backends.analysis import storable
 from indexer.backends.collapsing import NO_CONTENT_KEY
@@ -15,9 +16,11 @@ from indexer.backends.opensearch.attribute_keys import field_prefix
 from indexer.backends.opensearch.mapping import Field
 from vocabulary.search import Sort
 
-_BY_NUMBER = {Field.STORED_AT.value: "asc"}
+_BY_AGE = {Field.STORED_AT.value: "asc"}
 _BY_TITLE = {Field.TITLE_KEY.value: "asc"}
 _BY_SCORE = {"_score": "desc"}
+
+KEY_COLUMNS = (Field.SOURCE, Field.NATIVE_ID)
 
 # The smallest keyword of an attribute, or the largest; a document's keywords come in ascending order.
 _FIRST_KEYWORD = """
@@ -31,11 +34,19 @@ return last;
 """
 
 
+class RowKey(NamedTuple):
+    """Which document a row is; in the order in which documents were first stored."""
+
+    stored_at: int
+    source: str
+    native_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Row:
     """One document as its columns tell it. `value` is what it is sorted by, None where it has none."""
 
-    number: int
+    key: RowKey
     score: float
     value: str | None
     content_key: int
@@ -52,17 +63,23 @@ class Order:
     def clauses(self) -> Sequence[Mapping[str, Any]]:
         """The order, as a search spells it."""
         first = [] if self.sort is None else [_by_attribute(self.sort)]
-        return [*first, _BY_TITLE if self.is_browse else _BY_SCORE, _BY_NUMBER]
+        return [*first, _BY_TITLE if self.is_browse else _BY_SCORE, _BY_AGE]
 
     def rows(self, answered: Mapping[str, Any]) -> list[Row]:
         """Return the rows of an answer that was asked for in this order."""
         return [self._row(hit) for hit in answered["hits"]["hits"]]
 
     def _row(self, hit: Mapping[str, Any]) -> Row:
-        *first, relevance, number = hit["sort"]
+        *first, relevance, stored_at = hit["sort"]
         value = first[0] if first and first[0] != _missing(self.sort) else None
-        keys = hit.get("fields", {}).get(Field.CONTENT_KEY.value, [NO_CONTENT_KEY])
-        return Row(number, 0.0 if self.is_browse else float(relevance), value, keys[0])
+        (content_key,) = hit["fields"].get(Field.CONTENT_KEY.value, [NO_CONTENT_KEY])
+        return Row(key_of(hit, stored_at), 0.0 if self.is_browse else float(relevance), value, content_key)
+
+
+def key_of(hit: Mapping[str, Any], stored_at: int) -> RowKey:
+    """Return which document a row is that came with the `KEY_COLUMNS`."""
+    source, native_id = (hit["fields"][column.value][0] for column in KEY_COLUMNS)
+    return RowKey(stored_at, source, native_id)
 
 
 BY_RELEVANCE = Order(sort=None, is_browse=False)

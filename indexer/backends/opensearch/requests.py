@@ -87,6 +87,7 @@ class Reader:
             matching=matching,
             size=count,
             sort=[{"_score": "desc"}, {Field.STORED_AT.value: "asc"}],
+            docvalue_fields=[Field.SOURCE.value, Field.NATIVE_ID.value],
             track_total_hits=False,
             **_FROM_COLUMNS,
         )
@@ -100,7 +101,6 @@ class Reader:
             optional=parts,
             size=size,
             _source={"excludes": [Field.PASSAGES.value]},
-            docvalue_fields=[Field.STORED_AT.value],
             sort=list(sort),
             track_total_hits=False,
         )

@@ -6,9 +6,9 @@
 2. The candidates: the documents that match, best first by words or in the order asked for, with all facets and the
    exact total; beside them the documents found by meaning, with what their words are worth. Both are fused here, by the
    rules that all engines share (`ranking.py`).
-3. The hits of the page, opened by number (`hits.py`).
+3. The hits of the page, opened one by one (`hits.py`).
 
-A document's number is `stored_at`: unique, growing with each new document, it breaks ties.
+Equal scores are ordered by when a document was first stored.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ from indexer.backends.analysis import Analyzer, Token, analyzer
 from indexer.backends.highlighting import Marker
 from indexer.backends.opensearch import facets, statistics
 from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of, spelling_for
-from indexer.backends.opensearch.candidates import NO_ONE, Candidates, browsed, nearest, ranked
+from indexer.backends.opensearch.candidates import Candidates, browsed, nearest, ranked
 from indexer.backends.opensearch.clauses import failing, holding, lacking, matching, of_ids, one_of, passing
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import id_of
 from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.hits import Shown, hits_of, opening
 from indexer.backends.opensearch.mapping import Field
-from indexer.backends.opensearch.ordering import BY_RELEVANCE, Order
+from indexer.backends.opensearch.ordering import BY_RELEVANCE, KEY_COLUMNS, Order
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.opensearch.spelling import Speller
 from indexer.backends.opensearch.state import IndexState, StateDocument
@@ -140,7 +140,7 @@ class _Asked:
         self.filters = list(_narrowing(query, wanted))
         self.counted = () if query.mode is SearchMode.SEMANTIC else _counted(wanted, words)
         self.order = Order(query.sort, is_browse=self.is_browse)
-        self.columns = (Field.CONTENT_KEY,) if query.collapse else ()
+        self.columns = (*KEY_COLUMNS, Field.CONTENT_KEY) if query.collapse else KEY_COLUMNS
 
     @property
     def first(self) -> Mapping[str, PermittedSearch]:
@@ -152,7 +152,7 @@ class _Asked:
             searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_NEIGHBOURS)
         if self.position is not None:
             last = [*self.filters, of_ids([id_of(self.position.last)])]
-            searches["last"] = self.reader.rows(Rows(None, last, self.order.clauses, size=1))
+            searches["last"] = self.reader.rows(Rows(None, last, self.order.clauses, size=1, columns=KEY_COLUMNS))
         return searches
 
 
@@ -186,9 +186,9 @@ class _Search:
             documents = answers["counts"]["hits"]["total"]["value"]
             self._held = dict(zip(asked.counted, statistics.counts_of(answers["counts"]), strict=True))
             self._weights = statistics.weights_of(asked.wanted.scored, self._held, documents=documents)
-        self._near = nearest(answers["nearest"]) if "nearest" in answers else NO_ONE
+        self._near = nearest(answers["nearest"]) if "nearest" in answers else {}
         last = asked.order.rows(answers["last"]) if "last" in answers else []
-        self._last = last[0].number if last else None
+        self._last = last[0].key if last else None
 
     async def answer(self) -> Page:
         """Return the page that the query's cursor asks for, or the first."""
@@ -221,7 +221,7 @@ class _Search:
         if self._asked.is_browse:
             return None
         by_words = [matching(self._weights)] if self._weights else []
-        by_meaning = [one_of(self._near.documents.tolist())] if self._near.documents.size else []
+        by_meaning = [one_of(self._near)] if self._near else []
         return any_of([*by_words, *by_meaning])
 
     async def _second_trip(self, window: int) -> tuple[Candidates, Mapping[str, Any]]:
@@ -229,9 +229,9 @@ class _Search:
         asked = self._asked
         listed = Rows(self._matching, asked.filters, asked.order.clauses, size=window, columns=asked.columns)
         searches = {"listed": asked.reader.rows(replace(listed, counted=facets.aggregations(asked.query.facets)))}
-        if self._weights and self._near.documents.size:
-            near = [*asked.filters, one_of(self._near.documents.tolist())]
-            searches["near"] = asked.reader.rows(replace(listed, filters=near, size=ranking.SEMANTIC_DEPTH))
+        if self._weights and self._near:
+            near = [*asked.filters, one_of(self._near)]
+            searches["near"] = asked.reader.rows(replace(listed, filters=near, size=2 * ranking.SEMANTIC_DEPTH))
             if asked.query.sort is not None:
                 searches["best"] = asked.reader.rows(replace(listed, sort=BY_RELEVANCE.clauses, size=1))
         answers = dict(zip(searches, await send(self._connection, list(searches.values())), strict=True))
@@ -279,7 +279,7 @@ def _shown(candidates: Candidates, cut: collapsing.Shown) -> list[Shown]:
     found = candidates.ranking.reordered(cut.places)
     columns = (found.documents, found.scores, found.passages, cut.copies)
     return [
-        Shown(int(number), float(score), int(represented), int(copies))
+        Shown(candidates.keys[int(number)], float(score), int(represented), int(copies))
         for number, score, represented, copies in zip(*columns, strict=True)
     ]
 

@@ -18,7 +18,7 @@ from indexer.backends.opensearch.access_clause import AclIdSpelling, access_clau
 from indexer.backends.opensearch.clauses import holding, matching, one_of
 from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.hits import BY_WORDS, Shown, opening
-from indexer.backends.opensearch.ordering import Order
+from indexer.backends.opensearch.ordering import Order, RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.query_language import Word
 from tests.contract.opensearch_watch import violations_of
@@ -30,6 +30,7 @@ FOLDER = Path(indexer.backends.opensearch.__file__).parent
 ME = Principal.user("wiki", "me")
 ACCESS = reader(1, 7, 2**31 + 5, if_owner=[9], owners=[ME])
 BUDGET = Word("budget")
+ROW = RowKey(1, "wiki", "a")
 
 
 def _every_search(spelling: AclIdSpelling, access: AccessFilter = ACCESS) -> dict[str, PermittedSearch]:
@@ -44,8 +45,8 @@ def _every_search(spelling: AclIdSpelling, access: AccessFilter = ACCESS) -> dic
         "nearest": asks.nearest(vector, filters, count=10),
         "rows": asks.rows(Rows(matching({BUDGET: 1.5}), filters, order, size=10, counted=counted)),
         "browse": asks.rows(Rows(None, size=10)),
-        "near rows": asks.rows(Rows(matching({BUDGET: 1.5}), [one_of([1, 2])], order, size=10)),
-        "page": opening(asks, [Shown(1, 0.5, BY_WORDS, 0)], weights={BUDGET: 1.5}, vector=vector),
+        "near rows": asks.rows(Rows(matching({BUDGET: 1.5}), [one_of([ROW])], order, size=10)),
+        "page": opening(asks, [Shown(ROW, 0.5, BY_WORDS, 0)], weights={BUDGET: 1.5}, vector=vector),
     }
 
 
