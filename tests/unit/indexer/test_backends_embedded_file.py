@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
+from multiprocessing.connection import Connection
 from pathlib import Path
 
 import apsw
@@ -16,6 +16,7 @@ import pytest
 
 from indexer.backends import EmbeddedBackend
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, names, reader
+from tests.unit.indexer import killed_writer
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError
 from vocabulary.search import Delete, Describe, FacetRequest, IndexStatistics, Query, SearchMode, Sort
@@ -60,32 +61,36 @@ async def found(index: EmbeddedBackend, text: str) -> list[str]:
     return sorted(names(page))
 
 
-async def test_a_writer_killed_at_any_moment_leaves_whole_batches(tmp_path: Path) -> None:
+@pytest.mark.parametrize("deaths", [10, pytest.param(100, marks=pytest.mark.large)])
+async def test_a_writer_killed_at_any_moment_leaves_whole_batches(tmp_path: Path, deaths: int) -> None:
     path, randomness, acknowledged = tmp_path / "index.db", random.Random(7), -1
-    for _ in range(4):
-        writer = start_writer(path, first=acknowledged + 1, pace="at full speed")
-        assert writer.stdin is not None
-        assert writer.stdout is not None
-        first_line = writer.stdout.readline()
+    for _ in range(deaths):
+        writer, told = killed_writer.start(path, first=acknowledged + 1)
+        acknowledged = told.recv()
         time.sleep(randomness.uniform(0, 0.2))
-        writer.send_signal(signal.SIGKILL)
-        lines = [first_line, *writer.stdout.read().split("\n")]
-        writer.wait()
-        writer.stdin.close()
-        writer.stdout.close()
-        acknowledged = max(int(line) for line in lines if line.strip())
+        writer.kill()
+        writer.join()
+        acknowledged = max(acknowledged, *_received(told))
         await _assert_whole(path, acknowledged)
         acknowledged += 1  # a batch may have been committed and not yet acknowledged
 
 
+def _received(told: Connection) -> list[int]:
+    received = [-1]
+    with told:
+        while True:
+            try:
+                received.append(told.recv())
+            except EOFError:
+                return received
+
+
 async def _assert_whole(path: Path, acknowledged: int) -> None:
-    """The file is intact and holds one whole batch: the last acknowledged, or the one that followed it."""
-    connection = apsw.Connection(str(path))
-    assert connection.pragma("integrity_check") == "ok"
-    connection.close()
+    """Every part of the file agrees, and it holds one whole batch: the last acknowledged, or the one that followed."""
     async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+        assert await index.inspect() == ()
         assert await index.statistics() == IndexStatistics(documents=10, passages=20)
-        everyone = [f"d{number}" for number in range(10)]
+        everyone = [f"d{number}" for number in range(killed_writer.DOCUMENTS)]
         holders = {batch: await found(index, f"batch{batch}") for batch in range(acknowledged - 1, acknowledged + 2)}
         assert holders[acknowledged - 1] == []
         assert sorted([holders[acknowledged], holders[acknowledged + 1]]) == [[], everyone]
