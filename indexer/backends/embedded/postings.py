@@ -34,6 +34,7 @@ CREATE TABLE segment(
     row_count INTEGER NOT NULL,
     dead_rows INTEGER NOT NULL   -- of them, deleted since
 );
+CREATE INDEX segment_of_space ON segment(space, first_row);
 
 -- In the order in which a segment is written and read. The positions come last: only phrases read that far.
 CREATE TABLE posting(

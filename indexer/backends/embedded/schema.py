@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from indexer.backends.analysis import name_of_analysis
-from indexer.backends.embedded import postings
+from indexer.backends.embedded import migrations, postings
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
-_VERSION = 5
+_VERSION = 6
 
 _TABLES = f"""
 CREATE TABLE state(
@@ -90,6 +90,8 @@ CREATE TABLE change(
 def prepare(connection: Any, path: Path, *, dimensions: int, languages: Sequence[str]) -> None:
     """Create the tables in an empty file, or make sure that a file is one that this version can use.
 
+    A file of an older version is brought to this one, step by step, in the same transaction.
+
     Raises:
         ConfigurationError: another program's file, another version's, vectors of another size, or texts
             that were analysed another way.
@@ -105,9 +107,7 @@ def prepare(connection: Any, path: Path, *, dimensions: int, languages: Sequence
         if version > _VERSION:
             raise ConfigurationError(f"{path} was written by a newer version (schema {version}, this is {_VERSION})")
         if version < _VERSION:
-            raise ConfigurationError(
-                f"{path} is of an older version (schema {version}, this is {_VERSION}): delete it and sync again"
-            )
+            migrations.migrate(connection, path, version=version, target=_VERSION)
         stored = read_state(connection, "dimensions")
         if stored != str(dimensions):
             raise ConfigurationError(f"{path} holds vectors of {stored} dimensions, the model gives {dimensions}")
