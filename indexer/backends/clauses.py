@@ -59,6 +59,10 @@ class NamedValues:
     exact: tuple[Key, ...]
     span: tuple[Key, Key] | None
 
+    @property
+    def any(self) -> bool:
+        return bool(self.exact) or self.span is not None
+
 
 def values_named(test: FieldTest) -> NamedValues:
     """Return what the value names, if it is read as a number, a flag or a date."""

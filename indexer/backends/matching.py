@@ -92,6 +92,14 @@ def fields_of(description: Description, *, toxicity_0_1: float) -> Mapping[str, 
     return {name: keys for name, keys in fields.items() if keys}
 
 
+def text_values(source: str, attributes: Mapping[str, AttributeValue]) -> dict[str, list[str]]:
+    """Return the texts among the values of `fields_of`, by field, in an order of their own."""
+    held = {storable(name): keys_of(value) for name, value in attributes.items()} | {SOURCE_FIELD: keys_of(source)}
+    held.pop(TOXICITY_FIELD, None)
+    texts = {name: [str(key.value) for key in sorted(keys) if key.kind is Kind.TEXT] for name, keys in held.items()}
+    return {name: values for name, values in sorted(texts.items()) if values}
+
+
 def searched_text(attributes: Mapping[str, AttributeValue], searched: Iterable[str]) -> str:
     """Return the texts of the attributes that are searched by words, one behind the other."""
     values = (attributes[name] for name in searched if name in attributes)

@@ -220,6 +220,20 @@ async def test_a_field_narrows_in_every_mode_with_and_without_words(
     assert set(names(await ask(index, f"tax {asked}", mode=mode))) == found
 
 
+async def test_a_value_is_not_found_across_two_values_or_in_another_field(index: SearchBackend) -> None:
+    await index.apply(
+        [
+            document("across", attributes={"tag": ("ann lee", "moor"), "other": "lee moor"}),
+            document("within", attributes={"tag": ("ann", "lee moor")}),
+            document("changed", attributes={"tag": "lee moor"}),
+        ]
+    )
+    assert set(names(await ask(index, 'tag:"lee moor"'))) == {"within", "changed"}
+    await index.apply([Describe(description("changed", attributes={"tag": "nothing"}))])
+    assert set(names(await ask(index, 'tag:"lee moor"'))) == {"within"}
+    assert set(names(await ask(index, "tag:noth*"))) == {"changed"}
+
+
 async def test_a_field_that_no_readable_document_has_is_words(index: SearchBackend) -> None:
     await index.apply(
         [

@@ -101,6 +101,8 @@ class Field(StrEnum):
     ATTRIBUTE_WORDS = "A"
     PATH = "p"
     PATH_WORDS = "P"
+    VALUES = "v"  # the texts of every attribute, each term behind the attribute's name (`text_rows.clause_of_value`)
+    VALUE_WORDS = "V"
 
     @property
     def space(self) -> Space:

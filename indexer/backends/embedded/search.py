@@ -7,14 +7,14 @@ counting among what is left.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from indexer.backends import collapsing, cursor, ranking
 from indexer.backends.analysis import Analyzer, storable
-from indexer.backends.clauses import value_predicate
+from indexer.backends.clauses import value_predicate, values_named
 from indexer.backends.embedded.catalogue import Catalogue, Integers
 from indexer.backends.embedded.changes import id_parameter
 from indexer.backends.embedded.codec import vectors_from_blobs
@@ -24,6 +24,7 @@ from indexer.backends.embedded.filters import documents_satisfying
 from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.postings import Field
 from indexer.backends.embedded.readable_words import EmbeddedWords
+from indexer.backends.embedded.text_rows import clause_of_value
 from indexer.backends.embedded.text_search import TextSearch
 from indexer.backends.embedded.vector_sidecar import inner_products
 from indexer.backends.highlighting import Marker
@@ -126,8 +127,13 @@ class Search:
             if test.clause is None:
                 return np.zeros(text.readable.size, np.bool_)
             return text.holding_in(_HEADINGS[test.field], test.clause)
-        predicate = value_predicate(test, self.analyzer)
-        return self._column(test.field).documents_where(predicate, size=text.readable.size)
+        passing = np.zeros(text.readable.size, np.bool_)
+        if test.clause is not None:
+            passing |= text.holding_in(Field.VALUES, clause_of_value(test.field, test.clause))
+        if values_named(test).any:
+            predicate = value_predicate(replace(test, clause=None), self.analyzer)
+            passing |= self._column(test.field).documents_where(predicate, size=passing.size)
+        return passing
 
     def _found(self, wanted: Wanted, text: TextSearch, kept: Mask) -> _Found:
         if wanted.is_browse:

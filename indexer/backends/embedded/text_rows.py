@@ -5,23 +5,25 @@ Written with each document, and all anew when the text index is to be rebuilt.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from indexer.backends.analysis import Analysed, Analyzer, storable
 from indexer.backends.embedded import codec
 from indexer.backends.embedded.postings import Batch, Field, Space
-from indexer.backends.matching import searched_text
+from indexer.backends.matching import searched_text, text_values
+from indexer.backends.query_language import Clause, Phrase, Prefix, Word
 from vocabulary.search import Description
 
 _ROWS_AT_ONCE = 30_000  # ids, in one segment: 100 MB of terms at 50 words a passage
 _BODIES = "SELECT id, body FROM passage WHERE id BETWEEN ? AND ? ORDER BY id"
 _HEADINGS = """
-SELECT h.id, d.title, d.path, d.attributes, d.searched FROM heading h JOIN document d ON d.id = h.document_id
+SELECT h.id, d.title, d.path, d.source, d.attributes, d.searched FROM heading h JOIN document d ON d.id = h.document_id
 WHERE h.id BETWEEN ? AND ? ORDER BY h.id
 """
-_DESCRIBED = "SELECT id, title, path, attributes, searched FROM document"
+_DESCRIBED = "SELECT id, title, path, source, attributes, searched FROM document"
+_BEHIND_NAME = "\x1f"  # no term contains it
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,8 @@ class Heading:
 
     title: str
     path: str
-    attributes: str
+    attributes: str  # those that are searched by words
+    values: Mapping[str, Sequence[str]]  # the texts of all attributes
 
     @classmethod
     def of(cls, description: Description) -> Heading:
@@ -38,14 +41,14 @@ class Heading:
             storable(description.title),
             storable(description.path),
             storable(searched_text(description.attributes, description.searched)),
+            text_values(description.document_id.source, description.attributes),
         )
 
     @classmethod
-    def from_row(cls, title: str, path: str, attributes: str, searched: str) -> Heading:
+    def from_row(cls, title: str, path: str, source: str, attributes: str, searched: str) -> Heading:
         """Return the heading of a stored document."""
-        return cls(
-            title, path, searched_text(codec.attributes_from_json(attributes), codec.searched_from_json(searched))
-        )
+        values = codec.attributes_from_json(attributes)
+        return cls(title, path, searched_text(values, codec.searched_from_json(searched)), text_values(source, values))
 
 
 class TextRows:
@@ -76,6 +79,7 @@ class TextRows:
         _add(self._batch, heading_id, Field.TITLE, title)
         _add(self._batch, heading_id, Field.ATTRIBUTES, attributes)
         _add(self._batch, heading_id, Field.PATH, self.analysed(heading.path))
+        _add(self._batch, heading_id, Field.VALUES, _analysed_values(self._analyzer, heading.values))
 
     def remove_passages(self, document_id: int) -> None:
         """Remove a document's passages with their vectors."""
@@ -112,6 +116,7 @@ def batch_of(connection: Any, analyzer: Analyzer, space: Space, *, first: int, l
         _add(batch, heading_id, Field.TITLE, analyzer.analysed(heading.title))
         _add(batch, heading_id, Field.ATTRIBUTES, analyzer.analysed(heading.attributes))
         _add(batch, heading_id, Field.PATH, analyzer.analysed(heading.path))
+        _add(batch, heading_id, Field.VALUES, _analysed_values(analyzer, heading.values))
     return batch
 
 
@@ -131,6 +136,33 @@ def rebuild(connection: Any, analyzer: Analyzer) -> None:
         for document_id, *described in rows:
             text.put_heading(document_id, Heading.from_row(*described))
         text.write()
+
+
+def clause_of_value(name: str, clause: Clause) -> Clause:
+    """Return what is looked for in `Field.VALUES` where an attribute is to hold a clause."""
+    match clause:
+        case Word(term):
+            return Word(_term_of_value(name, term))
+        case Phrase(terms):
+            return Phrase(tuple(_term_of_value(name, term) for term in terms))
+        case Prefix(start):
+            return Prefix(_term_of_value(name, start))
+
+
+def _term_of_value(name: str, term: str) -> str:
+    return f"{name}{_BEHIND_NAME}{term}"
+
+
+def _analysed_values(analyzer: Analyzer, values: Mapping[str, Sequence[str]]) -> Analysed:
+    """Return the terms of every attribute's texts; a term without letters keeps phrases from reaching across two."""
+    terms: list[str] = []
+    words: set[str] = set()
+    for name, texts in values.items():
+        for text in texts:
+            analysed = analyzer.analysed(text)
+            terms += [_term_of_value(name, term) for term in ("", *analysed.terms)]
+            words.update(_term_of_value(name, word) for word in analysed.words)
+    return Analysed(tuple(terms), frozenset(words))
 
 
 def _add(batch: Batch, row: int, field: Field, text: Analysed) -> None:
