@@ -13,13 +13,14 @@ from indexer.backends import bm25
 from indexer.backends.clauses import values_named
 from indexer.backends.matching import Kind
 from indexer.backends.opensearch.access_clause import NOTHING, Clause, any_of
-from indexer.backends.opensearch.documents import field_token
+from indexer.backends.opensearch.documents import field_token, id_of
 from indexer.backends.opensearch.filters import Bounds, holds_one_of, holds_within
 from indexer.backends.opensearch.mapping import TERM_FIELDS, WORD_FIELDS, Field, PassageField
 from indexer.backends.opensearch.ordering import RowKey
 from indexer.backends.opensearch.requests import nested
 from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Phrase, Prefix, Word
 from indexer.backends.query_language import Clause as TextClause
+from vocabulary.documents import DocumentId
 
 _OWN_FIELDS = tuple(field for field in TERM_FIELDS if isinstance(field, Field))
 
@@ -67,9 +68,9 @@ def failing(test: FieldTest) -> Clause:
 
 
 def one_of(keys: Iterable[RowKey]) -> Clause:
-    """Return what holds for these documents, without a score; and for others that were stored in their moments."""
-    moments = sorted({key.stored_at for key in keys})
-    return {"constant_score": {"filter": {"terms": {Field.STORED_AT.value: moments}}, "boost": 0}}
+    """Return what holds for these documents, without a score."""
+    ids = [id_of(DocumentId(key.source, key.native_id)) for key in keys]
+    return {"constant_score": {"filter": of_ids(ids), "boost": 0}}
 
 
 def of_ids(ids: Sequence[str]) -> Clause:

@@ -47,7 +47,7 @@ def opening(
 ) -> PermittedSearch:
     """Return the search that opens the documents of a page."""
     parts = list(_parts(weights, vector))
-    return reader.documents([one_of(each.key for each in shown)], parts, size=2 * len(shown))
+    return reader.documents([one_of(each.key for each in shown)], parts, size=len(shown))
 
 
 def hits_of(

@@ -231,7 +231,7 @@ class _Search:
         searches = {"listed": asked.reader.rows(replace(listed, counted=facets.aggregations(asked.query.facets)))}
         if self._weights and self._near:
             near = [*asked.filters, one_of(self._near)]
-            searches["near"] = asked.reader.rows(replace(listed, filters=near, size=2 * ranking.SEMANTIC_DEPTH))
+            searches["near"] = asked.reader.rows(replace(listed, filters=near, size=ranking.SEMANTIC_DEPTH))
             if asked.query.sort is not None:
                 searches["best"] = asked.reader.rows(replace(listed, sort=BY_RELEVANCE.clauses, size=1))
         answers = dict(zip(searches, await send(self._connection, list(searches.values())), strict=True))
