@@ -18,11 +18,27 @@ from service.index_settings import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NumberingMismatch
 from vocabulary.ports import Enricher, SearchBackend
-from vocabulary.search import FacetRequest, Page, Query, SearchMode, Suggestion
+from vocabulary.search import (
+    Bounds,
+    DateFacet,
+    DateInterval,
+    FacetRequest,
+    Page,
+    Query,
+    RangeFacet,
+    SearchMode,
+    Suggestion,
+)
 
 _log = logging.getLogger(__name__)
 _WARMING = Query(
-    text="warm", facets=(FacetRequest("source"), FacetRequest("type"), FacetRequest("site"), FacetRequest("author"))
+    text="warm",
+    facets=(  # those of the search page
+        *map(FacetRequest, ("source", "type", "site", "author", "held_back")),
+        DateFacet("modified_at", DateInterval.YEAR),
+        RangeFacet("size_bytes", (Bounds(),)),
+        RangeFacet("toxicity", (Bounds(),)),
+    ),
 )
 
 
