@@ -19,8 +19,8 @@ from service.routes.search_page import search_page_router
 from service.search import SearchService
 
 _DESCRIPTION = """
-Every answer is made for the bearer of the token: hits, totals, facets, excerpts, spelling and suggestions come from documents that
-this person may read at the source, and nothing else. Errors are problem documents (RFC 9457).
+Every answer is made for the bearer of the token: hits, totals, facets, excerpts, spelling and suggestions come from
+documents that this person may read at the source, and nothing else. Errors are problem documents (RFC 9457).
 """
 
 
