@@ -113,7 +113,9 @@ async def test_an_index_filled_with_the_rows_of_another_answers_alike(engine: st
         for text in ("budget", "year 2", ""):
             before, after = [await ask(each, text, mode=HYBRID) for each in (old, new)]
             assert names(after) == names(before)
-            assert [hit.score for hit in after.hits] == pytest.approx([hit.score for hit in before.hits])
+            # Engines compute cosines in different ways, of vectors that float16 has left a little off unit length.
+            scores = pytest.approx([hit.score for hit in before.hits], rel=1e-6 if engine == source else 1e-3)
+            assert [hit.score for hit in after.hits] == scores
 
 
 async def test_an_index_with_documents_does_not_take_another_name(index: SearchBackend) -> None:

@@ -60,11 +60,19 @@ def kind_range(field: str, kind: Kind) -> KeyRange:
     return KeyRange(f"{prefix}{int(kind)}", f"{prefix}{int(kind) + 1}")
 
 
-def keywords_of(fields: Mapping[str, frozenset[Key]]) -> tuple[list[str], int]:
-    """Spell all values of a document, sorted; the number says how many are too long to be compared, and left out."""
-    spelled = [keyword_of(field, key) for field, keys in fields.items() for key in keys]
-    kept = sorted(keyword for keyword in spelled if len(keyword.encode()) <= MAX_KEYWORD_BYTES)
-    return kept, len(spelled) - len(kept)
+def keywords_of(fields: Mapping[str, frozenset[Key]]) -> list[str]:
+    """Spell all values of a document, sorted; those that are too long to be compared are left out."""
+    spelled = (keyword_of(field, key) for field, keys in fields.items() for key in keys)
+    return sorted(keyword for keyword in spelled if len(keyword.encode()) <= MAX_KEYWORD_BYTES)
+
+
+def uncompared(fields: Mapping[str, frozenset[Key]]) -> list[str]:
+    """Name the attributes of which a value is left out."""
+    return sorted(
+        field
+        for field, keys in fields.items()
+        if any(len(keyword_of(field, key).encode()) > MAX_KEYWORD_BYTES for key in keys)
+    )
 
 
 def _spelled(key: Key) -> str:

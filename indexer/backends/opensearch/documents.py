@@ -37,7 +37,7 @@ def described(description: Description, *, toxicity_0_1: float, analyzer: Analyz
     title = storable(description.title)
     words = analyzer.analysed(title)
     searched = analyzer.analysed(storable(searched_text(description.attributes, description.searched)))
-    keywords, _ = keywords_of(fields_of(description, toxicity_0_1=toxicity_0_1))
+    keywords = keywords_of(fields_of(description, toxicity_0_1=toxicity_0_1))
     return {
         Field.SOURCE.value: description.document_id.source,
         Field.NATIVE_ID.value: storable(description.document_id.native_id),
@@ -163,9 +163,9 @@ def _passage_body(enriched: EnrichedPassage, analyzer: Analyzer) -> dict[str, An
 
 
 def _in_few_digits(numbers: npt.NDArray[np.float64]) -> list[float]:
-    """Round to five significant digits, which tell any two float16 numbers apart: half as long as they are in full."""
+    """Round to nine significant digits, by which the cluster reads the very float32; a double in full is longer."""
     magnitudes = np.floor(np.log10(np.abs(numbers), out=np.zeros_like(numbers), where=numbers != 0))
-    scales = 10.0 ** (4 - magnitudes)
+    scales = 10.0 ** (8 - magnitudes)
     rounded: list[float] = (np.rint(numbers * scales) / scales).tolist()
     return rounded
 

@@ -60,6 +60,18 @@ def refusal(status: int, kind: str, reason: str) -> Exception | None:
     return None
 
 
+def is_found(item: Mapping[str, Any]) -> bool:
+    """Say whether a document of a multi-get is stored.
+
+    Raises:
+        IndexBusy: the cluster cannot tell now; taken for missing, a document that is to be hidden would stay in sight.
+    """
+    if "error" in item:
+        kind, reason = kind_and_reason(item["error"])
+        raise IndexBusy(f"OpenSearch cannot read a document now ({kind}): {reason}", retry_after_s=RETRY_AFTER_S)
+    return bool(item.get("found"))
+
+
 def told(error: opensearchpy.TransportError) -> tuple[str, str]:
     """Return kind and reason of an error, as the cluster tells them."""
     try:

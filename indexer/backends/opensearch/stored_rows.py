@@ -11,6 +11,7 @@ from typing import Any
 
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import id_of, stored_document
+from indexer.backends.opensearch.faults import is_found
 from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, Field
 from indexer.backends.opensearch.state import StateDocument
 from vocabulary.access import HIDDEN_ACL
@@ -49,7 +50,7 @@ async def held(
     if not asked:
         return []
     answer = await connection.call(lambda client: client.mget(index=connection.config.handle, body={"docs": asked}))
-    bodies = [found["_source"] for found in answer["docs"] if found.get("found")]
+    bodies = [found["_source"] for found in answer["docs"] if is_found(found)]
     epoch = (await state.read()).epoch
     in_order = sorted(bodies, key=lambda body: [body[field] for field in _ORDER])
     return [_stored(body, dimensions, epoch) for body in in_order]

@@ -16,11 +16,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.backends.analysis import analyzer
-from indexer.backends.matching import toxicity_of
+from indexer.backends.matching import fields_of, toxicity_of
 from indexer.backends.opensearch.access_clause import stored_acl_id
+from indexer.backends.opensearch.attribute_keys import uncompared
 from indexer.backends.opensearch.bulk import BulkSender, Outcome, Row, Verdict, delete_row, index_row
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import described, id_of, with_passages
+from indexer.backends.opensearch.faults import is_found
 from indexer.backends.opensearch.folding import Change, Hidden, Readmitted, Redescribed, Removed, Replaced, folded
 from indexer.backends.opensearch.mapping import Field
 from indexer.backends.opensearch.state import StateDocument
@@ -96,17 +98,23 @@ class Writer:
     async def _stored(self, changes: Sequence[Change]) -> dict[DocumentId, Stored]:
         """Read what the changed documents hold now, no more of it than is needed."""
         known = [each for each in changes if not isinstance(each.ending, Removed) or each.needs_stored]
-        if not known:
-            return {}
-        asked = [{"_id": id_of(each.document_id), "_source": _needed(each)} for each in known]
+        found = await self._read([{"_id": id_of(each.document_id), "_source": _needed(each)} for each in known])
+        return {change.document_id: stored for change, stored in zip(known, found, strict=True) if stored is not None}
+
+    async def _read(self, asked: Sequence[Mapping[str, Any]]) -> list[Stored | None]:
+        """Read documents as they are now; None for one that is not stored.
+
+        Raises:
+            IndexBusy: of some the cluster cannot say now whether they are stored.
+        """
+        if not asked:
+            return []
         answer = await self._connection.call(
             lambda client: client.mget(index=self._connection.config.handle, body={"docs": asked})
         )
-        return {
-            change.document_id: Stored(found["_version"], found.get("_source", {}))
-            for change, found in zip(known, answer["docs"], strict=True)
-            if found.get("found")
-        }
+        return [
+            Stored(item["_version"], item.get("_source", {})) if is_found(item) else None for item in answer["docs"]
+        ]
 
     def _rows(
         self, changes: Sequence[Change], stored: Mapping[DocumentId, Stored], *, version: int, epoch: int
@@ -152,6 +160,8 @@ class Writer:
         return None
 
     def _described(self, description: Description, toxicity_0_1: float) -> dict[str, Any]:
+        if lost := uncompared(fields_of(description, toxicity_0_1=toxicity_0_1)):
+            _log.warning("%s: too long to filter, count or sort by: %s", description.document_id, ", ".join(lost))
         return described(description, toxicity_0_1=toxicity_0_1, analyzer=self._analyzer)
 
     def _next_moment(self) -> int:
@@ -170,23 +180,23 @@ class Writer:
         rejected = by_verdict[Verdict.REJECTED]
         for document_id in rejected:
             _log.error("%s was rejected by OpenSearch: %s", document_id, outcomes[rows[document_id].id].reason)
-        await self._sender.send([delete_row(rows[each].id, version) for each in rejected])
+        await self._withdraw([rows[each].id for each in rejected], version)
         superseded = await self._superseded({each: rows[each] for each in by_verdict[Verdict.CONFLICT]}, version)
         return dict.fromkeys(rejected, Refusal.REJECTED) | dict.fromkeys(superseded, Refusal.SUPERSEDED)
 
     async def _superseded(self, conflicting: Mapping[DocumentId, Row], version: int) -> list[DocumentId]:
         """Return those that a later writer has stored or deleted; the others are this batch's own, sent twice."""
-        if not conflicting:
-            return []
-        asked = [{"_id": row.id, "_source": False} for row in conflicting.values()]
-        answer = await self._connection.call(
-            lambda client: client.mget(index=self._connection.config.handle, body={"docs": asked})
-        )
+        found = await self._read([{"_id": row.id, "_source": False} for row in conflicting.values()])
         return [
             document_id
-            for (document_id, row), found in zip(conflicting.items(), answer["docs"], strict=True)
-            if (found["_version"] > version if found.get("found") else not row.deletes)
+            for (document_id, row), stored in zip(conflicting.items(), found, strict=True)
+            if (not row.deletes if stored is None else stored.version > version)
         ]
+
+    async def _withdraw(self, row_ids: Sequence[str], version: int) -> None:
+        outcomes = await self._sender.send([delete_row(row_id, version) for row_id in row_ids])
+        if any(outcome.verdict is Verdict.REJECTED for outcome in outcomes.values()):
+            raise IndexBusy("OpenSearch keeps documents that are to be withdrawn")
 
 
 def _needed(change: Change) -> Any:

@@ -15,6 +15,7 @@ from indexer.backends.opensearch.attribute_keys import (
     keyword_of,
     keywords_of,
     kind_range,
+    uncompared,
 )
 from vocabulary.search import Scalar
 
@@ -68,8 +69,10 @@ def test_a_kinds_range_holds_its_values_and_no_other(value: Scalar, kind: Kind) 
     assert (first <= keyword_of("f", key) < beyond) == (key.kind is kind)
 
 
-def test_a_value_that_is_too_long_to_be_compared_is_left_out_and_counted() -> None:
+def test_a_value_that_is_too_long_to_be_compared_is_left_out_and_told() -> None:
     short, long = key_of(datetime(2026, 1, 1, tzinfo=UTC)), key_of("é" * (MAX_KEYWORD_BYTES // 2))
     assert short is not None
     assert long is not None
-    assert keywords_of({"f": frozenset({short, long})}) == ([keyword_of("f", short)], 1)
+    fields = {"f": frozenset({short, long}), "g": frozenset({short})}
+    assert keywords_of(fields) == [keyword_of("f", short), keyword_of("g", short)]
+    assert uncompared(fields) == ["f"]

@@ -12,6 +12,7 @@ from pydantic import SecretStr
 
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import AwsSignIn, CertificateSignIn, OpenSearchConfig, PasswordSignIn
+from indexer.backends.opensearch.faults import is_found
 from tests.fakes.certificates import CertificateAuthority
 from tests.fakes.scripted_cluster import ScriptedCluster
 from tests.servers.process import free_port
@@ -119,6 +120,13 @@ async def test_a_refusal_is_told_by_what_to_do(status: int, kind: type[Exception
     async with cluster.running():
         with pytest.raises(kind, match=words):
             await asked(cluster.url)
+
+
+def test_a_document_that_cannot_be_read_now_is_not_taken_for_missing() -> None:
+    assert is_found({"_id": "wiki/a", "found": True})
+    assert not is_found({"_id": "wiki/a", "found": False})
+    with pytest.raises(IndexBusy, match="no_shard_available_action_exception"):
+        is_found({"_id": "wiki/a", "error": {"type": "no_shard_available_action_exception", "reason": "none"}})
 
 
 async def test_an_answer_that_does_not_come_is_not_waited_for() -> None:
