@@ -50,7 +50,7 @@ class EmbeddedWords:
                 yield from (text[each.start : each.end] for each in self.analyzer.tokens(text) if each.term == term)
 
     def _spelled(self, term: str) -> list[Found]:
-        return list(self.text.found(Word(term), fields=_SPELLED_FIELDS))
+        return self.text.found(Word(term), fields=_SPELLED_FIELDS)
 
     def _documents(self, found: list[Found]) -> Integers:
         holding = np.zeros(self.text.readable.size, np.bool_)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from dataclasses import field as dataclass_field
 from typing import Any
 
 import numpy as np
@@ -115,10 +116,11 @@ class TextSearch:
     connection: Any
     catalogue: Catalogue
     readable: Mask
+    _known: dict[tuple[Clause, TextField], tuple[Found, ...]] = dataclass_field(default_factory=dict)
 
     def holding(self, clause: Clause) -> Mask:
         """Return which readable documents hold a clause in a field that is searched; bool by document."""
-        return self._holding(list(self.found(clause)))
+        return self._holding(self.found(clause))
 
     def holding_in(self, field: Field, clause: Clause) -> Mask:
         """Return which readable documents hold a clause in one field of their own."""
@@ -133,7 +135,7 @@ class TextSearch:
         is_matching = np.zeros(self.catalogue.passage_ids.size, np.bool_)
         documents = int(np.count_nonzero(self.readable))
         for clause in clauses:
-            found = list(self.found(clause))
+            found = self.found(clause)
             holding = int(np.count_nonzero(self._holding(found)))
             weight = bm25.clause_weight(clause) * bm25.inverse_document_frequency(
                 documents=documents, documents_with_clause=holding
@@ -150,13 +152,20 @@ class TextSearch:
         by_document[~wanted] = 0
         return Matches.of(self.catalogue, slots, by_slot[slots], by_document)
 
-    def found(self, clause: Clause, *, fields: Iterable[TextField] = tuple(_FIELDS)) -> Iterator[Found]:
-        """Yield where a clause occurs, field by field, some thousand places at a time."""
-        for text_field in fields:
-            held = self._rows(_FIELDS[text_field], clause)
-            for first in range(0, max(held.rows.size, 1), _PLACES_AT_ONCE):
-                portion = slice(first, first + _PLACES_AT_ONCE)
-                yield self._seen(text_field, held.rows[portion], held.frequencies[portion])
+    def found(self, clause: Clause, *, fields: Iterable[TextField] = tuple(_FIELDS)) -> list[Found]:
+        """Return where a clause occurs, field by field, some thousand places at a time; read once for a query."""
+        found: list[Found] = []
+        for field in fields:
+            if (clause, field) not in self._known:
+                self._known[clause, field] = tuple(self._look_up(clause, field))
+            found += self._known[clause, field]
+        return found
+
+    def _look_up(self, clause: Clause, field: TextField) -> Iterator[Found]:
+        held = self._rows(_FIELDS[field], clause)
+        for first in range(0, max(held.rows.size, 1), _PLACES_AT_ONCE):
+            portion = slice(first, first + _PLACES_AT_ONCE)
+            yield self._seen(field, held.rows[portion], held.frequencies[portion])
 
     def _seen(self, field: TextField, rows: Rows, frequencies: Frequencies) -> Found:
         places = rows.astype(np.int64)
