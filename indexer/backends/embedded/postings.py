@@ -69,6 +69,7 @@ SELECT {columns} FROM segment s CROSS JOIN posting p ON p.segment = s.id AND p.t
 WHERE s.space = ? ORDER BY s.first_row
 """
 _ROWS_OF_TERM = _OF_TERM.format(columns="p.rows, p.frequencies")
+_PLACE_BYTES_OF_TERM = _OF_TERM.format(columns="coalesce(sum(length(p.positions)), 0)")  # reads no position
 _PLACES_OF_TERM = _OF_TERM.format(columns="p.rows, p.frequencies, p.positions")
 _ROWS_OF_PREFIX = """
 SELECT p.rows FROM segment s CROSS JOIN posting p ON p.segment = s.id AND p.term >= ? AND p.term < ? WHERE s.space = ?
@@ -148,13 +149,18 @@ def places(connection: Any, field: Field, term: str) -> Places:
 
 
 def rows_with_phrase(connection: Any, field: Field, terms: Sequence[str]) -> Postings:
-    """Return the rows in which the terms stand in a row, and how often; some deleted rows included."""
-    keys = {term: _place_keys(places(connection, field, term)) for term in terms}
-    rarest = min(range(len(terms)), key=lambda at: keys[terms[at]].size)
-    starts = keys[terms[rarest]]
+    """Return the rows in which the terms stand in a row, and how often; some deleted rows included.
+
+    The places of one term at a time are held in memory, the rarest one's first: the others only narrow it.
+    """
+    counts = {term: _count_places(connection, field, term) for term in terms}
+    rarest, *others = sorted(range(len(terms)), key=lambda at: counts[terms[at]])
+    starts = _place_keys(places(connection, field, terms[rarest]))
     starts = starts[(starts & _MAX_COUNT) >= rarest] - rarest
-    for offset, term in enumerate(terms):
-        starts = starts[_held(keys[term], starts + offset)]
+    for offset in others:
+        if not starts.size:
+            break
+        starts = starts[_held(_place_keys(places(connection, field, terms[offset])), starts + offset)]
     rows, frequencies = np.unique(starts >> _POSITION_BITS, return_counts=True)
     return Postings(rows.astype(np.uint32), frequencies.astype(np.uint16))
 
@@ -196,6 +202,10 @@ def last_row(connection: Any, space: Space) -> int:
     """Return the highest row that the segments may name, deleted or not; 0 while there is none."""
     found = connection.execute("SELECT coalesce(max(last_row), 0) FROM segment WHERE space = ?", (space,)).fetchone()
     return int(found[0])
+
+
+def _count_places(connection: Any, field: Field, term: str) -> int:
+    return int(connection.execute(_PLACE_BYTES_OF_TERM, (field + term, field.space)).fetchone()[0])
 
 
 def _place_keys(found: Places) -> npt.NDArray[np.int64]:

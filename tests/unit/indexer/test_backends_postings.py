@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from indexer.backends.clauses import phrase_positions
 from indexer.backends.embedded import connections, segments
 from indexer.backends.embedded.postings import (
     TABLES,
@@ -17,6 +18,7 @@ from indexer.backends.embedded.postings import (
     Space,
     places,
     postings,
+    rows_with_phrase,
     terms_with_prefix,
 )
 from indexer.backends.embedded.segments import tidy
@@ -147,3 +149,16 @@ def test_a_very_long_text_is_indexed_from_its_beginning(connection: Any) -> None
     store(connection, {1: ["long"] * 70_000 + ["end"], 2: ["end"]})
     assert held(connection, "long", among={1: []}) == [(1, 65_535)]
     assert held(connection, "end", among={1: [], 2: []}) == [(2, 1)]
+
+
+def test_a_phrase_is_found_where_its_terms_stand_in_a_row(connection: Any) -> None:
+    randomness = random.Random(7)
+    texts = {row: randomness.choices("abc", k=randomness.randint(0, 12)) for row in range(1, 60)}
+    for first in range(1, 60, 20):
+        store(connection, {row: texts[row] for row in range(first, min(first + 20, 60))})
+    for _ in range(80):
+        phrase = randomness.choices("aabbcd", k=randomness.randint(2, 4))
+        found = rows_with_phrase(connection, Field.BODY, phrase)
+        counts = {row: len(phrase_positions(phrase, terms)) for row, terms in texts.items()}
+        held_by = dict(zip(found.rows.tolist(), found.frequencies.tolist(), strict=True))
+        assert held_by == {row: count for row, count in counts.items() if count}
