@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated, Literal, Self, TypeAlias
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, model_validator
@@ -21,6 +22,9 @@ from indexer.backends.opensearch.config import (
     VectorEngine,
     VectorQuantisation,
 )
+from vocabulary.documents import DocumentId
+from vocabulary.errors import ConfigurationError
+from vocabulary.search import Pin, Tuning
 
 _URL = re.compile(r"https?://[^/@?#\s]+(/[^?#\s]*)?")
 # What OpenSearch takes as a name, short enough for the number that the index behind an alias adds.
@@ -54,13 +58,56 @@ class IndexAccess(StrEnum):
     PUBLIC = "public"
 
 
-class _Index(BaseModel):
-    """What every index has, whatever its engine. Where no access rule is stated, a token is asked for."""
-
+class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class _Index(_Part):
+    """What every index has, whatever its engine. Where no access rule is stated, a token is asked for."""
 
     access: IndexAccess = IndexAccess.TOKEN
     languages: tuple[_Language, ...] = DEFAULT_LANGUAGES
+
+
+def _document_id(text: str) -> str:
+    source, slash, native_id = text.partition("/")
+    if not (source and slash and native_id):
+        raise ValueError("expected SOURCE/ID, as answers show it")
+    return text
+
+
+class PinSettings(_Part):
+    """Documents that head the answer to a query."""
+
+    query: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=1_000)]
+    documents: Annotated[tuple[Annotated[str, AfterValidator(_document_id)], ...], Field(min_length=1, max_length=10)]
+
+
+class RankingSettings(_Part):
+    """What an operator adds to the ranking of one index."""
+
+    pins: tuple[PinSettings, ...] = ()
+    synonyms: ConfiguredPath | None = None
+
+    def tuning(self) -> Tuning:
+        """Return the same in the words of the backends, with the synonyms file read.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+        """
+        pins = tuple(
+            Pin(pin.query, tuple(DocumentId(*each.split("/", maxsplit=1)) for each in pin.documents))
+            for pin in self.pins
+        )
+        return Tuning(pins, () if self.synonyms is None else _lines(self.synonyms))
+
+
+def _lines(file: Path) -> tuple[str, ...]:
+    try:
+        return tuple(file.read_text(encoding="utf-8").splitlines())
+    except (OSError, UnicodeDecodeError) as error:
+        words = error.strerror if isinstance(error, OSError) else "not UTF-8 text"
+        raise ConfigurationError(f"synonyms: {file}: {words}") from error
 
 
 class EmbeddedIndexSettings(_Index):
@@ -68,6 +115,7 @@ class EmbeddedIndexSettings(_Index):
 
     engine: Literal["embedded"]
     path: ConfiguredPath
+    ranking: RankingSettings | None = None
 
     def place(self, name: str) -> tuple[str, ...]:
         """Return the key that says where the index is kept, and the place: no two indexes share one."""
@@ -75,7 +123,7 @@ class EmbeddedIndexSettings(_Index):
 
     def told(self, problem: str) -> str:
         """Put the key in front that a problem with opening the index is about."""
-        return f"path: {problem}"
+        return f"ranking.{problem}" if problem.startswith("synonyms") else f"path: {problem}"
 
 
 class OpenSearchIndexSettings(_Index):

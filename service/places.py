@@ -18,6 +18,7 @@ from service.index_settings import EmbeddedIndexSettings, IndexSettings, OpenSea
 from service.settings import Settings
 from vocabulary.errors import ConfigurationError, SettingInvalid, SightlineError
 from vocabulary.ports import CheckResult, SearchBackend
+from vocabulary.search import Tuning
 
 _MISSING_EXTRA = 'engine: "opensearch" needs the extra sightline[opensearch]'
 _DATABASE_FILES = ("", "-wal", "-shm")
@@ -90,13 +91,23 @@ class IndexPlaces:
 def _backend(configured: IndexSettings, place: Place, dimensions: int) -> AbstractAsyncContextManager[SearchBackend]:
     languages = _languages(configured, place)
     if isinstance(configured, EmbeddedIndexSettings):
-        return EmbeddedBackend(file_of(configured, place), dimensions=dimensions, languages=languages)
+        file, tuning = file_of(configured, place), _tuning(configured, place)
+        return EmbeddedBackend(file, dimensions=dimensions, languages=languages, tuning=tuning)
     try:
         from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise SettingInvalid(_MISSING_EXTRA) from error
     config = configured.config(place.index, generation=place.generation)
     return OpenSearchBackend(config, dimensions=dimensions, languages=languages)
+
+
+def _tuning(configured: EmbeddedIndexSettings, place: Place) -> Tuning:
+    if configured.ranking is None:
+        return Tuning()
+    try:
+        return configured.ranking.tuning()
+    except ConfigurationError as error:
+        raise SettingInvalid(f"indexes.{place.index}.{configured.told(str(error))}") from error
 
 
 def _languages(configured: IndexSettings, place: Place) -> tuple[str, ...]:

@@ -180,6 +180,29 @@ class Query:
 
 
 @dataclass(frozen=True, slots=True)
+class Pin:
+    """Documents that head the answer to a query, in this order, for readers who may read them.
+
+    The query is compared without regard to case, accents and the number of blanks; the query's filter still holds.
+    """
+
+    query: str
+    documents: tuple[DocumentId, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Tuning:
+    """What an operator wants an index to know of its readers' language and needs.
+
+    `synonyms` are lines of a synonyms file: `car, automobile` (each finds the others), `tv => television, telly` (the
+    left finds the right as well); a number sign begins a remark.
+    """
+
+    pins: tuple[Pin, ...] = ()
+    synonyms: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Span:
     """A highlighted range of an excerpt, in characters: [start, end)."""
 

@@ -11,6 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from types import TracebackType
 from typing import Self
 
@@ -28,6 +29,7 @@ from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, Clause, Fie
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from indexer.backends.request import needed_vector, refuse_foreign_vectors
 from indexer.backends.spelling import DOCUMENTS_READ, near_terms, respell
+from indexer.backends.tuning import Tuned
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
@@ -49,6 +51,7 @@ from vocabulary.search import (
     Suggestion,
     Total,
     TotalRelation,
+    Tuning,
 )
 
 
@@ -110,8 +113,15 @@ class _Words:
 class MemoryBackend:
     """An index that lives as long as the object, for vectors of `dimensions` numbers and texts in these languages."""
 
-    def __init__(self, *, dimensions: int, languages: Sequence[str] = DEFAULT_LANGUAGES) -> None:
+    def __init__(
+        self,
+        *,
+        dimensions: int,
+        languages: Sequence[str] = DEFAULT_LANGUAGES,
+        tuning: Tuning = Tuning(),  # noqa: B008 - immutable
+    ) -> None:
         self._analyzer = analyzer(tuple(languages))
+        self._tuned = Tuned(tuning, self._analyzer)
         self._dimensions = dimensions
         self._index_id = uuid.uuid4().hex
         self._numbering: str | None = None
@@ -195,7 +205,7 @@ class MemoryBackend:
         if self._numbering != access.numbering:
             raise NumberingMismatch("the index's ACLs were numbered by another state")
         readable = [each for each in self._rows.documents.values() if _may_see(access, each)]
-        return _answer(readable, query, needed, self._analyzer)
+        return _answer(readable, query, needed, self._analyzer, self._tuned)
 
     async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
         """Complete what a reader has begun to type, from documents that the filter admits.
@@ -216,19 +226,30 @@ class MemoryBackend:
             yield document_id
 
 
+_Parts = Callable[[ranking.Ids], Sequence[Mapping[str, float]]]
+
+
 def _may_see(access: AccessFilter, stored: Stored) -> bool:
     acl_id = stored.description.acl_id
     return acl_id != HIDDEN_ACL and access.admits(acl_id, stored.owner)
 
 
-def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None, analyzer: Analyzer) -> Page:
+def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None, analyzer: Analyzer, tuned: Tuned) -> Page:
     """Answer as if the readable documents were all there is."""
     position = cursor.decode(query)
     texts = [_Texts.of(each, analyzer) for each in readable]
-    wanted = parse(query.text, analyzer, is_field=lambda name: any(name in each.fields for each in readable))
+    fields = {name for each in readable for name in each.fields}
+    wanted = tuned.expanded(parse(query.text, analyzer, is_field=fields.__contains__))
     kept = [each for each in texts if _is_kept(each, query, wanted, analyzer)]
     by_number = {each.document.number: each.document for each in kept}
-    found = _sorted(_rank(texts, kept, query, vector, wanted), query, by_number)
+    ranked, parts = _rank(texts, kept, query, vector, wanted)
+    pinned = [
+        number
+        for each in tuned.pinned(query.text)
+        for number, own in by_number.items()
+        if own.description.document_id == each
+    ]
+    found = _sorted(ranking.pinned_first(ranked, np.asarray(pinned, np.int64)), query, by_number)
     documents = [by_number[int(number)] for number in found.documents]
     groups = _groups(documents, collapse=query.collapse)
     start = 0 if position is None else _start(documents, groups, position)
@@ -244,6 +265,7 @@ def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None, ana
                 vector=vector,
             ),
             copies=len(copies),
+            score_parts=parts(found.documents[[first]])[0] if query.explain else None,
         )
         for first, *copies in shown
     )
@@ -285,16 +307,22 @@ def _passes(texts: _Texts, test: FieldTest, analyzer: Analyzer) -> bool:
 
 def _rank(
     readable: Sequence[_Texts], kept: Sequence[_Texts], query: Query, vector: Vector | None, wanted: Wanted
-) -> Ranking:
+) -> tuple[Ranking, _Parts]:
+    """Return the ranking, and what tells the parts of its scores."""
     documents = [each.document for each in kept]
     if wanted.is_browse:
         by_title = sorted(documents, key=lambda each: (storable(each.description.title).casefold(), each.number))
-        return _ranking((each.number, NO_PASSAGE, 0.0) for each in by_title)
+        return _ranking((each.number, NO_PASSAGE, 0.0) for each in by_title), lambda shown: [{}] * shown.size
     semantic = ranking.NOTHING if vector is None else _by_meaning(documents, vector)
-    if query.mode is SearchMode.SEMANTIC:
-        return semantic
-    by_words = _by_words(readable, kept, wanted.scored)
-    return by_words if query.mode is SearchMode.KEYWORD else ranking.fuse(by_words, semantic)
+    by_words = ranking.NOTHING if query.mode is SearchMode.SEMANTIC else _by_words(readable, kept, wanted.scored)
+    parts = partial(ranking.explained, keyword=by_words, semantic=semantic)
+    match query.mode:
+        case SearchMode.SEMANTIC:
+            return semantic, parts
+        case SearchMode.KEYWORD:
+            return by_words, parts
+        case SearchMode.HYBRID:
+            return ranking.fuse(by_words, semantic), parts
 
 
 def _by_words(readable: Sequence[_Texts], kept: Sequence[_Texts], clauses: Sequence[Clause]) -> Ranking:

@@ -16,6 +16,7 @@ are ordered by them, so that an answer is the same every time.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -102,6 +103,37 @@ def fuse(keyword: Ranking, semantic: Ranking, *, semantic_share: float = SEMANTI
     in_both = np.isin(keyword.documents, semantic.documents)
     return _merged(
         by_words.reordered(np.flatnonzero(~in_both)), _with_words(by_meaning, by_words, np.flatnonzero(in_both))
+    )
+
+
+def explained(documents: Ids, keyword: Ranking, semantic: Ranking) -> tuple[Mapping[str, float], ...]:
+    """Return what each document's score is made of: BM25, beside the answer's best one, and cosine; 0 where neither is.
+
+    The two rankings hold the documents that they found, and the best of all.
+    """
+    by_words = dict(zip(keyword.documents.tolist(), keyword.scores.tolist(), strict=True))
+    by_meaning = dict(zip(semantic.documents.tolist(), semantic.scores.tolist(), strict=True))
+    best = max(by_words.values(), default=0.0)
+    return tuple(
+        {"bm25": by_words.get(each, 0.0), "bm25_best": best, "cosine": by_meaning.get(each, 0.0)}
+        for each in documents.tolist()
+    )
+
+
+def pinned_first(found: Ranking, pinned: Ids) -> Ranking:
+    """Put documents at the head of a ranking, in the order given, whether it holds them or not.
+
+    They share the best score, so that scores still fall from hit to hit.
+    """
+    if not pinned.size:
+        return found
+    passages = dict(zip(found.documents.tolist(), found.passages.tolist(), strict=True))
+    others = found.reordered(np.flatnonzero(~np.isin(found.documents, pinned)))
+    best = float(found.scores.max(initial=0.0))
+    return Ranking(
+        np.concatenate([pinned, others.documents]),
+        np.concatenate([np.full(pinned.size, best), others.scores]),
+        np.concatenate([np.asarray([passages.get(each, NO_PASSAGE) for each in pinned.tolist()]), others.passages]),
     )
 
 

@@ -26,7 +26,7 @@ from service.app import create_app
 from service.cli import app as command_line
 from service.commands.terminal import ExitCode
 from service.http_errors import known_problems
-from service.index_settings import EmbeddedIndexSettings, OpenSearchIndexSettings
+from service.index_settings import EmbeddedIndexSettings, OpenSearchIndexSettings, PinSettings, RankingSettings
 from service.reader import Readers
 from service.routes.query_answer import QueryAnswer
 from service.routes.query_request import QueryBody
@@ -41,6 +41,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[state]": StateSettings,
     'engine = "embedded"': EmbeddedIndexSettings,
     'engine = "opensearch"': OpenSearchIndexSettings,
+    "[indexes.NAME.ranking]": RankingSettings,
+    "pins = [{ … }]": PinSettings,
     "[[tokens]]": JwtTokenConfig,
     "[sources.NAME]": SourceSettings,
     "[embedder]": EmbedderConfig,

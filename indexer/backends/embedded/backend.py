@@ -16,6 +16,7 @@ from indexer.backends.embedded.catalogue import CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.search import Search
 from indexer.backends.request import needed_vector, refuse_foreign_vectors
+from indexer.backends.tuning import Tuned
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import IndexBusy, NumberingMismatch
@@ -29,6 +30,7 @@ from vocabulary.search import (
     Suggestion,
     Total,
     TotalRelation,
+    Tuning,
 )
 
 _log = logging.getLogger(__name__)
@@ -46,10 +48,18 @@ class EmbeddedBackend:
     Raises (when entered): `ConfigurationError`, naming the path.
     """
 
-    def __init__(self, path: Path, *, dimensions: int, languages: Sequence[str] = DEFAULT_LANGUAGES) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        dimensions: int,
+        languages: Sequence[str] = DEFAULT_LANGUAGES,
+        tuning: Tuning = Tuning(),  # noqa: B008 - immutable
+    ) -> None:
         self._path = path
         self._dimensions = dimensions
         self._analyzer = analyzer(tuple(languages))
+        self._tuned = Tuned(tuning, self._analyzer)
         self._connections = Connections(path)
         self._catalogue = CurrentCatalogue(dimensions)
         self._index_id = ""
@@ -193,7 +203,7 @@ class EmbeddedBackend:
             return _NOTHING
         if numbering != access.numbering:
             raise NumberingMismatch("the index's ACLs were numbered by another state")
-        return Search(connection, catalogue, query, vector, access, self._analyzer).answer()
+        return Search(connection, catalogue, query, vector, access, self._analyzer, self._tuned).answer()
 
 
 def _index_id(connection: Any) -> str:

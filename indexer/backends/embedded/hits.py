@@ -7,6 +7,7 @@ this module.
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,11 +39,15 @@ WHERE document_id IN (SELECT value FROM carray(?)) AND kind = ?
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Shown:
-    """The documents of one page in its order, how many copies each stands for, and the catalogue's ACL of each."""
+    """The documents of one page in its order, how many copies each stands for, and the catalogue's ACL of each.
+
+    `parts` are what each score is made of, where that was asked for.
+    """
 
     ranking: Ranking
     copies: Ids
     acl_ids: Ids
+    parts: Sequence[Mapping[str, float] | None]
 
 
 def fetch_hits(
@@ -60,8 +65,8 @@ def fetch_hits(
     passages = _passages_to_show(connection, ranking)
     comments = _comments(connection, list(rows), vector)
     hits = []
-    for document, score, passage_id, copies in zip(
-        ranking.documents, ranking.scores, passages, shown.copies, strict=True
+    for document, score, passage_id, copies, parts in zip(
+        ranking.documents, ranking.scores, passages, shown.copies, shown.parts, strict=True
     ):
         if int(document) not in rows:
             continue
@@ -79,6 +84,7 @@ def fetch_hits(
                 toxicity_0_1=toxicity,
                 copies=int(copies),
                 comments=best_comments(comments[int(document)], marker, besides=passage, highlight=highlight),
+                score_parts=parts,
             )
         )
     return tuple(hits)

@@ -6,8 +6,9 @@ counting among what is left.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,7 @@ from indexer.backends.highlighting import Marker
 from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Wanted, candidate_fields, parse
 from indexer.backends.ranking import NO_PASSAGE, Ranking
 from indexer.backends.spelling import respell
+from indexer.backends.tuning import Tuned
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import BucketCount, FacetCount, Page, Query, SearchMode, Total, TotalRelation
@@ -40,15 +42,20 @@ _VECTORS = "SELECT e.passage_id, e.vector FROM carray(?) wanted CROSS JOIN embed
 # How much of an answer is put in order at first; a page that needs more asks for several times as much.
 _RANKED_FIRST = 64
 _GROWTH = 4
+_DOCUMENT = "SELECT id FROM document WHERE source = ? AND native_id = ?"
 _HEADINGS = {TITLE_FIELD: Field.TITLE, PATH_FIELD: Field.PATH}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Found:
-    """The documents of an answer, each once, and their ranking: `leading(n)` is right in its first n places."""
+    """The documents of an answer, each once, and their ranking: `leading(n)` is right in its first n places.
+
+    `explained` says what the scores of documents are made of.
+    """
 
     documents: Integers
     leading: Callable[[int], Ranking]
+    explained: Callable[[Integers], Sequence[Mapping[str, float]]]
 
     @property
     def total(self) -> int:
@@ -68,18 +75,25 @@ class Search:
     vector: Vector | None
     access: AccessFilter
     analyzer: Analyzer
+    tuned: Tuned
 
     def answer(self) -> Page:
         """Return the page that the query's cursor asks for, or the first."""
         position = cursor.decode(self.query)
         text = TextSearch(self.connection, self.catalogue, self.catalogue.admitted(self.access))
         wanted = self._wanted(text.readable)
-        found = self._found(wanted, text, self._filtered(wanted, text))
+        kept = self._filtered(wanted, text)
+        found = self._headed(self._found(wanted, text, kept), kept)
         ranked, cut = self._cut(found, position)
         shown = ranked.reordered(cut.places)
         hits = fetch_hits(
             self.connection,
-            Shown(shown, self._copies(found, shown), self.catalogue.acl_ids[shown.documents]),
+            Shown(
+                shown,
+                self._copies(found, shown),
+                self.catalogue.acl_ids[shown.documents],
+                found.explained(shown.documents) if self.query.explain else [None] * shown.documents.size,
+            ),
             self.access,
             marker=Marker(self.analyzer, wanted.scored),
             vector=self.vector,
@@ -105,7 +119,7 @@ class Search:
     def _wanted(self, readable: Mask) -> Wanted:
         """Read the query's text; a field is what a readable document has."""
         fields = {name for name in candidate_fields(self.query.text) if readable[self._column(name).documents].any()}
-        return parse(self.query.text, self.analyzer, is_field=fields.__contains__)
+        return self.tuned.expanded(parse(self.query.text, self.analyzer, is_field=fields.__contains__))
 
     def _filtered(self, wanted: Wanted, text: TextSearch) -> Mask:
         """Return the documents that the reader may read and that nothing excludes; bool by document."""
@@ -138,18 +152,50 @@ class Search:
     def _found(self, wanted: Wanted, text: TextSearch, kept: Mask) -> _Found:
         if wanted.is_browse:
             by_title = self._by_title(kept)
-            return _Found(by_title.documents, lambda _: by_title)
+            return _Found(by_title.documents, lambda _: by_title, lambda shown: [{}] * shown.size)
         semantic = ranking.NOTHING if self.vector is None else self._by_meaning(self.vector, wanted=kept)
         if self.query.mode is SearchMode.SEMANTIC:
-            return _Found(semantic.documents, lambda _: semantic)
+            explained = partial(ranking.explained, keyword=ranking.NOTHING, semantic=semantic)
+            return _Found(semantic.documents, lambda _: semantic, explained)
         matches = text.matches(wanted.scored, wanted=kept)
+
+        def explained_by_both(shown: Integers) -> Sequence[Mapping[str, float]]:
+            return ranking.explained(shown, matches.leading(1, besides=shown), semantic)
+
         if self.query.mode is SearchMode.KEYWORD:
-            return _Found(matches.documents, lambda count: matches.leading(count, besides=semantic.documents))
+            return _Found(
+                matches.documents,
+                lambda count: matches.leading(count, besides=semantic.documents),
+                explained_by_both,
+            )
         is_matching = np.zeros(kept.size, np.bool_)
         is_matching[matches.documents] = True
         found = np.concatenate([matches.documents, semantic.documents[~is_matching[semantic.documents]]])
         # Behind the first `count` there are no others than documents that score less by words and nothing by meaning.
-        return _Found(found, lambda count: ranking.fuse(matches.leading(count, besides=semantic.documents), semantic))
+        return _Found(
+            found,
+            lambda count: ranking.fuse(matches.leading(count, besides=semantic.documents), semantic),
+            explained_by_both,
+        )
+
+    def _headed(self, found: _Found, kept: Mask) -> _Found:
+        """Put the documents that are pinned to the query before all others, of those that are kept."""
+        pins = self._pinned(kept)
+        if not pins.size:
+            return found
+        return _Found(
+            np.union1d(found.documents, pins),
+            lambda count: ranking.pinned_first(found.leading(count), pins),
+            found.explained,
+        )
+
+    def _pinned(self, kept: Mask) -> Integers:
+        pinned = []
+        for each in self.tuned.pinned(self.query.text):
+            row = self.connection.execute(_DOCUMENT, (each.source, each.native_id)).fetchone()
+            if row is not None and row[0] < kept.size and kept[row[0]]:
+                pinned.append(row[0])
+        return np.asarray(pinned, np.int64)
 
     def _by_title(self, wanted: Mask) -> Ranking:
         documents = self.catalogue.title_order(self.connection)
@@ -222,10 +268,7 @@ class Search:
 
     def _last_shown(self, found: _Found, position: cursor.Position) -> int | None:
         """Return the document that was shown last, if it is still in the answer."""
-        row = self.connection.execute(
-            "SELECT id FROM document WHERE source = ? AND native_id = ?",
-            (position.last.source, position.last.native_id),
-        ).fetchone()
+        row = self.connection.execute(_DOCUMENT, (position.last.source, position.last.native_id)).fetchone()
         return int(row[0]) if row and (found.documents == row[0]).any() else None
 
     def _column(self, field: str) -> Column:
