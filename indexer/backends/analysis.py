@@ -42,8 +42,8 @@ ANALYSIS_VERSION = 1  # raised when a text's terms change: what was written unde
 
 # A longer word (a key, an encoded picture) is known by its beginning.
 MAX_WORD = 100
-# Different words kept with their terms: a corpus of a million passages has about as many, a process uses some 30 MB.
-_CACHED_WORDS = 200_000
+# Different words kept with their terms; measured at 52 MB. Common ones are met again at once when all are forgotten.
+_CACHED_WORDS = 100_000
 
 
 def _marks() -> str:
