@@ -28,13 +28,13 @@ class CertificateAuthority:
         self.certificate = folder / f"{name}.pem"
         self.certificate.write_bytes(signed.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
 
-    def tls(self) -> Tls:
-        """Return a new certificate for 127.0.0.1 and its key."""
+    def tls(self, name: str = "127.0.0.1") -> Tls:
+        """Return a new certificate and its key, for a server at 127.0.0.1 or a client that signs in by this name."""
         key = ec.generate_private_key(ec.SECP256R1())
-        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "127.0.0.1")])
+        subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
         address = x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))])
         builder = _builder(subject, self._name, key).add_extension(address, critical=False)
-        chain, key_file = self._folder / f"{self.certificate.stem}-server.pem", self._folder / "server-key.pem"
+        chain, key_file = (self._folder / f"{self.certificate.stem}-{name}{part}.pem" for part in ("", "-key"))
         chain.write_bytes(builder.sign(self._key, hashes.SHA256()).public_bytes(Encoding.PEM))
         key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return Tls(chain, key_file)

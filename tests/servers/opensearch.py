@@ -27,7 +27,7 @@ URL_VARIABLE = "SIGHTLINE_TEST_OPENSEARCH_URL"
 
 _JAVA = 21  # the least that this version starts on
 _RUNNER = "org.codelibs.opensearch.runner.OpenSearchRunner"
-_KNN = "org.opensearch.knn.plugin.KNNPlugin"
+KNN_PLUGIN = "org.opensearch.knn.plugin.KNNPlugin"
 # The runner listens on the first free port above its base, and ends without a word when the base is 9299 or more.
 _BASE_PORTS = range(9_201, 9_290)
 _PORTS_ABOVE_BASE = 8
@@ -79,7 +79,7 @@ def running_opensearch(
     """
     folder.mkdir(parents=True, exist_ok=True)
     cluster = f"sightline-{uuid.uuid4().hex[:8]}"
-    base = _free_base()
+    base = free_base_port()
     server = OpenSearchServer(url="", log=folder / "opensearch.log")
 
     def is_ready() -> bool:
@@ -87,7 +87,7 @@ def running_opensearch(
         return bool(server.url)
 
     command = [
-        *_java(heap),
+        *runner(heap),
         "-basePath",
         str(folder / "data"),
         "-numOfNode",
@@ -97,7 +97,7 @@ def running_opensearch(
         "-clusterName",
         cluster,
         "-pluginTypes",
-        _KNN,
+        KNN_PLUGIN,
         *arguments,
     ]
     log = folder / "opensearch.log"
@@ -106,15 +106,17 @@ def running_opensearch(
         yield server
 
 
-def _java(heap: str) -> list[str]:
-    jars = opensearch_jars()
+def runner(heap: str, *others: Path) -> list[str]:
+    """Return the command that starts a server, without its options; `others` are folders with more jars."""
+    jars = ":".join(f"{folder}/*" for folder in (opensearch_jars(), *others))
     java = java_home(at_least=_JAVA) / "bin" / "java"
     modest = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # a short life does not repay the better compiler
     words = "-Djava.locale.providers=CLDR,SPI"  # what Java itself does not know, ICU does
-    return [str(java), f"-Xms{heap}", f"-Xmx{heap}", *modest, words, "-cp", f"{jars}/*", _RUNNER]
+    return [str(java), f"-Xms{heap}", f"-Xmx{heap}", *modest, words, "-cp", jars, _RUNNER]
 
 
-def _free_base() -> int:
+def free_base_port() -> int:
+    """Return a port above which the runner finds a free one."""
     candidates = list(_BASE_PORTS)
     random.shuffle(candidates)
     for base in candidates:
@@ -123,9 +125,14 @@ def _free_base() -> int:
     raise RuntimeError("no free port for OpenSearch")
 
 
+def ports_above(base: int) -> range:
+    """Return the ports of which the runner takes the first free one."""
+    return range(base + 1, base + 1 + _PORTS_ABOVE_BASE)
+
+
 def _address(cluster: str, base: int) -> str | None:
     """Find the server among those that listen above the base port: another may have been faster to take the first."""
-    for port in range(base + 1, base + 1 + _PORTS_ABOVE_BASE):
+    for port in ports_above(base):
         url = f"http://127.0.0.1:{port}"
         try:
             told = httpx.get(f"{url}/_cluster/health", timeout=_REQUEST_S, trust_env=False)

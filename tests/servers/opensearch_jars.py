@@ -13,6 +13,9 @@ from tests.servers.java import CACHE, DOWNLOAD_S, ServerMissing, artifact
 VERSION = "3.5.0"
 _COPY = "org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies"
 _KNN = "org.opensearch.plugin:opensearch-knn:3.5.0.0:zip"
+# The security plugin was published for 3.4.0 last; it runs on this version.
+_SECURITY = "org.opensearch.plugin:opensearch-security:3.4.0.0:zip"
+_COLLECTIONS = "org.apache.commons:commons-collections4:4.4:jar"  # which that plugin asks for
 
 # Everything that the runner brings (OpenSearch, its modules, Netty), and what the plugin asks for beside its own jars.
 # `transport-grpc-spi` and `protobufs` hold interfaces that the plugin loads; the first was not published as 3.5.0.
@@ -44,6 +47,29 @@ def opensearch_jars() -> Path:
     finally:
         shutil.rmtree(arriving, ignore_errors=True)
     return jars
+
+
+def security_jars() -> Path:
+    """Return the folder of the security plugin: its jars, as far as the server has them not, and its settings.
+
+    Raises:
+        ServerMissing: there is no Maven, or Maven cannot fetch them.
+    """
+    folder = CACHE / "opensearch-security-3.4.0.0"
+    if folder.exists():
+        return folder
+    there = {each.name for each in opensearch_jars().iterdir()}
+    arriving = CACHE / f"security-{os.getpid()}"
+    try:
+        with zipfile.ZipFile(artifact(_SECURITY)) as packed:
+            wanted = [name for name in packed.namelist() if name not in there and name.endswith((".jar", ".yml"))]
+            packed.extractall(arriving, wanted)
+        shutil.copy(artifact(_COLLECTIONS), arriving)
+        if not folder.exists():
+            arriving.replace(folder)
+    finally:
+        shutil.rmtree(arriving, ignore_errors=True)
+    return folder
 
 
 def _copy_dependencies(folder: Path) -> None:

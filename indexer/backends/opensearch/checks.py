@@ -75,7 +75,7 @@ class _Checks:
 
     async def _index(self) -> tuple[bool, str]:
         config = self._config
-        if not await self._connection.call(lambda client: client.indices.exists_alias(name=config.handle)):
+        if not await self._is_alias(config.handle):
             if await self._is_taken(config.alias):
                 return False, f"alias: {config.alias} is an index of the cluster, not an alias"
             if await self._connection.call(lambda client: client.indices.exists(index=config.index)):
@@ -92,11 +92,16 @@ class _Checks:
     async def _is_taken(self, alias: str) -> bool:
         """Whether there is an index of that name, which is no alias."""
         exists = await self._connection.call(lambda client: client.indices.exists(index=alias))
-        return exists and not await self._connection.call(lambda client: client.indices.exists_alias(name=alias))
+        return exists and not await self._is_alias(alias)
+
+    async def _is_alias(self, name: str) -> bool:
+        """Whether one of our own indexes has the name as an alias: of others, nobody need have rights to ask."""
+        ours = f"{self._config.alias}-*"
+        return bool(await self._connection.call(lambda client: client.indices.exists_alias(name=name, index=ours)))
 
     async def _rights(self) -> tuple[bool, str]:
         handle = self._config.handle
-        if await self._connection.call(lambda client: client.indices.exists_alias(name=handle)):
+        if await self._is_alias(handle):
             impossible = {"if_seq_no": 2**62, "if_primary_term": 2**62, "require_alias": "true", "ignore": (404, 409)}
             await self._connection.call(
                 lambda client: client.index(index=handle, id=STATE_ID, body={}, params=impossible)

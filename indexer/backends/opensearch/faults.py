@@ -53,7 +53,10 @@ def refusal(status: int, kind: str, reason: str) -> Exception | None:
     if status == 429:
         return TurnedAway("OpenSearch turns requests away, its queues are full", retry_after_s=RETRY_AFTER_S)
     if status == 403:
-        return ConfigurationError(f"OpenSearch refuses the request for lack of rights: {reason}")
+        which = (
+            f": {reason}" if reason else ", and does not say which: reading aliases (indices:admin/aliases/get) first"
+        )
+        return ConfigurationError(f"OpenSearch refuses the request for lack of rights{which}")
     if status in _BUSY_STATUSES:
         words = f"OpenSearch cannot take the request now ({status} {kind}): {reason}"
         return IndexBusy(words, retry_after_s=RETRY_AFTER_S)
