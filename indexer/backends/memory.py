@@ -11,7 +11,7 @@ import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cached_property, partial
 from types import TracebackType
 from typing import Self
 
@@ -55,28 +55,30 @@ from vocabulary.search import (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class _Texts:
-    """What is searched by words of a document."""
+    """What is searched by words of a document, analysed where something asks for it: browsing does not."""
 
     document: Stored
-    bodies: tuple[Analysed, ...]  # of its passages, in their order
-    own: Mapping[TextField, Analysed]
-    path: Analysed
+    analyzer: Analyzer
 
-    @classmethod
-    def of(cls, stored: Stored, analyzer: Analyzer) -> _Texts:
-        description = stored.description
+    @cached_property
+    def bodies(self) -> tuple[Analysed, ...]:
+        """Its passages, in their order."""
+        return tuple(self.analyzer.analysed(each.passage.text) for each in self.document.passages)
+
+    @cached_property
+    def own(self) -> Mapping[TextField, Analysed]:
+        description = self.document.description
         attributes = searched_text(description.attributes, description.searched)
-        return cls(
-            document=stored,
-            bodies=tuple(analyzer.analysed(each.passage.text) for each in stored.passages),
-            own={
-                TextField.TITLE: analyzer.analysed(description.title),
-                TextField.ATTRIBUTES: analyzer.analysed(attributes),
-            },
-            path=analyzer.analysed(description.path),
-        )
+        return {
+            TextField.TITLE: self.analyzer.analysed(description.title),
+            TextField.ATTRIBUTES: self.analyzer.analysed(attributes),
+        }
+
+    @cached_property
+    def path(self) -> Analysed:
+        return self.analyzer.analysed(self.document.description.path)
 
     def hold(self, clause: Clause) -> bool:
         return any(frequency(clause, text) for text in (*self.bodies, *self.own.values()))
@@ -237,7 +239,7 @@ def _may_see(access: AccessFilter, stored: Stored) -> bool:
 def _answer(readable: Sequence[Stored], query: Query, vector: Vector | None, analyzer: Analyzer, tuned: Tuned) -> Page:
     """Answer as if the readable documents were all there is."""
     position = cursor.decode(query)
-    texts = [_Texts.of(each, analyzer) for each in readable]
+    texts = [_Texts(each, analyzer) for each in readable]
     fields = {name for each in readable for name in each.fields}
     wanted = tuned.expanded(parse(query.text, analyzer, is_field=fields.__contains__))
     kept = [each for each in texts if _is_kept(each, query, wanted, analyzer)]
