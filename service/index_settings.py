@@ -62,13 +62,6 @@ class _Part(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
 
 
-class _Index(_Part):
-    """What every index has, whatever its engine. Where no access rule is stated, a token is asked for."""
-
-    access: IndexAccess = IndexAccess.TOKEN
-    languages: tuple[_Language, ...] = DEFAULT_LANGUAGES
-
-
 def _document_id(text: str) -> str:
     source, slash, native_id = text.partition("/")
     if not (source and slash and native_id):
@@ -110,12 +103,19 @@ def _lines(file: Path) -> tuple[str, ...]:
         raise ConfigurationError(f"synonyms: {file}: {words}") from error
 
 
+class _Index(_Part):
+    """What every index has, whatever its engine. Where no access rule is stated, a token is asked for."""
+
+    access: IndexAccess = IndexAccess.TOKEN
+    languages: tuple[_Language, ...] = DEFAULT_LANGUAGES
+    ranking: RankingSettings | None = None
+
+
 class EmbeddedIndexSettings(_Index):
     """An index in a file of this machine."""
 
     engine: Literal["embedded"]
     path: ConfiguredPath
-    ranking: RankingSettings | None = None
 
     def place(self, name: str) -> tuple[str, ...]:
         """Return the key that says where the index is kept, and the place: no two indexes share one."""
@@ -168,6 +168,8 @@ class OpenSearchIndexSettings(_Index):
 
     def told(self, problem: str) -> str:
         """Put the key in front that a problem with opening the index is about, unless it names one itself."""
+        if problem.startswith("synonyms"):
+            return f"ranking.{problem}"
         named = problem.partition(": ")[0].split(", ")
         return problem if set(named) <= {"engine", *type(self).model_fields} else f"url: {problem}"
 

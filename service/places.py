@@ -89,19 +89,19 @@ class IndexPlaces:
 
 
 def _backend(configured: IndexSettings, place: Place, dimensions: int) -> AbstractAsyncContextManager[SearchBackend]:
-    languages = _languages(configured, place)
+    languages, tuning = _languages(configured, place), _tuning(configured, place)
     if isinstance(configured, EmbeddedIndexSettings):
-        file, tuning = file_of(configured, place), _tuning(configured, place)
+        file = file_of(configured, place)
         return EmbeddedBackend(file, dimensions=dimensions, languages=languages, tuning=tuning)
     try:
         from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
     except ModuleNotFoundError as error:
         raise SettingInvalid(_MISSING_EXTRA) from error
     config = configured.config(place.index, generation=place.generation)
-    return OpenSearchBackend(config, dimensions=dimensions, languages=languages)
+    return OpenSearchBackend(config, dimensions=dimensions, languages=languages, tuning=tuning)
 
 
-def _tuning(configured: EmbeddedIndexSettings, place: Place) -> Tuning:
+def _tuning(configured: IndexSettings, place: Place) -> Tuning:
     if configured.ranking is None:
         return Tuning()
     try:

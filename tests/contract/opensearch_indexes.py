@@ -12,6 +12,7 @@ from indexer.backends.opensearch.config import IndexOptions, OpenSearchConfig
 from tests.fakes.documents import DIMENSIONS
 from tests.servers.opensearch import OpenSearchServer
 from vocabulary.ports import SearchBackend
+from vocabulary.search import Tuning
 
 
 class _Serving:
@@ -34,11 +35,11 @@ def serving(server: OpenSearchServer) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opensearch_index(folder: Path) -> AsyncIterator[SearchBackend]:
+async def opensearch_index(folder: Path, tuning: Tuning = Tuning()) -> AsyncIterator[SearchBackend]:  # noqa: B008 - immutable
     """Open the index of a folder; opened again within the test, it is the same one."""
     assert _Serving.server is not None, "mark the test with `opensearch`"
     alias = f"test-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
     _Serving.aliases.add(alias)
     config = OpenSearchConfig(urls=(_Serving.server.url,), alias=alias, options=IndexOptions(replicas=0))
-    async with OpenSearchBackend(config, dimensions=DIMENSIONS) as backend:
+    async with OpenSearchBackend(config, dimensions=DIMENSIONS, tuning=tuning) as backend:
         yield backend

@@ -23,7 +23,7 @@ from indexer.backends.request import refuse_foreign_vectors
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
-from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, Refusal, StoredDocument, Suggestion
+from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, Refusal, StoredDocument, Suggestion, Tuning
 
 _IDS_AT_ONCE = 1_000
 
@@ -37,14 +37,21 @@ class OpenSearchBackend:
     """
 
     def __init__(
-        self, config: OpenSearchConfig, *, dimensions: int, languages: Sequence[str] = DEFAULT_LANGUAGES
+        self,
+        config: OpenSearchConfig,
+        *,
+        dimensions: int,
+        languages: Sequence[str] = DEFAULT_LANGUAGES,
+        tuning: Tuning = Tuning(),  # noqa: B008 - immutable
     ) -> None:
         self._config = config
         self._dimensions = dimensions
         self._languages = tuple(languages)
         self._connection = Connection(config)
         self._state = StateDocument(self._connection)
-        self.searcher = Searcher(self._connection, self._state, dimensions=dimensions, languages=self._languages)
+        self.searcher = Searcher(
+            self._connection, self._state, dimensions=dimensions, languages=self._languages, tuning=tuning
+        )
         self._writer = Writer(self._connection, self._state, languages=self._languages)
         self._opened = AsyncExitStack()
         self._index_id = ""

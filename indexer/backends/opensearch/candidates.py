@@ -7,7 +7,7 @@ scores become what they rank.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy as np
 from indexer.backends import collapsing, ranking
 from indexer.backends.opensearch.hits import BY_MEANING, BY_WORDS
 from indexer.backends.opensearch.ordering import Row, RowKey, key_of
-from indexer.backends.ranking import NO_PASSAGE, Ranking
+from indexer.backends.ranking import NO_PASSAGE, Ids, Ranking
 from vocabulary.search import SearchMode, Sort
 
 _STAND_IN = -1  # no document's number
@@ -31,9 +31,18 @@ class Candidates:
     """
 
     ranking: Ranking
+    by_words: Ranking
+    by_meaning: Ranking
     keys: Sequence[RowKey]
     content_keys: collapsing.Integers
     total: int
+    is_browse: bool
+
+    def explained(self, documents: Ids) -> Sequence[Mapping[str, float]]:
+        """Return what the scores of documents are made of; nothing, where all are in the order of titles."""
+        if self.is_browse:
+            return [{}] * documents.size
+        return ranking.explained(documents, self.by_words, self.by_meaning)
 
     @property
     def is_whole(self) -> bool:
@@ -55,40 +64,62 @@ def nearest(answered: Mapping[str, Any]) -> Near:
     return {keys[number]: score for number, score in zip(near.documents.tolist(), near.scores.tolist(), strict=True)}
 
 
-def browsed(rows: Sequence[Row], *, total: int) -> Candidates:
-    """Take the rows as they come."""
-    keys = sorted({row.key for row in rows})
-    numbers = _numbers(keys)
-    documents = np.asarray([numbers[row.key] for row in rows], np.int64)
+def browsed(rows: Sequence[Row], *, pinned: Sequence[RowKey], total: int) -> Candidates:
+    """Take the rows as they come, some of them twice, behind those that are pinned."""
+    distinct = {row.key: row for row in rows}
+    numbers = _numbers(distinct)
+    documents = np.asarray([numbers[key] for key in distinct], np.int64)
     found = Ranking(documents, np.zeros(documents.size), np.full(documents.size, NO_PASSAGE))
-    return _candidates(found, keys, {row.key: row for row in rows}, total=total)
+    headed = _headed(found, numbers, pinned)
+    in_order = _Ranked(headed, ranking.NOTHING, ranking.NOTHING)
+    return _candidates(in_order, distinct, total=total, is_browse=True)
 
 
 def ranked(
-    rows: Iterable[Row], near: Near, *, mode: SearchMode, sort: Sort | None, best: float, total: int
+    rows: Iterable[Row],
+    near: Near,
+    *,
+    mode: SearchMode,
+    sort: Sort | None,
+    pinned: Sequence[RowKey],
+    best: float,
+    total: int,
 ) -> Candidates:
-    """Rank rows, in any order and some of them twice, by words, by meaning, or by both.
+    """Rank rows, in any order and some of them twice, by words, by meaning, or by both, behind those that are pinned.
 
     `best` is the best score by words of the whole answer, which need not be that of one of the rows.
     """
     distinct = {row.key: row for row in rows}
-    keys = sorted(distinct)
-    by_meaning = _ranking([(number, near[key], BY_MEANING) for key, number in _numbers(keys).items() if key in near])
-    scores = [(number, distinct[key].score, BY_WORDS) for key, number in _numbers(keys).items()]
-    found = _found([each for each in scores if each[1] > 0], by_meaning, mode, best)
-    return _candidates(_sorted(found, [distinct[key].value for key in keys], sort), keys, distinct, total=total)
+    numbers = _numbers(distinct)
+    by_meaning = _ranking([(numbers[key], score, BY_MEANING) for key, score in near.items() if key in numbers])
+    matching = [(numbers[key], row.score, BY_WORDS) for key, row in distinct.items() if row.score > 0]
+    found = _found(matching, by_meaning, mode, best)
+    headed = _headed(found.ranking, numbers, pinned)
+    values = [distinct[key].value for key in numbers]
+    return _candidates(replace(found, ranking=_sorted(headed, values, sort)), distinct, total=total)
 
 
-def _found(matching: list[tuple[int, float, int]], by_meaning: Ranking, mode: SearchMode, best: float) -> Ranking:
+@dataclass(frozen=True, slots=True, eq=False)
+class _Ranked:
+    """A ranking, and the two that it is made of."""
+
+    ranking: Ranking
+    by_words: Ranking
+    by_meaning: Ranking
+
+
+def _found(matching: list[tuple[int, float, int]], by_meaning: Ranking, mode: SearchMode, best: float) -> _Ranked:
     if mode is SearchMode.SEMANTIC:
-        return by_meaning
-    if mode is SearchMode.KEYWORD:
-        return _ranking(matching)
+        return _Ranked(by_meaning, ranking.NOTHING, by_meaning)
     # Scores by words are measured by the best one: it stands in for its document where that is not among the rows.
     is_missing = best > max((score for _, score, _ in matching), default=0.0)
     by_words = _ranking([*matching, (_STAND_IN, best, BY_WORDS)] if is_missing else matching)
-    fused = ranking.fuse(by_words, by_meaning)
-    return fused.reordered(np.flatnonzero(fused.documents != _STAND_IN))
+    found = by_words if mode is SearchMode.KEYWORD else ranking.fuse(by_words, by_meaning)
+    return _Ranked(found.reordered(np.flatnonzero(found.documents != _STAND_IN)), by_words, by_meaning)
+
+
+def _headed(found: Ranking, numbers: Mapping[RowKey, int], pinned: Sequence[RowKey]) -> Ranking:
+    return ranking.pinned_first(found, np.asarray([numbers[key] for key in pinned], np.int64))
 
 
 def _ranking(entries: Sequence[tuple[int, float, int]]) -> Ranking:
@@ -109,10 +140,13 @@ def _sorted(found: Ranking, values: Sequence[str | None], sort: Sort | None) -> 
     return found.reordered(np.asarray(present + missing, np.intp))
 
 
-def _candidates(found: Ranking, keys: Sequence[RowKey], rows: Mapping[RowKey, Row], *, total: int) -> Candidates:
-    content_keys = [rows[keys[number]].content_key for number in found.documents.tolist()]
-    return Candidates(found, keys, np.asarray(content_keys, np.int64), total)
+def _candidates(found: _Ranked, rows: Mapping[RowKey, Row], *, total: int, is_browse: bool = False) -> Candidates:
+    keys = sorted(rows)
+    content_keys = [rows[keys[number]].content_key for number in found.ranking.documents.tolist()]
+    columns = np.asarray(content_keys, np.int64)
+    return Candidates(found.ranking, found.by_words, found.by_meaning, keys, columns, total, is_browse)
 
 
-def _numbers(keys: Sequence[RowKey]) -> dict[RowKey, int]:
-    return {key: number for number, key in enumerate(keys)}
+def _numbers(keys: Iterable[RowKey]) -> dict[RowKey, int]:
+    """Number documents in the order in which they were first stored."""
+    return {key: number for number, key in enumerate(sorted(keys))}

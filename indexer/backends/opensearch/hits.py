@@ -34,12 +34,13 @@ _SHOWN = {"_source": {"excludes": [PassageField.VECTOR.value, PassageField.TERMS
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """One hit to be: its row, its score, who stands for it, and how many copies it stands for."""
+    """One hit to be: its row and score, who stands for it, how many copies it stands for, its score's parts."""
 
     key: RowKey
     score: float
     represented: int
     copies: int
+    score_parts: Mapping[str, float] | None = None
 
 
 def opening(
@@ -104,6 +105,7 @@ def _hit(opened: Mapping[str, Any], shown: Shown, *, marker: Marker, is_near: bo
         attributes=attributes_from_json(stored[Field.ATTRIBUTES.value]),
         toxicity_0_1=stored[Field.TOXICITY.value],
         copies=shown.copies,
+        score_parts=shown.score_parts,
         comments=best_comments(_comments(opened, is_near=is_near), marker, besides=passage, highlight=highlight),
     )
 

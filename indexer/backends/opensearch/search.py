@@ -32,7 +32,7 @@ from indexer.backends.opensearch.documents import id_of
 from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.hits import Shown, hits_of, opening
 from indexer.backends.opensearch.mapping import Field
-from indexer.backends.opensearch.ordering import BY_RELEVANCE, KEY_COLUMNS, Order
+from indexer.backends.opensearch.ordering import BY_RELEVANCE, KEY_COLUMNS, Order, RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.opensearch.spelling import Speller
 from indexer.backends.opensearch.state import IndexState, StateDocument
@@ -41,10 +41,11 @@ from indexer.backends.query_language import Clause as TextClause
 from indexer.backends.query_language import Wanted, Word, candidate_fields, parse
 from indexer.backends.request import needed_vector
 from indexer.backends.spelling import plain_words
+from indexer.backends.tuning import Tuned
 from vocabulary.access import AccessFilter
-from vocabulary.documents import Vector
+from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import IndexBusy, NumberingMismatch
-from vocabulary.search import Hit, Page, Query, SearchMode, Total, TotalRelation
+from vocabulary.search import Hit, Page, Query, SearchMode, Total, TotalRelation, Tuning
 
 # `index.max_result_window`, as clusters come: pages do not reach further.
 MAX_DEPTH = 10_000
@@ -63,11 +64,18 @@ class Searcher:
     """Answers queries on one index. Keeps nothing but the index's state as it was seen last."""
 
     def __init__(
-        self, connection: Connection, states: StateDocument, *, dimensions: int, languages: Sequence[str]
+        self,
+        connection: Connection,
+        states: StateDocument,
+        *,
+        dimensions: int,
+        languages: Sequence[str],
+        tuning: Tuning,
     ) -> None:
         self._connection = connection
         self._states = states
         self._analyzer = analyzer(tuple(languages))
+        self._tuned = Tuned(tuning, self._analyzer)
         self._dimensions = dimensions
         self._seen: IndexState | None = None
         self.spelling: AclIdSpelling | None = None  # until the cluster has told its version
@@ -86,7 +94,7 @@ class Searcher:
             reader = Reader(access, epoch=expected.epoch, spelling=await self._spelling())
             wanted = await self._read(query, reader)
             words = plain_words(query.text, self._analyzer) if query.cursor is None else []
-            asked = _Asked(reader, query, needed, wanted, words)
+            asked = _Asked(reader, query, needed, wanted=wanted, words=words, pinned=self._tuned.pinned(query.text))
             answers, current = await self._first_trip(asked.first)
             self._seen = current
             if current.numbering is None:
@@ -111,7 +119,7 @@ class Searcher:
         if names:
             (answered,) = await send(self._connection, [statistics.looking_for_fields(reader, names)])
             fields = {name for name, count in zip(names, statistics.counts_of(answered), strict=True) if count}
-        return parse(query.text, self._analyzer, is_field=fields.__contains__)
+        return self._tuned.expanded(parse(query.text, self._analyzer, is_field=fields.__contains__))
 
     async def _first_trip(self, searches: Mapping[str, PermittedSearch]) -> tuple[dict[str, Answer], IndexState]:
         """Send the searches and read the state beside them."""
@@ -129,13 +137,21 @@ class _Asked:
     """A query under a reader's filter, and what the first round trip is to find out for it."""
 
     def __init__(
-        self, reader: Reader, query: Query, vector: Vector | None, wanted: Wanted, words: Sequence[Token]
+        self,
+        reader: Reader,
+        query: Query,
+        vector: Vector | None,
+        *,
+        wanted: Wanted,
+        words: Sequence[Token],
+        pinned: Sequence[DocumentId],
     ) -> None:
         self.reader = reader
         self.query = query
         self.vector = None if vector is None or not vector.any() else vector  # without direction, near to nothing
         self.position = cursor.decode(query)
         self.wanted = wanted
+        self.pinned = pinned
         self.is_browse = wanted.is_browse
         self.filters = list(_narrowing(query, wanted))
         self.counted = () if query.mode is SearchMode.SEMANTIC else _counted(wanted, words)
@@ -150,10 +166,16 @@ class _Asked:
             searches["counts"] = statistics.counting(self.reader, self.counted)
         if self.vector is not None:
             searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_NEIGHBOURS)
+        if self.pinned:
+            searches["pinned"] = self._places(self.pinned)
         if self.position is not None:
-            last = [*self.filters, of_ids([id_of(self.position.last)])]
-            searches["last"] = self.reader.rows(Rows(None, last, self.order.clauses, size=1, columns=KEY_COLUMNS))
+            searches["last"] = self._places([self.position.last])
         return searches
+
+    def _places(self, documents: Sequence[DocumentId]) -> PermittedSearch:
+        """Return the search for those of the documents that the reader may read and nothing excludes."""
+        filters = [*self.filters, of_ids([id_of(each) for each in documents])]
+        return self.reader.rows(Rows(None, filters, self.order.clauses, size=len(documents), columns=KEY_COLUMNS))
 
 
 def _counted(wanted: Wanted, words: Sequence[Token]) -> tuple[TextClause, ...]:
@@ -187,6 +209,9 @@ class _Search:
             self._held = dict(zip(asked.counted, statistics.counts_of(answers["counts"]), strict=True))
             self._weights = statistics.weights_of(asked.wanted.scored, self._held, documents=documents)
         self._near = nearest(answers["nearest"]) if "nearest" in answers else {}
+        held = {row.key[1:]: row.key for row in asked.order.rows(answers["pinned"])} if "pinned" in answers else {}
+        pinned = [held.get((each.source, each.native_id)) for each in asked.pinned]
+        self._pinned = [key for key in pinned if key is not None]
         last = asked.order.rows(answers["last"]) if "last" in answers else []
         self._last = last[0].key if last else None
 
@@ -196,7 +221,7 @@ class _Search:
         skipped = 0 if position is None else position.shown
         window = min(skipped + query.size + _SPARE_ROWS, MAX_DEPTH)
         if query.mode is SearchMode.SEMANTIC:  # the cluster does not know their order, which is decided here
-            window = max(window, ranking.SEMANTIC_DEPTH)
+            window = max(window, ranking.SEMANTIC_DEPTH + len(self._pinned))
         while True:
             candidates, counted = await self._second_trip(window)
             behind = candidates.place_of(self._last)
@@ -221,33 +246,39 @@ class _Search:
         if self._asked.is_browse:
             return None
         by_words = [matching(self._weights)] if self._weights else []
-        by_meaning = [one_of(self._near)] if self._near else []
-        return any_of([*by_words, *by_meaning])
+        others = [one_of(self._others)] if self._others else []
+        return any_of([*by_words, *others])
+
+    @property
+    def _others(self) -> Sequence[RowKey]:
+        """The documents of the answer that need not have been found by words."""
+        return list(dict.fromkeys((*self._near, *self._pinned)))
 
     async def _second_trip(self, window: int) -> tuple[Candidates, Mapping[str, Any]]:
         """Fetch the first `window` candidates, and all that were found by meaning; count facets over all."""
         asked = self._asked
         listed = Rows(self._matching, asked.filters, asked.order.clauses, size=window, columns=asked.columns)
         searches = {"listed": asked.reader.rows(replace(listed, counted=facets.aggregations(asked.query.facets)))}
-        if self._weights and self._near:
-            near = [*asked.filters, one_of(self._near)]
-            searches["near"] = asked.reader.rows(replace(listed, filters=near, size=ranking.SEMANTIC_DEPTH))
+        if self._others:
+            others = [*asked.filters, one_of(self._others)]
+            searches["others"] = asked.reader.rows(replace(listed, filters=others, size=len(self._others)))
             if asked.query.sort is not None:
                 searches["best"] = asked.reader.rows(replace(listed, sort=BY_RELEVANCE.clauses, size=1))
         answers = dict(zip(searches, await send(self._connection, list(searches.values())), strict=True))
-        rows = [row for name in ("listed", "near") if name in answers for row in asked.order.rows(answers[name])]
+        rows = [row for name in ("listed", "others") if name in answers for row in asked.order.rows(answers[name])]
         total = answers["listed"]["hits"]["total"]["value"]
         counted = answers["listed"].get("aggregations", {})
         if asked.is_browse:
-            return browsed(rows, total=total), counted
+            return browsed(rows, pinned=self._pinned, total=total), counted
         best = BY_RELEVANCE.rows(answers["best"])[0].score if "best" in answers and total else 0.0
         mode, sort = asked.query.mode, asked.query.sort
-        return ranked(rows, self._near, mode=mode, sort=sort, best=best, total=total), counted
+        found = ranked(rows, self._near, mode=mode, sort=sort, pinned=self._pinned, best=best, total=total)
+        return found, counted
 
     async def _third_trip(self, candidates: Candidates, cut: collapsing.Shown) -> tuple[Hit, ...]:
         """Open the documents of the page, and count the copies of each where not all candidates are known."""
         asked = self._asked
-        shown = _shown(candidates, cut)
+        shown = _shown(candidates, cut, explain=asked.query.explain)
         if not shown:
             return ()
         searches = [opening(asked.reader, shown, weights=self._weights, vector=asked.vector)]
@@ -275,12 +306,13 @@ class _Search:
         return self._asked.reader.rows(Rows(self._matching, [*self._asked.filters, of_these], counted=counted))
 
 
-def _shown(candidates: Candidates, cut: collapsing.Shown) -> list[Shown]:
+def _shown(candidates: Candidates, cut: collapsing.Shown, *, explain: bool) -> list[Shown]:
     found = candidates.ranking.reordered(cut.places)
+    parts = candidates.explained(found.documents) if explain else [None] * found.documents.size
     columns = (found.documents, found.scores, found.passages, cut.copies)
     return [
-        Shown(candidates.keys[int(number)], float(score), int(represented), int(copies))
-        for number, score, represented, copies in zip(*columns, strict=True)
+        Shown(candidates.keys[int(number)], float(score), int(represented), int(copies), made_of)
+        for number, score, represented, copies, made_of in zip(*columns, parts, strict=True)
     ]
 
 
