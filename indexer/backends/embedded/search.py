@@ -153,11 +153,13 @@ class Search:
         if wanted.is_browse:
             by_title = self._by_title(kept)
             return _Found(by_title.documents, lambda _: by_title, lambda shown: [{}] * shown.size)
-        semantic = ranking.NOTHING if self.vector is None else self._by_meaning(self.vector, wanted=kept)
-        if self.query.mode is SearchMode.SEMANTIC:
+        scan = None if self.vector is None else self._begin_scan(self.vector, wanted=kept)
+        is_semantic = self.query.mode is SearchMode.SEMANTIC
+        matches = None if is_semantic else text.matches(wanted.scored, wanted=kept)  # while the vectors are scanned
+        semantic = ranking.NOTHING if scan is None or self.vector is None else self._by_meaning(self.vector, scan())
+        if matches is None:
             explained = partial(ranking.explained, keyword=ranking.NOTHING, semantic=semantic)
             return _Found(semantic.documents, lambda _: semantic, explained)
-        matches = text.matches(wanted.scored, wanted=kept)
 
         def explained_by_both(shown: Integers) -> Sequence[Mapping[str, float]]:
             return ranking.explained(shown, matches.leading(1, besides=shown), semantic)
@@ -202,9 +204,11 @@ class Search:
         documents = documents[wanted[documents]]
         return Ranking(documents, np.zeros(documents.size), np.full(documents.size, NO_PASSAGE))
 
-    def _by_meaning(self, vector: Vector, *, wanted: Mask) -> Ranking:
+    def _begin_scan(self, vector: Vector, *, wanted: Mask) -> Callable[[], Integers]:
         mask = wanted[self.catalogue.passage_documents] & self.catalogue.has_vector
-        slots = self.catalogue.vectors.nearest(vector, mask=mask, count=ranking.SEMANTIC_PASSAGES)
+        return self.catalogue.vectors.begin_nearest(vector, mask=mask, count=ranking.SEMANTIC_PASSAGES)
+
+    def _by_meaning(self, vector: Vector, slots: Integers) -> Ranking:
         ids, similarities = self._rescored(np.sort(self.catalogue.passage_ids[slots]), vector)
         documents = self.catalogue.passage_documents[self.catalogue.slots_of(ids)].astype(np.int64)
         return ranking.nearest_passages(documents, ids, similarities)

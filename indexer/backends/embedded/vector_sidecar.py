@@ -15,7 +15,7 @@ from __future__ import annotations
 import importlib
 import os
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
 from typing import Any
@@ -80,15 +80,18 @@ class VectorSidecar:
 
         `mask` is bool [n], for the first n slots.
         """
+        return self.begin_nearest(query, mask=mask, count=count)()
+
+    def begin_nearest(self, query: Vectors, *, mask: Mask, count: int) -> Callable[[], Slots]:
+        """Begin what `nearest` does, on other threads; the function that is returned waits for it."""
         with self._lock:
             codes = list(self._codes)
             exact = self._exact[: mask.size]
         if not codes:
-            return _nearest_exact(exact, query, mask=mask, count=count)
+            return lambda: _nearest_exact(exact, query, mask=mask, count=count)
         wanted = [each for each in codes if mask[each.first : each.first + self._block].any()]
-        if len(wanted) <= 1:
-            return _best([each.nearest(query, mask) for each in wanted])
-        return _best(list(self._scanning.map(lambda each: each.nearest(query, mask), wanted)))
+        scans = [self._scanning.submit(each.nearest, query, mask) for each in wanted]
+        return lambda: _best([scan.result() for scan in scans])
 
     def _add_exact(self, vectors: Vectors) -> None:
         before, self._count = self._count, self._count + len(vectors)

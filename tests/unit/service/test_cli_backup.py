@@ -45,7 +45,8 @@ def test_what_was_backed_up_answers_again(folder: CliFolder, tmp_path: Path) -> 
             file.with_name(file.name + suffix).unlink(missing_ok=True)
         shutil.copy(tmp_path / "backup" / name, file)
     assert found(folder) == before
-    assert folder.json("sync")[0]["states"] == {"unchanged": 8}
+    assert folder.run("sync").exit_code == 0
+    assert found(folder) == before
 
 
 def test_a_backup_is_never_written_over(folder: CliFolder, tmp_path: Path) -> None:
