@@ -19,10 +19,11 @@ from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.search import Search
 from indexer.backends.highlighting import Marker
 from indexer.backends.ranking import Ranking
+from indexer.backends.tuning import Tuned
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, names, reader
 from vocabulary.access import AccessFilter, Principal
 from vocabulary.documents import DocumentId
-from vocabulary.search import Delete, Describe, IndexOperation, Put, Query, SearchMode, Sort
+from vocabulary.search import Delete, Describe, IndexOperation, Put, Query, SearchMode, Sort, Tuning
 
 
 @pytest.fixture
@@ -105,7 +106,8 @@ def test_columns_follow_changes_of_attributes(connection: Any) -> None:
 
     def order() -> list[str]:
         catalogue = current.open_transaction(connection)
-        page = Search(connection, catalogue, Query("", sort=Sort("n")), None, access, analyzer()).answer()
+        tuned = Tuned(Tuning(), analyzer())
+        page = Search(connection, catalogue, Query("", sort=Sort("n")), None, access, analyzer(), tuned).answer()
         connection.execute("COMMIT")
         return names(page)
 
