@@ -127,7 +127,7 @@ def test_the_last_fetch_believes_the_file_and_not_the_picture(connection: Any, a
 
     def fetched(access: AccessFilter) -> list[str]:
         wrong = np.array([1, 1])  # as if the picture took both for readable
-        shown = Shown(ranking, copies=np.zeros(2, np.int64), acl_ids=wrong)
+        shown = Shown(ranking, copies=np.zeros(2, np.int64), acl_ids=wrong, parts=[{}, {}])
         hits = fetch_hits(connection, shown, access, marker=Marker(analyzer(), ()), vector=None, highlight=True)
         return [hit.document_id.native_id for hit in hits]
 
