@@ -28,7 +28,7 @@ def folder(synced: CliFolder, tmp_path: Path) -> CliFolder:
 
 
 def found(folder: CliFolder) -> list[str]:
-    answer = folder.json("search", "private", "merger", "--as", "ann@example.com", "--mode", "keyword")
+    answer = folder.json("search", "private", "lighthouse", "--as", "ann@example.com", "--mode", "keyword")
     return [hit["title"] for hit in answer["results"]]
 
 
@@ -63,7 +63,7 @@ def test_a_deep_check_finds_and_repairs_what_is_derived(folder: CliFolder) -> No
 
     assert judged() == {"index private": True, "index private: every part": True}
     connection = apsw.Connection(str(folder.path / "data" / "private"))
-    connection.execute("DELETE FROM posting WHERE term LIKE 'bmerg%'")
+    connection.execute("DELETE FROM posting WHERE term LIKE 'blighthous%'")
     connection.close()
     assert found(folder) == []
     assert judged(exit_code=1)["index private: every part"] is False
