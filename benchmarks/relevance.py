@@ -36,11 +36,12 @@ from rich.table import Table
 from benchmarks.judged import Collection, Embedded, Question, collections_in, embed, ndcg, read_collection, recall
 from embedder import EmbedderConfig, open_enricher
 from indexer.backends import EmbeddedBackend
-from indexer.backends.ranking import SEMANTIC_DEPTH, SEMANTIC_SHARE, Ranking, fuse
+from indexer.search.ranking import SEMANTIC_DEPTH, SEMANTIC_SHARE, Ranking, fuse
 from vocabulary.access import AccessFilter, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.indexing import Description, Put
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Description, Page, Put, Query, SearchMode
+from vocabulary.search import Page, Query, SearchMode
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CACHE = Path.home() / ".cache" / "sightline-benchmarks"

@@ -17,10 +17,11 @@ import psutil
 
 from benchmarks.search_engines import Place, without_access_clause
 from benchmarks.search_world import NUMBERING, SHARES, Question, puts, questions, reader
-from indexer.backends.ranking import SIMILARITY_FLOOR
+from indexer.search.ranking import SIMILARITY_FLOOR
 from vocabulary.access import AccessFilter
+from vocabulary.indexing import Put
 from vocabulary.ports import SearchBackend
-from vocabulary.search import FacetRequest, Put, Query, SearchMode
+from vocabulary.search import FacetRequest, Query, SearchMode
 
 BATCH = 2_000  # documents in one transaction: a first crawl is written in bulk
 RECALL_QUESTIONS = 20

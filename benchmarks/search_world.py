@@ -27,7 +27,7 @@ from pyroaring import FrozenBitMap
 
 from vocabulary.access import AccessFilter, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Vector
-from vocabulary.search import Description, Put
+from vocabulary.indexing import Description, Put
 
 TEXTS = Path(__file__).parents[2] / "shared" / "data" / "scale-passages"
 FILES = ("debian-packages", "foldoc", "gcide", "wordnet")

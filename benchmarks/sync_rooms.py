@@ -32,8 +32,9 @@ from indexer.sync import SyncSettings, run_sync
 from indexer.walk import SyncPorts
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Block, DocumentId, Enrichment, ExtractedText, TokenIds, Tokens, Vector
+from vocabulary.indexing import IndexOperation, Refusal
 from vocabulary.ports import SyncMode
-from vocabulary.search import IndexOperation, Query, Refusal
+from vocabulary.search import Query
 
 _SOURCE = "bench"
 _DIMENSIONS = 16

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from indexer.walk import Walk
 from vocabulary.documents import DocumentId, DocumentState
-from vocabulary.search import Delete, Hide
+from vocabulary.indexing import Delete, Hide
 
 
 @dataclass(frozen=True, slots=True)

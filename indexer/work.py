@@ -9,7 +9,7 @@ from indexer.planning import Plan
 from indexer.state.ledger import LedgerRow
 from vocabulary.access import Acl, AclId
 from vocabulary.documents import AccessRead, AclRead, Change, Document, EnrichedPassage, Upsert
-from vocabulary.search import Description, IndexOperation, Put
+from vocabulary.indexing import Description, IndexOperation, Put
 
 
 @dataclass(frozen=True, slots=True)

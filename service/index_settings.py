@@ -11,7 +11,6 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from connectors.configured_path import ConfiguredPath
 from connectors.secret_reference import Secret
-from indexer.backends.analysis import ALGORITHMS, DEFAULT_LANGUAGES
 from indexer.backends.opensearch.config import (
     AwsSignIn,
     CertificateSignIn,
@@ -22,6 +21,7 @@ from indexer.backends.opensearch.config import (
     VectorEngine,
     VectorQuantisation,
 )
+from indexer.search.analysis import ALGORITHMS, DEFAULT_LANGUAGES
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError
 from vocabulary.search import Pin, Tuning

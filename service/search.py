@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pyroaring import FrozenBitMap
 
 from acl import SourceIdentityRule
-from indexer.backends.query_language import meaning_of
 from indexer.reindexing import LiveIndex, OpenedPlace
+from indexer.search.query_language import meaning_of
 from service.index_settings import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NumberingMismatch

@@ -21,7 +21,8 @@ from vocabulary.documents import (
     Tokens,
     Vector,
 )
-from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, Refusal, StoredDocument, Suggestion
+from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
+from vocabulary.search import Page, Query, Suggestion
 
 
 @dataclass(frozen=True, slots=True)

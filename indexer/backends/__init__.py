@@ -1,7 +1,7 @@
-"""The engines behind the `SearchBackend` port, and the rules that they share.
+"""The engines behind the `SearchBackend` port.
 
-`memory` is the plain reference, `embedded` the default on one machine. What a query means is written once, in the
-modules beside them: `analysis`, `matching`, `bm25`, `ranking`, `facets`, `highlighting`, `cursor`, `request`.
+`memory` is the plain reference, `embedded` the default on one machine, `opensearch` for many machines (imported only
+where it is used: it needs an extra). What a query means to all of them is written once, in `indexer/search/`.
 """
 
 from indexer.backends.embedded import EmbeddedBackend

@@ -16,8 +16,9 @@ from pyroaring import FrozenBitMap
 
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 from vocabulary.documents import DocumentId
+from vocabulary.indexing import IndexStatistics, Put
 from vocabulary.ports import SearchBackend
-from vocabulary.search import IndexStatistics, Page, Put, Query, SearchMode
+from vocabulary.search import Page, Query, SearchMode
 
 SAMPLE = 200  # documents compared in full: a fault in one of fifty is found in 98 of 100 copies
 _QUESTIONS = 40  # asked while writers wait: a second or two in a large index

@@ -16,8 +16,8 @@ from indexer.reindexing.followed_writes import EVERYTHING, FollowedWrites
 from indexer.reindexing.places import PlaceStore, Standing
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import SightlineError
+from vocabulary.indexing import Delete, IndexOperation, Put, StoredDocument
 from vocabulary.ports import Enricher, SearchBackend
-from vocabulary.search import Delete, IndexOperation, Put, StoredDocument
 
 Convert = Callable[[Sequence[Put]], Awaitable[Sequence[Put]]]
 

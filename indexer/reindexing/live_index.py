@@ -19,18 +19,16 @@ from indexer.reindexing.places import Place, PlaceStore, PlaceUnknown, Standing
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import IndexBusy, RunAborted
-from vocabulary.ports import Enricher, SearchBackend
-from vocabulary.search import (
+from vocabulary.indexing import (
     Describe,
     IndexOperation,
     IndexStatistics,
-    Page,
     Put,
-    Query,
     Refusal,
     StoredDocument,
-    Suggestion,
 )
+from vocabulary.ports import Enricher, SearchBackend
+from vocabulary.search import Page, Query, Suggestion
 
 T = TypeVar("T")
 

@@ -22,7 +22,7 @@ from indexer.reindexing.places import PlaceStore, Standing
 from indexer.state.tables import ledger, source_state
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError, SightlineError
-from vocabulary.search import Hide, Put
+from vocabulary.indexing import Hide, Put
 
 _SWITCHES = 5
 

@@ -35,7 +35,7 @@ from vocabulary.documents import (
     Upsert,
 )
 from vocabulary.errors import RunStopped, SightlineError
-from vocabulary.search import Delete, Hide, IndexOperation, Readmit
+from vocabulary.indexing import Delete, Hide, IndexOperation, Readmit
 
 _MetDocument: TypeAlias = Upsert | Skipped | Removed | AccessRead
 _Met: TypeAlias = _MetDocument | AclRead

@@ -13,7 +13,7 @@ from indexer.passages import CutPassage
 from indexer.walk import Walk
 from indexer.work import Prepared, Settlement
 from vocabulary.documents import EnrichedPassage
-from vocabulary.search import Describe, IndexOperation, Put
+from vocabulary.indexing import Describe, IndexOperation, Put
 
 _Known = Mapping[str, EnrichedPassage]
 

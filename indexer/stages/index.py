@@ -14,7 +14,7 @@ from indexer.state.ledger import LedgerRow
 from indexer.walk import Walk
 from indexer.work import Settlement
 from vocabulary.documents import DocumentId, DocumentState
-from vocabulary.search import Describe, IndexOperation, Put, Refusal
+from vocabulary.indexing import Describe, IndexOperation, Put, Refusal
 
 
 class IndexStage:

@@ -17,7 +17,6 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-from indexer.backends.analysis import ALGORITHMS
 from indexer.reindexing import (
     AnswersCompared,
     FollowedWrites,
@@ -28,6 +27,7 @@ from indexer.reindexing import (
     Standing,
     next_generation,
 )
+from indexer.search.analysis import ALGORITHMS
 from service.commands.terminal import (
     ConfigOption,
     ExitCode,

@@ -28,7 +28,14 @@ from service.search import ServedIndex
 from service.settings import Settings, load_settings, settings_file
 from service.wiring import State, open_search, open_state
 from vocabulary.errors import IndexUnknown, QueryInvalid
-from vocabulary.search import DateFacet, DateInterval, Facet, FacetRequest, Query, SearchMode
+from vocabulary.search import (
+    DateFacet,
+    DateInterval,
+    Facet,
+    FacetRequest,
+    Query,
+    SearchMode,
+)
 
 
 def search(

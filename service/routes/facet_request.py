@@ -12,7 +12,14 @@ from typing import Annotated, TypeAlias
 from pydantic import BaseModel, Discriminator, Field, StrictFloat, StrictInt, StrictStr, Tag, model_validator
 
 from service.routes.request_parts import FieldName, Part, moment_of
-from vocabulary.search import Bounds, DateFacet, DateInterval, Facet, FacetRequest, RangeFacet
+from vocabulary.search import (
+    Bounds,
+    DateFacet,
+    DateInterval,
+    Facet,
+    FacetRequest,
+    RangeFacet,
+)
 
 MAX_FACETS = 20
 MAX_FACET_VALUES = 200

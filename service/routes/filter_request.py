@@ -13,7 +13,17 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import BaseModel, Discriminator, Field, Tag, model_validator
 
 from service.routes.request_parts import FieldName, Part, Value, moment_of
-from vocabulary.search import And, Equals, Exists, FilterClause, In, Not, Or, Range, Scalar
+from vocabulary.search import (
+    And,
+    Equals,
+    Exists,
+    FilterClause,
+    In,
+    Not,
+    Or,
+    Range,
+    Scalar,
+)
 
 MAX_FILTER_DEPTH = 12  # far below what the engines' own expression limits and pydantic's recursion allow
 MAX_FILTER_CLAUSES = 200

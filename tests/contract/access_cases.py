@@ -35,7 +35,7 @@ from acl.folding import fold
 from tests.fakes.documents import passage
 from vocabulary.access import HIDDEN_ACL, AccessFilter, Acl, AclId, Identity, Membership, Person, Principal
 from vocabulary.documents import DocumentId
-from vocabulary.search import Description, Put
+from vocabulary.indexing import Description, Put
 
 TABLE = Path(__file__).with_name("access_cases.yaml")
 ISSUER = "https://idp.example.com"

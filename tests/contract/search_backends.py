@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from indexer.backends import EmbeddedBackend, MemoryBackend
-from indexer.backends.query_language import meaning_of
+from indexer.search.query_language import meaning_of
 from tests.contract.opensearch_indexes import opensearch_index
 from tests.fakes.documents import DIMENSIONS, hashed_vector, names, reader
 from vocabulary.access import AccessFilter

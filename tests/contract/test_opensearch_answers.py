@@ -22,8 +22,15 @@ from tests.fakes.documents import DIMENSIONS, NUMBERING, document, names, reader
 from vocabulary.access import Principal
 from vocabulary.documents import DocumentId
 from vocabulary.errors import NumberingMismatch
+from vocabulary.indexing import Delete, Put
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Delete, FacetRequest, Hit, Put, Query, SearchMode, Sort
+from vocabulary.search import (
+    FacetRequest,
+    Hit,
+    Query,
+    SearchMode,
+    Sort,
+)
 
 pytestmark = pytest.mark.opensearch
 

@@ -16,7 +16,8 @@ from tests.contract.opensearch_indexes import opensearch_index
 from tests.fakes.documents import DIMENSIONS, NUMBERING
 from tests.unit.indexer.test_backends_random_worlds import _all_pages, batches, operated, queries, readers
 from vocabulary.access import AccessFilter
-from vocabulary.search import IndexOperation, Page, Query
+from vocabulary.indexing import IndexOperation
+from vocabulary.search import Page, Query
 
 pytestmark = pytest.mark.opensearch
 

@@ -11,7 +11,15 @@ from tests.contract.opensearch_indexes import opensearch_index
 from tests.contract.search_backends import ask
 from tests.fakes.documents import DIMENSIONS, NUMBERING, document, names
 from vocabulary.documents import DocumentId
-from vocabulary.search import Equals, FilterClause, Hit, Pin, SearchMode, Sort, Tuning
+from vocabulary.search import (
+    Equals,
+    FilterClause,
+    Hit,
+    Pin,
+    SearchMode,
+    Sort,
+    Tuning,
+)
 
 pytestmark = pytest.mark.opensearch
 

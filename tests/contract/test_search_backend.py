@@ -25,18 +25,20 @@ from tests.fakes.documents import (
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import DocumentId, PassageKind
 from vocabulary.errors import NumberingMismatch
-from vocabulary.ports import SearchBackend
-from vocabulary.search import (
+from vocabulary.indexing import (
     Delete,
     Describe,
-    Equals,
-    Exists,
-    FacetRequest,
     Hide,
     IndexStatistics,
     Put,
     Readmit,
     Refusal,
+)
+from vocabulary.ports import SearchBackend
+from vocabulary.search import (
+    Equals,
+    Exists,
+    FacetRequest,
     SearchMode,
     Total,
     TotalRelation,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from pyroaring import FrozenBitMap
 
-from indexer.backends.cursor import Position, encode
+from indexer.search.cursor import Position, encode
 from tests.contract.search_backends import HYBRID, KEYWORD, ask
 from tests.fakes.documents import (
     NUMBERING,
@@ -16,9 +16,9 @@ from tests.fakes.documents import (
 )
 from vocabulary.access import HIDDEN_ACL, AccessFilter, Principal
 from vocabulary.documents import DocumentId
+from vocabulary.indexing import Describe
 from vocabulary.ports import SearchBackend
 from vocabulary.search import (
-    Describe,
     FacetRequest,
     Page,
     Query,

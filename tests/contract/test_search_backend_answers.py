@@ -17,10 +17,10 @@ from tests.fakes.documents import (
 )
 from vocabulary.documents import DocumentId, PassageKind
 from vocabulary.errors import QueryInvalid
+from vocabulary.indexing import Delete, Put
 from vocabulary.ports import SearchBackend
 from vocabulary.search import (
     And,
-    Delete,
     Equals,
     Exists,
     FacetCount,
@@ -29,7 +29,6 @@ from vocabulary.search import (
     In,
     Not,
     Or,
-    Put,
     Range,
     SearchMode,
     Sort,

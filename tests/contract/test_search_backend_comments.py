@@ -10,8 +10,9 @@ import pytest
 from tests.contract.search_backends import KEYWORD, SEMANTIC, ask
 from tests.fakes.documents import description, hashed_vector, passage, reader
 from vocabulary.documents import EnrichedPassage, PassageKind
+from vocabulary.indexing import Put
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Excerpt, Put, SearchMode
+from vocabulary.search import Excerpt, SearchMode
 
 NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
 

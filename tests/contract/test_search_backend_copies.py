@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from indexer.backends.collapsing import MIN_WORDS
+from indexer.search.collapsing import MIN_WORDS
 from tests.contract.search_backends import HYBRID, KEYWORD, SEMANTIC, ask, ask_to_the_end
 from tests.fakes.documents import description, document, names, passage, reader
 from vocabulary.documents import DocumentId, PassageKind
 from vocabulary.errors import QueryInvalid
+from vocabulary.indexing import Delete, Describe, Hide, Put
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Delete, Describe, Equals, FacetCount, FacetRequest, Hide, Put, SearchMode, Sort
+from vocabulary.search import (
+    Equals,
+    FacetCount,
+    FacetRequest,
+    SearchMode,
+    Sort,
+)
 
 TEXT = "harbour " * 9 + " ".join(f"sentence{n}" for n in range(MIN_WORDS))
 OTHER = "harbour " * 9 + " ".join(f"remark{n}" for n in range(MIN_WORDS))

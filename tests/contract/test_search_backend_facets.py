@@ -9,18 +9,17 @@ import pytest
 from tests.contract.search_backends import HYBRID, KEYWORD, SEMANTIC, ask
 from tests.fakes.documents import description, document, names, passage, reader
 from vocabulary.errors import QueryInvalid
+from vocabulary.indexing import Describe, Put
 from vocabulary.ports import SearchBackend
 from vocabulary.search import (
     Bounds,
     BucketCount,
     DateFacet,
     DateInterval,
-    Describe,
     Equals,
     Facet,
     FacetCount,
     FacetRequest,
-    Put,
     Range,
     RangeFacet,
     Sort,

@@ -19,11 +19,11 @@ from tests.fakes.documents import (
     passage,
 )
 from vocabulary.errors import QueryInvalid
+from vocabulary.indexing import Put
 from vocabulary.ports import SearchBackend
 from vocabulary.search import (
     FacetCount,
     FacetRequest,
-    Put,
     Query,
     SearchMode,
     Sort,

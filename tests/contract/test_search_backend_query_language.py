@@ -9,8 +9,9 @@ import pytest
 
 from tests.contract.search_backends import HYBRID, KEYWORD, SEMANTIC, ask
 from tests.fakes.documents import description, document, names, reader
+from vocabulary.indexing import Describe, Put
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Describe, Equals, Not, Put, SearchMode
+from vocabulary.search import Equals, Not, SearchMode
 
 EVERY_MODE = pytest.mark.parametrize("mode", [KEYWORD, SEMANTIC, HYBRID])
 

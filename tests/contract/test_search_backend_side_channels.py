@@ -17,11 +17,12 @@ from typing import Any
 
 import pytest
 
-from indexer.backends.collapsing import MIN_WORDS
+from indexer.search.collapsing import MIN_WORDS
 from tests.contract.search_backends import ENGINES, EVERY_ENGINE, ask
 from tests.fakes.documents import NUMBERING, description, document, passage, reader
 from vocabulary.access import HIDDEN_ACL, Principal
 from vocabulary.documents import EnrichedPassage, PassageKind
+from vocabulary.indexing import IndexOperation, Put
 from vocabulary.ports import SearchBackend
 from vocabulary.search import (
     Bounds,
@@ -30,10 +31,8 @@ from vocabulary.search import (
     Equals,
     Exists,
     FacetRequest,
-    IndexOperation,
     Not,
     Page,
-    Put,
     Range,
     RangeFacet,
     SearchMode,

@@ -7,8 +7,9 @@ import pytest
 from tests.contract.search_backends import HYBRID, KEYWORD, SEMANTIC, ask
 from tests.fakes.documents import description, document, reader
 from vocabulary.documents import DocumentId
+from vocabulary.indexing import Delete, Describe, Hide
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Delete, Describe, Hide, SearchMode
+from vocabulary.search import SearchMode
 
 
 async def spelling(index: SearchBackend, text: str, **options: object) -> str | None:

@@ -14,8 +14,8 @@ from tests.fakes.documents import NUMBERING, description, document, names, passa
 from vocabulary.access import HIDDEN_ACL, Principal
 from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
 from vocabulary.errors import ConfigurationError
+from vocabulary.indexing import Delete, Hide, Put, StoredDocument
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Delete, Hide, Put, StoredDocument
 
 RICH = Put(
     replace(

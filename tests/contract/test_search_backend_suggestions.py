@@ -9,8 +9,9 @@ from tests.fakes.documents import document, reader
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId
 from vocabulary.errors import NumberingMismatch
+from vocabulary.indexing import Delete, Hide
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Delete, Hide, Suggestion, SuggestionKind
+from vocabulary.search import Suggestion, SuggestionKind
 
 
 async def suggested(

@@ -10,7 +10,8 @@ from pyroaring import FrozenBitMap
 
 from vocabulary.access import AccessFilter, AclId, Principal
 from vocabulary.documents import AttributeValue, DocumentId, EnrichedPassage, Passage, PassageKind, Vector
-from vocabulary.search import Description, Page, Put
+from vocabulary.indexing import Description, Put
+from vocabulary.search import Page
 
 DIMENSIONS = 32
 NUMBERING = "numbering-of-the-tests"

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.backends.embedded import EmbeddedBackend
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.reindexing import OpenedPlace, Place
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher
 from vocabulary.ports import SearchBackend

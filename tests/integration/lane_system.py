@@ -29,7 +29,7 @@ from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
 from connectors.alfresco.simulator import World, running_simulator
 from connectors.alfresco.simulator.model import Node
 from connectors.alfresco.simulator.request_log import LoggedRequest
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.state.run_history import RunReport
 from indexer.state.tables import create_tables
 from tests.fakes.plain_rooms import DIMENSIONS

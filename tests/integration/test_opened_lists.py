@@ -16,7 +16,7 @@ import sqlalchemy as sa
 
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, ReaderClaims, SourceIdentityRule
 from acl import create_tables as create_acl_tables
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.state.run_history import RunState
 from indexer.state.tables import create_tables
 from tests.fakes.plain_rooms import DIMENSIONS

@@ -18,7 +18,7 @@ from pydantic import SecretStr
 from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
 from connectors.alfresco.simulator import World, served_world
 from connectors.alfresco.simulator.model import Node
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.state.run_history import RunReport, RunState
 from indexer.state.tables import create_tables
 from tests.fakes.plain_rooms import DIMENSIONS

@@ -36,7 +36,7 @@ from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
 from connectors.alfresco.simulator import World, running_simulator
 from connectors.alfresco.simulator.generator import ARCHIVE
 from indexer.backends.embedded import EmbeddedBackend
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.layers import RetryPolicy
 from indexer.state.ledger import Ledger
 from indexer.state.run_history import RunReport

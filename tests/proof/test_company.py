@@ -21,7 +21,8 @@ from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, ReaderClaim
 from indexer.backends import EmbeddedBackend
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from vocabulary.access import AccessFilter, Acl, Identity, Membership, Person, Principal
-from vocabulary.search import FacetRequest, Page, Put, Query, SearchMode
+from vocabulary.indexing import Put
+from vocabulary.search import FacetRequest, Page, Query, SearchMode
 
 DATA = Path(__file__).parents[3] / "shared" / "data" / "workplace-enterprisebench"
 SOURCE = "company"

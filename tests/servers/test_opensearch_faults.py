@@ -33,8 +33,8 @@ from tests.servers.mortal_opensearch import MortalOpenSearch, mortal_opensearch
 from tests.unit.service.http_world import rule, verifier
 from vocabulary.documents import DocumentId
 from vocabulary.errors import IndexBusy
+from vocabulary.indexing import IndexStatistics
 from vocabulary.ports import SearchBackend
-from vocabulary.search import IndexStatistics
 
 pytestmark = [pytest.mark.opensearch, pytest.mark.timeout(900)]
 

@@ -23,8 +23,9 @@ from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher
 from tests.servers.opensearch import OpenSearchServer
 from vocabulary.access import AclId
 from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind
+from vocabulary.indexing import Hide, Put, Readmit
 from vocabulary.ports import SearchBackend, SyncMode
-from vocabulary.search import Hide, Put, Query, Readmit, SearchMode
+from vocabulary.search import Query, SearchMode
 
 pytestmark = [pytest.mark.opensearch, pytest.mark.timeout(600)]
 

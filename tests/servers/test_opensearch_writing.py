@@ -16,7 +16,15 @@ from tests.servers.opensearch import OpenSearchServer
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import DocumentId, PassageKind
 from vocabulary.errors import ConfigurationError, IndexBusy, NumberingMismatch
-from vocabulary.search import Delete, Describe, Hide, IndexStatistics, Put, Readmit, Refusal
+from vocabulary.indexing import (
+    Delete,
+    Describe,
+    Hide,
+    IndexStatistics,
+    Put,
+    Readmit,
+    Refusal,
+)
 
 pytestmark = [pytest.mark.opensearch, pytest.mark.timeout(600)]
 

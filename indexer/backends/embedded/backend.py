@@ -9,24 +9,21 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from indexer.backends import suggestions
-from indexer.backends.analysis import DEFAULT_LANGUAGES, analyzer
 from indexer.backends.embedded import integrity, schema, segments, stored_rows, writer
 from indexer.backends.embedded.catalogue import CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.search import Search
-from indexer.backends.request import needed_vector, refuse_foreign_vectors
-from indexer.backends.tuning import Tuned
+from indexer.search import suggestions
+from indexer.search.analysis import DEFAULT_LANGUAGES, analyzer
+from indexer.search.request import needed_vector, refuse_foreign_vectors
+from indexer.search.tuning import Tuned
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import IndexBusy, NumberingMismatch
+from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
 from vocabulary.search import (
-    IndexOperation,
-    IndexStatistics,
     Page,
     Query,
-    Refusal,
-    StoredDocument,
     Suggestion,
     Total,
     TotalRelation,

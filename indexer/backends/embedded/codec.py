@@ -10,10 +10,11 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.analysis import storable
-from indexer.backends.matching import fields_of
+from indexer.search.analysis import storable
+from indexer.search.matching import fields_of
 from vocabulary.documents import AttributeValue, Passage, PassageKind, Vector
-from vocabulary.search import Description, Scalar
+from vocabulary.indexing import Description
+from vocabulary.search import Scalar
 
 _MOMENT = "moment"  # {"moment": ISO 8601}: JSON has no word for a point in time
 

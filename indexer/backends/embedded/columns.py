@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.backends.embedded.changes import changed_since
-from indexer.backends.facets import commonest
-from indexer.backends.matching import Key, Kind, Predicate
+from indexer.search.facets import commonest
+from indexer.search.matching import Key, Kind, Predicate
 from vocabulary.search import FacetCount
 
 Mask = npt.NDArray[np.bool_]

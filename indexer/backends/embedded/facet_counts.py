@@ -1,6 +1,6 @@
 """Facets over one column: how many of the masked documents fall under each entry.
 
-What an entry is, and which are shown, is said in `indexer.backends.facets`; here it is only counted, on arrays.
+What an entry is, and which are shown, is said in `indexer.search.facets`; here it is only counted, on arrays.
 """
 
 from __future__ import annotations
@@ -11,11 +11,18 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends import facets
 from indexer.backends.embedded.columns import Column, Mask
-from indexer.backends.facets import Bucket
-from indexer.backends.matching import Key, Kind
-from vocabulary.search import BucketCount, DateFacet, Facet, FacetCount, FacetRequest, RangeFacet
+from indexer.search import facets
+from indexer.search.facets import Bucket
+from indexer.search.matching import Key, Kind
+from vocabulary.search import (
+    BucketCount,
+    DateFacet,
+    Facet,
+    FacetCount,
+    FacetRequest,
+    RangeFacet,
+)
 
 
 def counted(facet: Facet, column: Column, documents: Mask) -> tuple[FacetCount | BucketCount, ...]:

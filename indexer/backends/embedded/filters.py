@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from indexer.backends.analysis import storable
 from indexer.backends.embedded.columns import Column, Mask
-from indexer.backends.matching import predicate_of
+from indexer.search.analysis import storable
+from indexer.search.matching import predicate_of
 from vocabulary.search import And, FilterClause, Not, Or
 
 ColumnOf = Callable[[str], Column]

@@ -13,11 +13,11 @@ from typing import Any
 
 import numpy as np
 
-from indexer.backends.comments import CommentPassage, best_comments
 from indexer.backends.embedded import codec
 from indexer.backends.embedded.changes import id_parameter
-from indexer.backends.highlighting import Marker, excerpt_of
-from indexer.backends.ranking import NO_PASSAGE, Ids, Ranking
+from indexer.search.comments import CommentPassage, best_comments
+from indexer.search.highlighting import Marker, excerpt_of
+from indexer.search.ranking import NO_PASSAGE, Ids, Ranking
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 from vocabulary.documents import DocumentId, Passage, PassageKind, Vector
 from vocabulary.search import Hit

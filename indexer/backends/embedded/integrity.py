@@ -15,11 +15,11 @@ from typing import Any
 
 import apsw
 
-from indexer.backends.analysis import Analyzer
 from indexer.backends.embedded import codec, segments, stored_rows, text_rows, vocabulary, writer
 from indexer.backends.embedded.postings import Space
+from indexer.search.analysis import Analyzer
 from vocabulary.documents import DocumentId
-from vocabulary.search import Delete
+from vocabulary.indexing import Delete
 
 _DOCUMENTS_AT_ONCE = 1_000
 _LISTED = 3  # examples of each kind of damage: a person looks for the cause, not at every row

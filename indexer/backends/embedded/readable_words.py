@@ -8,14 +8,14 @@ from typing import Any
 
 import numpy as np
 
-from indexer.backends.analysis import Analyzer
-from indexer.backends.bm25 import TextField
 from indexer.backends.embedded import vocabulary
 from indexer.backends.embedded.catalogue import Integers
 from indexer.backends.embedded.hits import admitted_rows
 from indexer.backends.embedded.text_search import Found, TextSearch
-from indexer.backends.query_language import Word
-from indexer.backends.spelling import DOCUMENTS_READ
+from indexer.search.analysis import Analyzer
+from indexer.search.bm25 import TextField
+from indexer.search.query_language import Word
+from indexer.search.spelling import DOCUMENTS_READ
 from vocabulary.access import AccessFilter
 
 _SPELLED_FIELDS = (TextField.BODY, TextField.TITLE)

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from indexer.backends.analysis import name_of_analysis
 from indexer.backends.embedded import migrations, postings
+from indexer.search.analysis import name_of_analysis
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it

@@ -13,9 +13,6 @@ from typing import Any
 
 import numpy as np
 
-from indexer.backends import collapsing, cursor, ranking
-from indexer.backends.analysis import Analyzer, storable
-from indexer.backends.clauses import value_predicate, values_named
 from indexer.backends.embedded.catalogue import Catalogue, Integers
 from indexer.backends.embedded.changes import id_parameter
 from indexer.backends.embedded.codec import vectors_from_blobs
@@ -28,14 +25,25 @@ from indexer.backends.embedded.readable_words import EmbeddedWords
 from indexer.backends.embedded.text_rows import clause_of_value
 from indexer.backends.embedded.text_search import TextSearch
 from indexer.backends.embedded.vector_sidecar import inner_products
-from indexer.backends.highlighting import Marker
-from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Wanted, candidate_fields, parse
-from indexer.backends.ranking import NO_PASSAGE, Ranking
-from indexer.backends.spelling import respell
-from indexer.backends.tuning import Tuned
+from indexer.search import collapsing, cursor, ranking
+from indexer.search.analysis import Analyzer, storable
+from indexer.search.clauses import value_predicate, values_named
+from indexer.search.highlighting import Marker
+from indexer.search.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Wanted, candidate_fields, parse
+from indexer.search.ranking import NO_PASSAGE, Ranking
+from indexer.search.spelling import respell
+from indexer.search.tuning import Tuned
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
-from vocabulary.search import BucketCount, FacetCount, Page, Query, SearchMode, Total, TotalRelation
+from vocabulary.search import (
+    BucketCount,
+    FacetCount,
+    Page,
+    Query,
+    SearchMode,
+    Total,
+    TotalRelation,
+)
 
 # In the order of the ids, a step each: without a table of them beside it.
 _VECTORS = "SELECT e.passage_id, e.vector FROM carray(?) wanted CROSS JOIN embedding e ON e.passage_id = wanted.value"

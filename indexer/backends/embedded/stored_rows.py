@@ -17,7 +17,7 @@ from indexer.backends.embedded.changes import id_parameter
 from vocabulary.access import AclId, Principal
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import ConfigurationError
-from vocabulary.search import Description, Put, StoredDocument
+from vocabulary.indexing import Description, Put, StoredDocument
 
 _DOCUMENTS = "SELECT id, source, native_id, title, uri, path, acl_id, owner, attributes, searched FROM document"
 _TOXICITY = "SELECT id, toxicity FROM document WHERE id IN (SELECT value FROM carray(?))"

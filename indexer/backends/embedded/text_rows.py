@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.backends.analysis import Analysed, Analyzer, storable
 from indexer.backends.embedded import codec
 from indexer.backends.embedded.postings import Batch, Field, Space
-from indexer.backends.matching import searched_text, text_values
-from indexer.backends.query_language import Clause, Phrase, Prefix, Word
-from vocabulary.search import Description
+from indexer.search.analysis import Analysed, Analyzer, storable
+from indexer.search.matching import searched_text, text_values
+from indexer.search.query_language import Clause, Phrase, Prefix, Word
+from vocabulary.indexing import Description
 
 _ROWS_AT_ONCE = 30_000  # ids, in one segment: 100 MB of terms at 50 words a passage
 _BODIES = "SELECT id, body FROM passage WHERE id BETWEEN ? AND ? ORDER BY id"

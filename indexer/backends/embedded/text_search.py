@@ -15,8 +15,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends import bm25, ranking
-from indexer.backends.bm25 import TextField
 from indexer.backends.embedded.catalogue import Catalogue, Codes
 from indexer.backends.embedded.columns import Mask
 from indexer.backends.embedded.postings import (
@@ -29,8 +27,10 @@ from indexer.backends.embedded.postings import (
     rows_with_phrase,
     rows_with_prefix,
 )
-from indexer.backends.query_language import Clause, Phrase, Prefix, Word
-from indexer.backends.ranking import Ranking
+from indexer.search import bm25, ranking
+from indexer.search.bm25 import TextField
+from indexer.search.query_language import Clause, Phrase, Prefix, Word
+from indexer.search.ranking import Ranking
 
 _FIELDS = {TextField.BODY: Field.BODY, TextField.TITLE: Field.TITLE, TextField.ATTRIBUTES: Field.ATTRIBUTES}
 

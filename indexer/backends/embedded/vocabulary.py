@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from indexer.backends.spelling import is_spelled, near_terms
+from indexer.search.spelling import is_spelled, near_terms
 
 TABLE = """
 CREATE TABLE vocabulary(

@@ -5,16 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from indexer.backends.analysis import Analyzer, storable
-from indexer.backends.collapsing import content_key
 from indexer.backends.embedded import codec, schema
 from indexer.backends.embedded.text_rows import Heading, TextRows, stored_heading
-from indexer.backends.matching import SOURCE_FIELD, TOXICITY_FIELD, toxicity_of
-from indexer.backends.request import document_of
+from indexer.search.analysis import Analyzer, storable
+from indexer.search.collapsing import content_key
+from indexer.search.matching import SOURCE_FIELD, TOXICITY_FIELD, toxicity_of
+from indexer.search.request import document_of
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import NumberingMismatch
-from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put, Readmit, Refusal
+from vocabulary.indexing import (
+    Delete,
+    Describe,
+    Description,
+    Hide,
+    IndexOperation,
+    Put,
+    Readmit,
+    Refusal,
+)
 
 # A follower further behind than this reads everything anew, which is then the faster way anyhow.
 _CHANGES_KEPT = 1_000_000

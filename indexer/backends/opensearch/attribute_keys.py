@@ -13,7 +13,7 @@ import struct
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from indexer.backends.matching import Key, Kind
+from indexer.search.matching import Key, Kind
 
 # Lucene refuses a longer term, and with it the whole document (IndexWriter.MAX_TERM_LENGTH).
 MAX_KEYWORD_BYTES = 32_766

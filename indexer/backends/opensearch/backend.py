@@ -9,8 +9,6 @@ from dataclasses import replace
 from types import TracebackType
 from typing import Any, Self
 
-from indexer.backends import suggestions
-from indexer.backends.analysis import DEFAULT_LANGUAGES
 from indexer.backends.opensearch import stored_rows
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import OpenSearchConfig
@@ -19,11 +17,14 @@ from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, Field, index_bod
 from indexer.backends.opensearch.search import Searcher
 from indexer.backends.opensearch.state import IndexState, StateDocument, in_next_epoch
 from indexer.backends.opensearch.writer import Writer
-from indexer.backends.request import refuse_foreign_vectors
+from indexer.search import suggestions
+from indexer.search.analysis import DEFAULT_LANGUAGES
+from indexer.search.request import refuse_foreign_vectors
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
-from vocabulary.search import IndexOperation, IndexStatistics, Page, Query, Refusal, StoredDocument, Suggestion, Tuning
+from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
+from vocabulary.search import Page, Query, Suggestion, Tuning
 
 _IDS_AT_ONCE = 1_000
 

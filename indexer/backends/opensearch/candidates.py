@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from indexer.backends import collapsing, ranking
 from indexer.backends.opensearch.hits import BY_MEANING, BY_WORDS
 from indexer.backends.opensearch.ordering import Row, RowKey, key_of
-from indexer.backends.ranking import NO_PASSAGE, Ids, Ranking
+from indexer.search import collapsing, ranking
+from indexer.search.ranking import NO_PASSAGE, Ids, Ranking
 from vocabulary.search import SearchMode, Sort
 
 _STAND_IN = -1  # no document's number

@@ -10,11 +10,11 @@ import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any
 
-from indexer.backends.analysis import DEFAULT_LANGUAGES
 from indexer.backends.opensearch.access_clause import BITMAPS_SINCE
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import OpenSearchConfig
 from indexer.backends.opensearch.mapping import STATE_ID, unusable
+from indexer.search.analysis import DEFAULT_LANGUAGES
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult
 

@@ -2,24 +2,24 @@
 
 The terms are those of our own analysis, as the documents hold them. The boost of a clause carries all of its weight
 that does not depend on the row; the similarity of the field (`mapping.py`) multiplies it by the rest. `bm25.py` has the
-formula, and `indexer.backends.clauses` the plain meaning.
+formula, and `indexer.search.clauses` the plain meaning.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from indexer.backends import bm25
-from indexer.backends.clauses import values_named
-from indexer.backends.matching import Kind
 from indexer.backends.opensearch.access_clause import NOTHING, Clause, any_of
 from indexer.backends.opensearch.documents import field_token, id_of
 from indexer.backends.opensearch.filters import Bounds, holds_one_of, holds_within
 from indexer.backends.opensearch.mapping import TERM_FIELDS, WORD_FIELDS, Field, PassageField
 from indexer.backends.opensearch.ordering import RowKey
 from indexer.backends.opensearch.requests import nested
-from indexer.backends.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Phrase, Prefix, Word
-from indexer.backends.query_language import Clause as TextClause
+from indexer.search import bm25
+from indexer.search.clauses import values_named
+from indexer.search.matching import Kind
+from indexer.search.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Phrase, Prefix, Word
+from indexer.search.query_language import Clause as TextClause
 from vocabulary.documents import DocumentId
 
 _OWN_FIELDS = tuple(field for field in TERM_FIELDS if isinstance(field, Field))

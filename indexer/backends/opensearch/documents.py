@@ -11,17 +11,17 @@ from urllib.parse import quote
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.analysis import Analyzer, storable
-from indexer.backends.collapsing import content_key
 from indexer.backends.embedded.codec import attributes_from_json, attributes_to_json
-from indexer.backends.matching import fields_of, searched_text, toxicity_of
 from indexer.backends.opensearch.access_clause import read_acl_id, stored_acl_id
 from indexer.backends.opensearch.attribute_keys import keywords_of
 from indexer.backends.opensearch.mapping import TITLE_KEY_CHARACTERS, Field, PassageField
-from indexer.backends.query_language import DOCUMENT_FIELDS, PATH_FIELD, SOURCE_FIELD, TITLE_FIELD
+from indexer.search.analysis import Analyzer, storable
+from indexer.search.collapsing import content_key
+from indexer.search.matching import fields_of, searched_text, toxicity_of
+from indexer.search.query_language import DOCUMENT_FIELDS, PATH_FIELD, SOURCE_FIELD, TITLE_FIELD
 from vocabulary.access import Principal
 from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Vector
-from vocabulary.search import Description, Put, StoredDocument
+from vocabulary.indexing import Description, Put, StoredDocument
 
 _MAX_ID_BYTES = 512  # OpenSearch's limit
 

@@ -1,7 +1,7 @@
 """Facets as aggregations on the field of attribute keywords, and what they counted.
 
 An aggregation counts documents, each once for every distinct keyword, under the query it is sent with, and so under the
-reader's filter. What an entry is, and which are shown, is said in `indexer.backends.facets`. Pure.
+reader's filter. What an entry is, and which are shown, is said in `indexer.search.facets`. Pure.
 """
 
 from __future__ import annotations
@@ -11,14 +11,21 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
-from indexer.backends import facets
-from indexer.backends.analysis import storable
-from indexer.backends.facets import Bucket
-from indexer.backends.matching import Key, Kind
 from indexer.backends.opensearch.attribute_keys import field_prefix, key_of_keyword, kind_range
 from indexer.backends.opensearch.filters import Bounds, holds_within
 from indexer.backends.opensearch.mapping import Field
-from vocabulary.search import BucketCount, DateFacet, Facet, FacetCount, FacetRequest, RangeFacet
+from indexer.search import facets
+from indexer.search.analysis import storable
+from indexer.search.facets import Bucket
+from indexer.search.matching import Key, Kind
+from vocabulary.search import (
+    BucketCount,
+    DateFacet,
+    Facet,
+    FacetCount,
+    FacetRequest,
+    RangeFacet,
+)
 
 _KEYS = Field.ATTRIBUTE_KEYS.value
 

@@ -9,12 +9,21 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from indexer.backends.analysis import storable
-from indexer.backends.matching import Key, Kind, Leaf, key_of
 from indexer.backends.opensearch.access_clause import EVERYTHING, NOTHING, Clause, any_of
 from indexer.backends.opensearch.attribute_keys import MAX_KEYWORD_BYTES, field_prefix, keyword_of, kind_range
 from indexer.backends.opensearch.mapping import Field
-from vocabulary.search import And, Equals, Exists, FilterClause, In, Not, Or, Range
+from indexer.search.analysis import storable
+from indexer.search.matching import Key, Kind, Leaf, key_of
+from vocabulary.search import (
+    And,
+    Equals,
+    Exists,
+    FilterClause,
+    In,
+    Not,
+    Or,
+    Range,
+)
 
 _KEYS = Field.ATTRIBUTE_KEYS.value
 _TERMS_AT_ONCE = 65_536  # `index.max_terms_count`, as clusters come

@@ -11,7 +11,15 @@ from typing import TypeAlias
 
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import DocumentId, EnrichedPassage
-from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put, Readmit
+from vocabulary.indexing import (
+    Delete,
+    Describe,
+    Description,
+    Hide,
+    IndexOperation,
+    Put,
+    Readmit,
+)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,16 +11,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.backends.comments import CommentPassage, best_comments
 from indexer.backends.embedded.codec import attributes_from_json
-from indexer.backends.highlighting import Marker, excerpt_of
 from indexer.backends.opensearch.access_clause import EVERYTHING, Clause
 from indexer.backends.opensearch.clauses import one_of, passages_matching
 from indexer.backends.opensearch.documents import passage_from
 from indexer.backends.opensearch.mapping import Field, PassageField
 from indexer.backends.opensearch.ordering import RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, nested
-from indexer.backends.query_language import Clause as TextClause
+from indexer.search.comments import CommentPassage, best_comments
+from indexer.search.highlighting import Marker, excerpt_of
+from indexer.search.query_language import Clause as TextClause
 from vocabulary.documents import DocumentId, Passage, PassageKind, Vector
 from vocabulary.search import Hit
 

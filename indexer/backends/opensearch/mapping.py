@@ -16,9 +16,9 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
-from indexer.backends import bm25
-from indexer.backends.analysis import name_of_analysis
 from indexer.backends.opensearch.config import IndexOptions, VectorEngine, VectorQuantisation
+from indexer.search import bm25
+from indexer.search.analysis import name_of_analysis
 
 SCHEMA_VERSION = 1
 STATE_ID = "state"  # a document's own id always contains a slash

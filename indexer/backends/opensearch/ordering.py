@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from indexer.backends.analysis import storable
-from indexer.backends.collapsing import NO_CONTENT_KEY
 from indexer.backends.opensearch.attribute_keys import field_prefix
 from indexer.backends.opensearch.mapping import Field
+from indexer.search.analysis import storable
+from indexer.search.collapsing import NO_CONTENT_KEY
 from vocabulary.search import Sort
 
 _BY_AGE = {Field.STORED_AT.value: "asc"}

@@ -20,9 +20,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
-from indexer.backends import collapsing, cursor, ranking
-from indexer.backends.analysis import Analyzer, Token, analyzer
-from indexer.backends.highlighting import Marker
 from indexer.backends.opensearch import facets, statistics
 from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of, spelling_for
 from indexer.backends.opensearch.candidates import Candidates, browsed, nearest, ranked
@@ -37,15 +34,26 @@ from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.opensearch.spelling import Speller
 from indexer.backends.opensearch.state import IndexState, StateDocument
 from indexer.backends.opensearch.transport import Answer, about_cluster, send
-from indexer.backends.query_language import Clause as TextClause
-from indexer.backends.query_language import Wanted, Word, candidate_fields, parse
-from indexer.backends.request import needed_vector
-from indexer.backends.spelling import plain_words
-from indexer.backends.tuning import Tuned
+from indexer.search import collapsing, cursor, ranking
+from indexer.search.analysis import Analyzer, Token, analyzer
+from indexer.search.highlighting import Marker
+from indexer.search.query_language import Clause as TextClause
+from indexer.search.query_language import Wanted, Word, candidate_fields, parse
+from indexer.search.request import needed_vector
+from indexer.search.spelling import plain_words
+from indexer.search.tuning import Tuned
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import IndexBusy, NumberingMismatch
-from vocabulary.search import Hit, Page, Query, SearchMode, Total, TotalRelation, Tuning
+from vocabulary.search import (
+    Hit,
+    Page,
+    Query,
+    SearchMode,
+    Total,
+    TotalRelation,
+    Tuning,
+)
 
 # `index.max_result_window`, as clusters come: pages do not reach further.
 MAX_DEPTH = 10_000

@@ -1,6 +1,6 @@
 """A better spelling of a query, asked of the cluster under the reader's filter.
 
-`indexer.backends.spelling` decides; here its steps become searches. Terms near to a suspect word are read from the
+`indexer.search.spelling` decides; here its steps become searches. Terms near to a suspect word are read from the
 reader's own documents: some that hold such a term, then some that hold one and none of those that were met so far,
 until there are no more. The dictionary of the index, which has the words of hidden documents too, is never looked into.
 
@@ -12,13 +12,13 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from indexer.backends.analysis import Analyzer, Token
 from indexer.backends.opensearch import statistics
 from indexer.backends.opensearch.access_clause import Clause, any_of
 from indexer.backends.opensearch.mapping import Field, PassageField
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, nested
 from indexer.backends.opensearch.transport import Answer
-from indexer.backends.spelling import (
+from indexer.search.analysis import Analyzer, Token
+from indexer.search.spelling import (
     DOCUMENTS_READ,
     best_form,
     best_terms,

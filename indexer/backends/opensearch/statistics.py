@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from indexer.backends import bm25
 from indexer.backends.opensearch.clauses import holding
 from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.requests import PermittedSearch, Reader
-from indexer.backends.query_language import Clause
+from indexer.search import bm25
+from indexer.search.query_language import Clause
 from vocabulary.search import Exists
 
 

@@ -16,7 +16,7 @@ from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, Field
 from indexer.backends.opensearch.state import StateDocument
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId
-from vocabulary.search import StoredDocument
+from vocabulary.indexing import StoredDocument
 
 # Two programs may store a document in the same nanosecond; then source and id decide.
 _ORDER = (Field.STORED_AT.value, Field.SOURCE.value, Field.NATIVE_ID.value)

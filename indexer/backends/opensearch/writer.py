@@ -15,8 +15,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.backends.analysis import analyzer
-from indexer.backends.matching import fields_of, toxicity_of
 from indexer.backends.opensearch.access_clause import stored_acl_id
 from indexer.backends.opensearch.attribute_keys import uncompared
 from indexer.backends.opensearch.bulk import BulkSender, Outcome, Row, Verdict, delete_row, index_row
@@ -26,10 +24,12 @@ from indexer.backends.opensearch.faults import is_found
 from indexer.backends.opensearch.folding import Change, Hidden, Readmitted, Redescribed, Removed, Replaced, folded
 from indexer.backends.opensearch.mapping import Field
 from indexer.backends.opensearch.state import StateDocument
+from indexer.search.analysis import analyzer
+from indexer.search.matching import fields_of, toxicity_of
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId
 from vocabulary.errors import IndexBusy
-from vocabulary.search import Description, IndexOperation, Refusal
+from vocabulary.indexing import Description, IndexOperation, Refusal
 
 _log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.state.tables import create_tables
 from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.sync_bench import Bench

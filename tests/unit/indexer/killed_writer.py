@@ -12,7 +12,7 @@ from indexer.backends import EmbeddedBackend
 from indexer.backends.embedded import segments
 from tests.fakes.documents import DIMENSIONS, NUMBERING, document
 from vocabulary.documents import DocumentId
-from vocabulary.search import Delete
+from vocabulary.indexing import Delete
 
 DOCUMENTS = 10  # each batch replaces all of them, and gives way to the next
 

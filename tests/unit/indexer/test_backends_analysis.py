@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.backends.analysis import ALGORITHMS, MAX_WORD, Analyzer, analyzer
-from indexer.backends.stop_words import stop_words
+from indexer.search.analysis import ALGORITHMS, MAX_WORD, Analyzer, analyzer
+from indexer.search.stop_words import stop_words
 
 ENGLISH = analyzer()
 

@@ -11,19 +11,20 @@ import numpy as np
 import pytest
 
 from indexer.backends import EmbeddedBackend
-from indexer.backends.analysis import analyzer
 from indexer.backends.embedded import catalogue as catalogue_module
 from indexer.backends.embedded import connections, schema, writer
 from indexer.backends.embedded.catalogue import Catalogue, CurrentCatalogue
 from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.search import Search
-from indexer.backends.highlighting import Marker
-from indexer.backends.ranking import Ranking
-from indexer.backends.tuning import Tuned
+from indexer.search.analysis import analyzer
+from indexer.search.highlighting import Marker
+from indexer.search.ranking import Ranking
+from indexer.search.tuning import Tuned
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, names, reader
 from vocabulary.access import AccessFilter, Principal
 from vocabulary.documents import DocumentId
-from vocabulary.search import Delete, Describe, IndexOperation, Put, Query, SearchMode, Sort, Tuning
+from vocabulary.indexing import Delete, Describe, IndexOperation, Put
+from vocabulary.search import Query, SearchMode, Sort, Tuning
 
 
 @pytest.fixture

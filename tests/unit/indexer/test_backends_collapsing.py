@@ -6,7 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.backends.collapsing import NO_CONTENT_KEY, cut_page
+from indexer.search.collapsing import NO_CONTENT_KEY, cut_page
 
 # Few keys, so that there are many copies; 0 is nobody's copy.
 KEYS = st.lists(st.integers(NO_CONTENT_KEY, 6), max_size=400)

@@ -19,7 +19,8 @@ from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, 
 from tests.unit.indexer import killed_writer
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError
-from vocabulary.search import Delete, Describe, FacetRequest, IndexStatistics, Query, SearchMode, Sort
+from vocabulary.indexing import Delete, Describe, IndexStatistics
+from vocabulary.search import FacetRequest, Query, SearchMode, Sort
 
 ROOT = Path(__file__).resolve().parents[3]
 

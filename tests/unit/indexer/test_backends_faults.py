@@ -18,7 +18,8 @@ import pytest
 from indexer.backends import EmbeddedBackend
 from tests.fakes.documents import DIMENSIONS, NUMBERING, document, names, reader
 from vocabulary.errors import ConfigurationError, IndexBusy
-from vocabulary.search import Delete, Put, Query, SearchMode
+from vocabulary.indexing import Delete, Put
+from vocabulary.search import Query, SearchMode
 
 NOBODY = 65_534  # the user of Debian and others who owns nothing
 

@@ -9,7 +9,14 @@ import pytest
 
 from indexer.backends import EmbeddedBackend
 from tests.fakes.documents import DIMENSIONS, NUMBERING, document, names, reader
-from vocabulary.search import Equals, FacetRequest, Page, Put, Query, SearchMode
+from vocabulary.indexing import Put
+from vocabulary.search import (
+    Equals,
+    FacetRequest,
+    Page,
+    Query,
+    SearchMode,
+)
 
 EVERYTHING = [f"d{number}" for number in range(6)]
 

@@ -9,7 +9,6 @@ from typing import Any
 
 import pytest
 
-from indexer.backends.clauses import phrase_positions
 from indexer.backends.embedded import connections, segments
 from indexer.backends.embedded.postings import (
     TABLES,
@@ -22,6 +21,7 @@ from indexer.backends.embedded.postings import (
     terms_with_prefix,
 )
 from indexer.backends.embedded.segments import tidy
+from indexer.search.clauses import phrase_positions
 
 Texts = dict[int, list[str]]
 

@@ -15,30 +15,32 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.backends import EmbeddedBackend, MemoryBackend
-from indexer.backends.analysis import analyzer
 from indexer.backends.embedded import search, text_search
-from indexer.backends.query_language import meaning_of
+from indexer.search.analysis import analyzer
+from indexer.search.query_language import meaning_of
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, reader
 from vocabulary.access import AccessFilter, AclId, Principal
 from vocabulary.documents import DocumentId
-from vocabulary.ports import SearchBackend
-from vocabulary.search import (
-    And,
+from vocabulary.indexing import (
     Delete,
     Describe,
     Description,
+    Hide,
+    IndexOperation,
+    Put,
+)
+from vocabulary.ports import SearchBackend
+from vocabulary.search import (
+    And,
     Equals,
     Exists,
     FacetRequest,
     FilterClause,
-    Hide,
     Hit,
     In,
-    IndexOperation,
     Not,
     Or,
     Page,
-    Put,
     Query,
     Range,
     SearchMode,

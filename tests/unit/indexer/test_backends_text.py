@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.backends import cursor
-from indexer.backends.analysis import analyzer
-from indexer.backends.bm25 import TextField, inverse_document_frequency, saturated
-from indexer.backends.highlighting import EXCERPT_CHARACTERS, Marker, excerpt_of
-from indexer.backends.query_language import parse
+from indexer.search import cursor
+from indexer.search.analysis import analyzer
+from indexer.search.bm25 import TextField, inverse_document_frequency, saturated
+from indexer.search.highlighting import EXCERPT_CHARACTERS, Marker, excerpt_of
+from indexer.search.query_language import parse
 from vocabulary.documents import DocumentId, Passage, PassageKind
 from vocabulary.errors import QueryInvalid
 from vocabulary.search import Query

@@ -7,7 +7,6 @@ from datetime import UTC, datetime
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.backends.matching import Kind, key_of
 from indexer.backends.opensearch.attribute_keys import (
     MAX_KEYWORD_BYTES,
     field_prefix,
@@ -17,6 +16,7 @@ from indexer.backends.opensearch.attribute_keys import (
     kind_range,
     uncompared,
 )
+from indexer.search.matching import Kind, key_of
 from vocabulary.search import Scalar
 
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=5)

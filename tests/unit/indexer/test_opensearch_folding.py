@@ -8,12 +8,21 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.backends.memory_rows import Rows
+from indexer.backends.memory.rows import Rows
 from indexer.backends.opensearch.folding import Change, Hidden, Readmitted, Redescribed, Removed, Replaced, folded
 from tests.fakes.documents import description, document
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import DocumentId
-from vocabulary.search import Delete, Describe, Description, Hide, IndexOperation, Put, Readmit, Refusal
+from vocabulary.indexing import (
+    Delete,
+    Describe,
+    Description,
+    Hide,
+    IndexOperation,
+    Put,
+    Readmit,
+    Refusal,
+)
 
 NAMES = st.sampled_from("ab")
 ACLS = st.integers(1, 3)

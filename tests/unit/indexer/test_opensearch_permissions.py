@@ -20,11 +20,17 @@ from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.hits import BY_WORDS, Shown, opening
 from indexer.backends.opensearch.ordering import Order, RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
-from indexer.backends.query_language import Word
+from indexer.search.query_language import Word
 from tests.contract.opensearch_watch import violations_of
 from tests.fakes.documents import NUMBERING, hashed_vector, reader
 from vocabulary.access import AccessFilter, Principal
-from vocabulary.search import DateFacet, DateInterval, Equals, FacetRequest, Sort
+from vocabulary.search import (
+    DateFacet,
+    DateInterval,
+    Equals,
+    FacetRequest,
+    Sort,
+)
 
 FOLDER = Path(indexer.backends.opensearch.__file__).parent
 ME = Principal.user("wiki", "me")

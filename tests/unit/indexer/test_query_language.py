@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from indexer.backends.analysis import analyzer
-from indexer.backends.clauses import frequency, value_predicate
-from indexer.backends.matching import key_of
-from indexer.backends.query_language import (
+from indexer.search.analysis import analyzer
+from indexer.search.clauses import frequency, value_predicate
+from indexer.search.matching import key_of
+from indexer.search.query_language import (
     MAX_CLAUSES,
     Clause,
     FieldTest,

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.backends.ranking import SEMANTIC_SHARE, Ranking, fuse
+from indexer.search.ranking import SEMANTIC_SHARE, Ranking, fuse
 
 Entry = tuple[int, int, float]  # document, passage, score
 

@@ -27,8 +27,16 @@ from tests.fakes.plain_rooms import DIMENSIONS
 from vocabulary.access import AclId
 from vocabulary.documents import DocumentId, DocumentState, EnrichedPassage, Passage, PassageKind
 from vocabulary.errors import IndexBusy, RunAborted
+from vocabulary.indexing import (
+    Delete,
+    Describe,
+    Hide,
+    IndexOperation,
+    Put,
+    Readmit,
+)
 from vocabulary.ports import SyncMode
-from vocabulary.search import Delete, Describe, Hide, IndexOperation, Put, Query, Readmit, SearchMode
+from vocabulary.search import Query, SearchMode
 
 FIRST, SECOND = Place("books"), Place("books", 2)
 SOURCE = "wiki"

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, MemoryNumbering

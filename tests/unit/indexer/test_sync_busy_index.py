@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Callable
 from functools import wraps
 from typing import Any
 
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.layers import RetryPolicy
 from indexer.state.run_history import RunState
 from tests.fakes.plain_rooms import DIMENSIONS

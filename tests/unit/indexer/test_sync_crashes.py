@@ -8,7 +8,7 @@ from typing import NoReturn
 
 import pytest
 
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from indexer.state.ledger import Ledger, LedgerRow
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunTicket
@@ -17,7 +17,7 @@ from tests.fakes.plain_rooms import DIMENSIONS
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.documents import Checkpoint, DocumentId, DocumentState
-from vocabulary.search import Delete, IndexOperation
+from vocabulary.indexing import Delete, IndexOperation
 
 
 class Killed(Exception):

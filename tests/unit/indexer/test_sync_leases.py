@@ -18,8 +18,8 @@ from indexer.state.tally import Tally
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.documents import DocumentId
+from vocabulary.indexing import IndexOperation
 from vocabulary.ports import SyncMode
-from vocabulary.search import IndexOperation
 
 
 def take_over(bench: Bench) -> None:

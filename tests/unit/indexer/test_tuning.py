@@ -8,13 +8,20 @@ from pathlib import Path
 import pytest
 
 from indexer.backends import EmbeddedBackend, MemoryBackend
-from indexer.backends.analysis import analyzer
-from indexer.backends.tuning import Tuned
+from indexer.search.analysis import analyzer
+from indexer.search.tuning import Tuned
 from tests.fakes.documents import DIMENSIONS, NUMBERING, document, hashed_vector, names, reader
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError
 from vocabulary.ports import SearchBackend
-from vocabulary.search import Equals, Page, Pin, Query, SearchMode, Tuning
+from vocabulary.search import (
+    Equals,
+    Page,
+    Pin,
+    Query,
+    SearchMode,
+    Tuning,
+)
 
 TUNING = Tuning(
     pins=(

@@ -20,7 +20,7 @@ from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule, create_tables
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from service.app import create_app
 from service.index_settings import IndexAccess
 from service.reader import Readers
@@ -32,7 +32,7 @@ from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from tests.fakes.plain_rooms import HashingEnricher
 from vocabulary.access import Acl, Identity, Person, Principal
 from vocabulary.documents import Vector
-from vocabulary.search import Put
+from vocabulary.indexing import Put
 
 SECRET = "a shared secret of more than thirty-two bytes"
 ISSUER = "https://idp.example.com"

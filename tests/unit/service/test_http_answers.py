@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 import pytest
 
 from acl import AclStore
-from indexer.backends.collapsing import MIN_WORDS
+from indexer.search.collapsing import MIN_WORDS
 from service.http_errors import MEDIA_TYPE
 from tests.fakes.documents import description, document, passage
 from tests.unit.service.http_world import ADMINISTRATOR, HttpWorld, bearer
 from vocabulary.access import Acl, Principal
 from vocabulary.documents import PassageKind
-from vocabulary.search import Put
+from vocabulary.indexing import Put
 
 ANN, BOB = "ann@example.com", "bob@example.com"
 ADA = f"{ADMINISTRATOR}@example.com"

@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from indexer.backends.memory import MemoryBackend
+from indexer.backends.memory.backend import MemoryBackend
 from service.index_settings import IndexAccess
 from service.search import SearchService, ServedIndex
 from tests.fakes.documents import DIMENSIONS, NUMBERING, reader

@@ -13,9 +13,18 @@ from functools import lru_cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from indexer.backends.matching import Key, Kind, key_of, value_of
+from indexer.search.matching import Key, Kind, key_of, value_of
 from vocabulary.errors import QueryInvalid
-from vocabulary.search import Bounds, BucketCount, DateFacet, DateInterval, Facet, FacetCount, FacetRequest, RangeFacet
+from vocabulary.search import (
+    Bounds,
+    BucketCount,
+    DateFacet,
+    DateInterval,
+    Facet,
+    FacetCount,
+    FacetRequest,
+    RangeFacet,
+)
 
 MAX_RANGES = 100  # of one facet; each costs a look at every matching value
 

@@ -22,7 +22,7 @@ from typing import Protocol
 from rapidfuzz.distance import OSA
 from rapidfuzz.process import extract_iter
 
-from indexer.backends.analysis import COMPOUND, Analyzer, Token, fold, is_identifier
+from indexer.search.analysis import COMPOUND, Analyzer, Token, fold, is_identifier
 
 # As Lucene's automatic fuzziness, but for words of three letters, where one slip makes a dozen other words.
 _SHORTEST = 4

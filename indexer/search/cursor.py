@@ -13,7 +13,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from indexer.backends.analysis import storable
+from indexer.search.analysis import storable
 from vocabulary.documents import DocumentId
 from vocabulary.errors import QueryInvalid
 from vocabulary.search import Query

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
-from indexer.backends.analysis import Analysed, Analyzer
-from indexer.backends.matching import Key, Kind, Predicate, key_of
-from indexer.backends.query_language import Clause, FieldTest, Phrase, Prefix, Word
+from indexer.search.analysis import Analysed, Analyzer
+from indexer.search.matching import Key, Kind, Predicate, key_of
+from indexer.search.query_language import Clause, FieldTest, Phrase, Prefix, Word
 
 _FLAGS = {"true": 1, "yes": 1, "false": 0, "no": 0}
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from indexer.backends.analysis import COMPOUND, Analyzer, Token, fold_compound
-from indexer.backends.clauses import phrase_positions
-from indexer.backends.query_language import Clause, Phrase, Prefix, Wanted, Word
+from indexer.search.analysis import COMPOUND, Analyzer, Token, fold_compound
+from indexer.search.clauses import phrase_positions
+from indexer.search.query_language import Clause, Phrase, Prefix, Wanted, Word
 from vocabulary.documents import Passage
 from vocabulary.search import Excerpt, Span
 

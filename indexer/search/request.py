@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from indexer.backends.facets import refuse_impossible
-from indexer.backends.query_language import meaning_of
+from indexer.search.facets import refuse_impossible
+from indexer.search.query_language import meaning_of
 from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import QueryInvalid
-from vocabulary.search import Describe, IndexOperation, Put, Query, SearchMode
+from vocabulary.indexing import Describe, IndexOperation, Put
+from vocabulary.search import Query, SearchMode
 
 
 def needed_vector(query: Query, vector: Vector | None, *, dimensions: int) -> Vector | None:

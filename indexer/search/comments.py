@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from indexer.backends.highlighting import Marker, excerpt_of
-from indexer.backends.ranking import SIMILARITY_FLOOR
+from indexer.search.highlighting import Marker, excerpt_of
+from indexer.search.ranking import SIMILARITY_FLOOR
 from vocabulary.documents import Passage
 from vocabulary.search import Excerpt
 

@@ -12,9 +12,20 @@ from datetime import UTC, datetime, timedelta
 from enum import IntEnum
 from typing import NamedTuple
 
-from indexer.backends.analysis import storable
+from indexer.search.analysis import storable
 from vocabulary.documents import AttributeValue, EnrichedPassage
-from vocabulary.search import And, Description, Equals, Exists, FilterClause, In, Not, Or, Range, Scalar
+from vocabulary.indexing import Description
+from vocabulary.search import (
+    And,
+    Equals,
+    Exists,
+    FilterClause,
+    In,
+    Not,
+    Or,
+    Range,
+    Scalar,
+)
 
 # What the index adds to every document's attributes; attributes of these names do not stand in for them.
 SOURCE_FIELD = "source"  # the source's name

@@ -20,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import Stemmer
 
-from indexer.backends.stop_words import stop_words
+from indexer.search.stop_words import stop_words
 
 # The languages of an index by their ISO 639-1 codes, and Snowball's algorithm of each.
 ALGORITHMS = {

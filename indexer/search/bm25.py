@@ -25,7 +25,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.query_language import Clause, Phrase, Prefix
+from indexer.search.query_language import Clause, Phrase, Prefix
 
 
 class TextField(StrEnum):

@@ -25,7 +25,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TypeAlias
 
-from indexer.backends.analysis import COMPOUND, Analyzer, Token, fold, fold_compound, is_identifier
+from indexer.search.analysis import COMPOUND, Analyzer, Token, fold, fold_compound, is_identifier
 
 # More than a pasted paragraph has, few enough to stay cheap: of words, phrases and prefixes together.
 MAX_CLAUSES = 64

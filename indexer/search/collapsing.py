@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.analysis import storable
+from indexer.search.analysis import storable
 from vocabulary.documents import EnrichedPassage, PassageKind
 
 Integers = npt.NDArray[np.int64]

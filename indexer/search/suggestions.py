@@ -13,10 +13,16 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.backends.analysis import Analyzer, analyzer, fold
+from indexer.search.analysis import Analyzer, analyzer, fold
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
-from vocabulary.search import Page, Query, SearchMode, Suggestion, SuggestionKind
+from vocabulary.search import (
+    Page,
+    Query,
+    SearchMode,
+    Suggestion,
+    SuggestionKind,
+)
 
 Search = Callable[[Query, Vector | None, AccessFilter], Awaitable[Page]]
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from indexer.backends.analysis import Analyzer, fold
-from indexer.backends.query_language import MAX_CLAUSES, Clause, Phrase, Wanted, Word
+from indexer.search.analysis import Analyzer, fold
+from indexer.search.query_language import MAX_CLAUSES, Clause, Phrase, Wanted, Word
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError
 from vocabulary.search import Tuning

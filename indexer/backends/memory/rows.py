@@ -7,11 +7,11 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from indexer.backends.matching import Key, fields_of, toxicity_of
-from indexer.backends.request import document_of
+from indexer.search.matching import Key, fields_of, toxicity_of
+from indexer.search.request import document_of
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId, EnrichedPassage
-from vocabulary.search import (
+from vocabulary.indexing import (
     Delete,
     Describe,
     Description,
