@@ -10,7 +10,7 @@ import asyncio
 import math
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
 from indexer.counting import counted
@@ -19,7 +19,7 @@ from indexer.modes.changes import sync_changes
 from indexer.modes.ending import Ending
 from indexer.modes.full import sync_everything
 from indexer.modes.permissions import sync_permissions
-from indexer.state.leases import HEARTBEAT_S
+from indexer.state.leases import HEARTBEAT_S, RunInProgress
 from indexer.state.ledger import Ledger
 from indexer.state.run_history import COMPLETE, RunReport, RunState
 from indexer.state.runs import RunStore, RunTicket
@@ -70,11 +70,16 @@ async def run_sync(
         SettingInvalid: the source's connector lacks the mode.
         RunInProgress: another run of the source is alive.
         NumberingMismatch: the index was filled under another state's ACL numbers.
+        IndexBusy: the index did not answer before anything was begun. This and the above leave a failed run behind.
         Exception: whatever is not of our error tree, after the run is recorded as failed.
     """
     _require_mode(mode, ports.connector, settings)
-    await settings.policy.call(lambda: ports.backend.adopt(ports.acls.numbering))
-    await settings.policy.call(lambda: renew_seal(ports.backend, ledger.engine))
+    try:
+        await settings.policy.call(lambda: ports.backend.adopt(ports.acls.numbering))
+        await settings.policy.call(lambda: renew_seal(ports.backend, ledger.engine))
+    except SightlineError as error:
+        await _record_refusal(mode, ports, settings, runs, error)
+        raise
 
     async def run(mode: SyncMode) -> tuple[RunReport, bool]:
         return await _run(mode, ports, settings, ledger, runs, on_progress)
@@ -87,6 +92,15 @@ async def run_sync(
         again, _ = await run(SyncMode.PERMISSIONS if isinstance(ports.connector, IncrementalConnector) else mode)
         return report if again.state in COMPLETE | {RunState.INTERRUPTED} else again
     return report
+
+
+async def _record_refusal(
+    mode: SyncMode, ports: SyncPorts, settings: SyncSettings, runs: RunStore, error: SightlineError
+) -> None:
+    """Leave a run in the history that tells why nothing was begun, unless another run of the source is alive."""
+    with suppress(RunInProgress):
+        ticket = await runs.begin(settings.source, mode, index_id=ports.backend.index_id)
+        await runs.finish(ticket, RunState.FAILED, Tally(), str(error))
 
 
 async def _run(  # noqa: PLR0917 - what `run_sync` was given

@@ -398,6 +398,10 @@ async def test_an_index_numbered_by_another_state_is_not_written(bench: Bench) -
     bench.numbering = MemoryNumbering("state-2")
     with pytest.raises(NumberingMismatch):
         await bench.sync()
+    [refused, _] = await RunStore(bench.engine).recent(SOURCE)
+    assert refused.state is RunState.FAILED and "another state" in refused.message
+    bench.numbering = MemoryNumbering()
+    assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 3}
 
 
 async def test_a_changed_list_of_a_folder_rewrites_no_document(bench: Bench) -> None:
