@@ -12,7 +12,8 @@ errors, and what is no operator is words. The language is the one of web search 
     INC-04711              an identifier, a file name or an address: its parts in a row
 
 An identifier alone is found exactly; beside other words its parts are words, too, so that a question that happens to
-contain one ("IL-6 in mice") still finds what spells it otherwise. Exclusions, required phrases and attributes narrow
+contain one ("IL-6 in mice") still finds what spells it otherwise. In prose, quotation marks are those of a writer:
+what is quoted counts as words and in a row, and is not required. Exclusions, required phrases and attributes narrow
 every mode, the semantic one too. Only `meaning` is embedded: the query without its operators.
 """
 
@@ -31,6 +32,9 @@ from indexer.search.analysis import COMPOUND, Analyzer, Token, fold, fold_compou
 MAX_CLAUSES = 64
 # A pasted page; what follows says nothing more of what is looked for.
 MAX_CHARACTERS = 10_000
+# Blank-separated pieces outside quotes; with more, a query is prose. Of the judged collections' questions that quote
+# something, a required phrase left nothing to nearly all of the long ones (docs/decisions/010-ranking.md).
+_PROSE_PIECES = 8
 # One letter would be a tenth of all words.
 _SHORTEST_PREFIX = 2
 
@@ -142,8 +146,10 @@ def parse(text: str, analyzer: Analyzer, *, is_field: Callable[[str], bool]) -> 
 
     The fields of every document (`DOCUMENT_FIELDS`) need not be known to it.
     """
-    reading = _Reading(analyzer, lambda name: name in DOCUMENT_FIELDS or is_field(name))
-    for item in _items(text):
+    items = list(_items(text))
+    is_prose = sum(not item.is_quoted for item in items) > _PROSE_PIECES
+    reading = _Reading(analyzer, lambda name: name in DOCUMENT_FIELDS or is_field(name), is_prose=is_prose)
+    for item in items:
         reading.take(item)
     return reading.wanted(meaning_of(text))
 
@@ -180,11 +186,12 @@ def _meant(item: _Item) -> str:
 class _Reading:
     """Gathers the clauses of one query."""
 
-    def __init__(self, analyzer: Analyzer, is_field: Callable[[str], bool]) -> None:
+    def __init__(self, analyzer: Analyzer, is_field: Callable[[str], bool], *, is_prose: bool) -> None:
         self._analyzer = analyzer
         self._is_field = is_field
+        self._is_prose = is_prose
         self._words: list[tuple[Clause, bool]] = []  # with whether it is a stop word
-        self._identifiers: list[tuple[Phrase, tuple[Clause, ...]]] = []  # with their parts
+        self._rows: list[tuple[Phrase, tuple[Clause, ...]]] = []  # identifiers, and what prose quotes; with their parts
         self._required: list[Clause] = []
         self._excluded: list[Clause] = []
         self._fields: list[FieldTest] = []
@@ -199,19 +206,22 @@ class _Reading:
             self._excluded += self._as_one(replace(item, text=item.spelled, names=()))
         elif item.is_quoted:
             self._words += self._plain(" ".join(item.names))
-            self._required += self._as_one(item)
+            if self._is_prose:
+                self._take_row(item.text, self._as_one(item))
+            else:
+                self._required += self._as_one(item)
         else:
             self._take_words(item.spelled)
 
     def wanted(self, meaning: str) -> Wanted:
         """Return all that was taken."""
         words = [word for word, is_stop_word in self._words if not is_stop_word]
-        if not words and not self._identifiers and not self._required:
+        if not words and not self._rows and not self._required:
             words = [word for word, _ in self._words]
-        identifiers: list[Clause] = [phrase for phrase, _ in self._identifiers]
-        parts = [part for _, parts in self._identifiers for part in parts] if words else []
+        rows: list[Clause] = [phrase for phrase, _ in self._rows]
+        parts = [part for _, parts in self._rows for part in parts] if words else []
         return Wanted(
-            any_of=_distinct([*identifiers, *words, *parts]),
+            any_of=_distinct([*rows, *words, *parts]),
             required=_distinct(self._required),
             excluded=_distinct(self._excluded),
             fields=tuple(dict.fromkeys(self._fields))[:MAX_CLAUSES],
@@ -247,15 +257,18 @@ class _Reading:
         for compound in COMPOUND.finditer(text):
             if is_identifier(compound.group()):
                 self._words += self._plain(text[rest : compound.start()])
-                self._take_identifier(compound.group())
+                self._take_row(compound.group(), self._in_a_row(compound.group(), is_identifier=True))
                 rest = compound.end()
         self._words += self._plain(text[rest:])
 
-    def _take_identifier(self, compound: str) -> None:
-        parts = tuple(part for part, is_stop_word in self._plain(compound) if not is_stop_word)
-        for clause in self._in_a_row(compound, is_identifier=True):
+    def _take_row(self, text: str, clauses: Iterable[Clause]) -> None:
+        """Look for what stands in a row and, beside other words, for its parts."""
+        parts = tuple(part for part, is_stop_word in self._plain(text) if not is_stop_word)
+        for clause in clauses:
             if isinstance(clause, Phrase):
-                self._identifiers.append((clause, parts))
+                self._rows.append((clause, parts))
+            else:
+                self._words.append((clause, False))
 
     def _in_a_row(self, text: str, *, is_identifier: bool) -> list[Clause]:
         """Return the one clause of a text's words; none if there are none.

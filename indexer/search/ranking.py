@@ -27,10 +27,11 @@ Scores = npt.NDArray[np.float64]
 
 NO_PASSAGE = -1  # the hit has no passage to show
 
-# How many documents a semantic search finds. Reciprocal rank fusion was measured with lists of 100 and 200 on the
-# judged collections, within 0.002 nDCG@10 of each other. They are the documents of the nearest passages, so many of
-# these that one long document near the query does not crowd out all others: as many as the embedded engine rescores.
-SEMANTIC_DEPTH = 100
+# How many documents a semantic search finds. With 200 instead of 100 the judged collections gain 0.002 nDCG@10 and more
+# of what is relevant comes within the first hundred; 400 add 0.001 (docs/decisions/010-ranking.md). They are the
+# documents of the nearest passages, so many of these that one long document near the query does not crowd out all
+# others: as many as the embedded engine rescores.
+SEMANTIC_DEPTH = 200
 SEMANTIC_PASSAGES = 1_000
 
 # Passages less similar than this are no semantic match, so that a nonsense query does not return a hundred documents.

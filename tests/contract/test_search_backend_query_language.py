@@ -66,6 +66,13 @@ async def test_two_phrases_may_stand_in_different_parts_of_a_document(index: Sea
     assert names(await ask(index, '"red apple" "green pear"')) == ["a"]
 
 
+async def test_a_question_in_prose_may_quote_what_no_document_says(index: SearchBackend) -> None:
+    await index.apply([document("row", "a small brown dog barks"), document("words", "a dog that is brown")])
+    question = 'which of the animals that people keep in a house is called "brown dog" by them'
+    assert names(await ask(index, question)) == ["row", "words"]
+    assert names(await ask(index, question.replace("brown dog", "grey dog"))) == ["row", "words"]
+
+
 # --- exclusions ---
 
 

@@ -103,6 +103,14 @@ def test_operators_narrow(text: str, wanted: Wanted) -> None:
     assert read(text) == wanted
 
 
+def test_prose_quotes_without_requiring() -> None:
+    wanted = read('papers on the design of small languages that "grow in use" with their users')
+    assert wanted.required == ()
+    assert wanted.any_of[0] == row("grow", "in", "use")
+    assert {Word("grow"), Word("use"), Word("languag")} <= set(wanted.any_of)
+    assert read('papers on small languages that "grow in use"').required == (row("grow", "in", "use"),)
+
+
 def test_an_address_is_words_and_no_field() -> None:
     assert read("https://a.example/b").any_of == read("https a.example/b").any_of
     assert meaning_of("https://a.example/b") == "https://a.example/b"
