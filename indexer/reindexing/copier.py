@@ -16,7 +16,7 @@ from indexer.reindexing.followed_writes import EVERYTHING, FollowedWrites
 from indexer.reindexing.places import PlaceStore, Standing
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import SightlineError
-from vocabulary.indexing import Delete, IndexOperation, Put, StoredDocument
+from vocabulary.indexing import Delete, IndexOperation, Put, Refusal, StoredDocument
 from vocabulary.ports import Enricher, SearchBackend
 
 Convert = Callable[[Sequence[Put]], Awaitable[Sequence[Put]]]
@@ -119,5 +119,12 @@ class Copier:
         operations: list[IndexOperation] = [Delete(each) for each in gone]
         operations += await self.convert([each.put for each in found])
         await self.places.renew(self.index, self.holder)  # after the slow part: nobody else writes the copy
-        if operations and await self.target.apply(operations, fence=self.fence):
+        if not operations:
+            return
+        refused = await self.target.apply(operations, fence=self.fence)
+        if set(refused.values()) == {Refusal.SUPERSEDED}:
+            # A switch that did not come about has raised the copy's fences to those of the runs, above this copier's.
+            # Whoever holds the lease is the only one to write the copy.
+            refused = await self.target.apply(operations, fence=None)
+        if refused:
             raise CopyRefused(f"index {self.index!r}: the copy does not take every document; drop it and begin again")

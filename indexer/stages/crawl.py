@@ -117,9 +117,11 @@ class CrawlStage:
             known = met.get(document_id.native_id)
             if isinstance(change, Removed):
                 settled += self._removal(document_id, known)
-            elif document_id in repeated or not self._is_first(document_id, known):
                 continue
-            elif isinstance(change, Skipped):
+            if document_id in repeated or not self._is_first(document_id, known):
+                continue
+            repeated.add(document_id)  # met again further down, it may be settled by then: its row was read too early
+            if isinstance(change, Skipped):
                 settled.append(self._skip(change, known))
             else:
                 acl_id = acl_ids[acl.key] if (acl := acl_of(change)) is not None else HIDDEN_ACL

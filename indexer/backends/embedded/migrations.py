@@ -11,11 +11,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+from indexer.backends.embedded import text_rows
+from indexer.search.analysis import Analyzer
 from vocabulary.errors import ConfigurationError
 
 
-def migrate(connection: Any, path: Path, *, version: int, target: int) -> None:
-    """Bring a file from `version` to `target`, in the caller's transaction.
+def migrate(connection: Any, path: Path, *, version: int, target: int, analyzer: Analyzer) -> None:
+    """Bring a file from `version` to `target`, in the caller's transaction. `analyzer` is that of its texts.
 
     Raises:
         ConfigurationError: the file is older than the first step.
@@ -25,13 +27,14 @@ def migrate(connection: Any, path: Path, *, version: int, target: int) -> None:
             f"{path} is of an older version (schema {version}, this is {target}): delete it and sync again"
         )
     for step in range(version, target):
-        STEPS[step](connection)
+        STEPS[step](connection, analyzer)
     connection.pragma("user_version", target)
 
 
-def _index_segments(connection: Any) -> None:
-    """Find the segments of a space, and the one of a row, without looking at all."""
+def _find_values_by_their_words(connection: Any, analyzer: Analyzer) -> None:
+    """Find the segment of a row without looking at all, and the texts of attributes by their words."""
     connection.execute("CREATE INDEX segment_of_space ON segment(space, first_row)")
+    text_rows.rebuild(connection, analyzer)
 
 
-STEPS: Mapping[int, Callable[[Any], None]] = {5: _index_segments}
+STEPS: Mapping[int, Callable[[Any, Analyzer], None]] = {5: _find_values_by_their_words}

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.backends.embedded import migrations, postings
-from indexer.search.analysis import name_of_analysis
+from indexer.search.analysis import analyzer, name_of_analysis
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
@@ -107,7 +107,8 @@ def prepare(connection: Any, path: Path, *, dimensions: int, languages: Sequence
         if version > _VERSION:
             raise ConfigurationError(f"{path} was written by a newer version (schema {version}, this is {_VERSION})")
         if version < _VERSION:
-            migrations.migrate(connection, path, version=version, target=_VERSION)
+            of_texts = analyzer(tuple(languages))
+            migrations.migrate(connection, path, version=version, target=_VERSION, analyzer=of_texts)
         stored = read_state(connection, "dimensions")
         if stored != str(dimensions):
             raise ConfigurationError(f"{path} holds vectors of {stored} dimensions, the model gives {dimensions}")

@@ -10,6 +10,7 @@ import pytest
 
 from indexer.backends import EmbeddedBackend
 from indexer.backends.embedded import migrations
+from indexer.search.analysis import Analyzer
 from tests.fakes.documents import DIMENSIONS, document, names, reader
 from vocabulary.errors import ConfigurationError
 from vocabulary.search import Query, SearchMode
@@ -55,7 +56,7 @@ async def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monke
     written_by(OLDER[-1], path)
     before = tables(path)
 
-    def fail(connection: Any) -> None:
+    def fail(connection: Any, analyzer: Analyzer) -> None:
         connection.execute("CREATE TABLE half_way(n)")
         raise apsw.FullError("no room")
 

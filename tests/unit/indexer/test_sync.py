@@ -2,7 +2,7 @@
 
 import asyncio
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import UTC, datetime
 
@@ -11,11 +11,12 @@ import pytest
 from indexer.backends.memory.backend import MemoryBackend
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
+from indexer.walk import PipelineLimits
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, MemoryNumbering
 from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.access import Acl, Principal
-from vocabulary.documents import Comment, DocumentId, DocumentState
+from vocabulary.documents import Change, Checkpoint, Comment, DocumentId, DocumentState
 from vocabulary.errors import (
     CheckpointInvalid,
     ContentGone,
@@ -451,3 +452,30 @@ async def test_ids_are_scoped_by_their_source(bench: Bench) -> None:
     await bench.sync()
     assert [document_id async for document_id in bench.backend.document_ids(SOURCE)] == [DocumentId(SOURCE, "d000")]
     assert [document_id async for document_id in bench.backend.document_ids("other")] == []
+
+
+async def test_a_document_that_stands_twice_on_a_page_counts_once(bench: Bench) -> None:
+    """Even where the first meeting is settled while the rest of the page waits for its turn."""
+    bench.source = numbered(40)
+    await bench.sync()
+    once = bench.source.crawl
+
+    async def twice(checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
+        page: list[Change] = []
+        async for change in once(checkpoint):
+            if isinstance(change, Checkpoint):
+                for each in page + page:
+                    yield each
+                page = []
+                yield change
+            else:
+                page.append(change)
+        for each in page + page:
+            yield each
+
+    bench.source.crawl = twice  # type: ignore[method-assign]  # the test's own source
+    bench.source.titles = {name: f"another title of {name}" for name in bench.source.texts}
+    bench.limits = PipelineLimits(queued_items=1, written_items=1)
+    report = await bench.sync()
+    assert report.tally.states == {DocumentState.METADATA_ONLY: 40}
+    assert report.tally.scanned == 40

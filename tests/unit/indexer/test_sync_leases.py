@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Mapping
 
 import pytest
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ from indexer.state.tally import Tally
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.documents import DocumentId
-from vocabulary.indexing import IndexOperation
+from vocabulary.indexing import IndexOperation, Refusal
 from vocabulary.ports import SyncMode
 
 
@@ -66,9 +67,9 @@ async def test_a_lease_that_cannot_be_renewed_ends_the_run(bench: Bench, monkeyp
     async def broken(self: RunStore, ticket: RunTicket, tally: Tally) -> None:
         raise OSError("the state store does not answer")
 
-    async def for_ever(operations: list[IndexOperation]) -> frozenset[DocumentId]:
+    async def for_ever(operations: list[IndexOperation], *, fence: int) -> Mapping[DocumentId, Refusal]:
         await asyncio.sleep(60)
-        return frozenset()
+        return {}
 
     monkeypatch.setattr(sync, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(RunStore, "heartbeat", broken)
@@ -100,9 +101,9 @@ async def test_a_cancellation_while_the_heartbeat_ends_is_not_lost(
         finally:
             running.cancel()  # arrives while the run waits for its heartbeat to end
 
-    async def wait_for_renewal(operations: list[IndexOperation]) -> frozenset[DocumentId]:
+    async def wait_for_renewal(operations: list[IndexOperation], *, fence: int) -> Mapping[DocumentId, Refusal]:
         await renewing.wait()
-        return frozenset()
+        return {}
 
     monkeypatch.setattr(sync, "HEARTBEAT_S", 0.01)
     monkeypatch.setattr(RunStore, "heartbeat", slow_to_end)
