@@ -59,16 +59,18 @@ def _kill_all_the_time(folder: Path, choice: random.Random) -> None:
         lambda: _started(keep_syncing, folder, choice.randrange(2, 1_000) * 1_000),
     ]
     running = [start() for start in programs]
-    for _ in range(KILLS):
-        for number, start in enumerate(programs):
-            running[number].join(choice.uniform(0.3, LONGEST_S))
-            assert running[number].exitcode is None, "it ended by itself"
-            running[number].kill()
-            running[number].join()
-            running[number] = start()
-    for process in running:
-        process.kill()
-        process.join()
+    try:
+        for _ in range(KILLS):
+            for number, start in enumerate(programs):
+                running[number].join(choice.uniform(0.3, LONGEST_S))
+                assert running[number].exitcode is None, "it ended by itself"
+                running[number].kill()
+                running[number].join()
+                running[number] = start()
+    finally:
+        for process in running:
+            process.kill()
+            process.join()
 
 
 def _started(program: Callable[..., None], *arguments: object) -> BaseProcess:
