@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from indexer.search.ranking import SEMANTIC_DEPTH
 from tests.contract.search_backends import ANYONE, HYBRID, KEYWORD, SEMANTIC, ask, ask_to_the_end
 from tests.fakes.documents import (
     DIMENSIONS,
@@ -170,11 +171,11 @@ async def test_a_long_document_near_the_query_does_not_crowd_out_others(index: S
 
 
 async def test_semantic_total_and_facets_count_the_nearest_documents(index: SearchBackend) -> None:
-    await index.apply([document(f"d{number:03}", f"apple {number}", "apple") for number in range(130)])
+    await index.apply([document(f"d{number:03}", f"apple {number}", "apple") for number in range(230)])
     page = await ask(index, "apple", mode=SEMANTIC, facets=(FacetRequest("source"),))
-    assert page.total == Total(100, TotalRelation.EQUAL)
-    assert page.facets["source"] == (FacetCount("wiki", 100),)
-    assert len(await ask_to_the_end(index, "apple", mode=SEMANTIC, size=30)) == 100
+    assert page.total == Total(SEMANTIC_DEPTH, TotalRelation.EQUAL)
+    assert page.facets["source"] == (FacetCount("wiki", SEMANTIC_DEPTH),)
+    assert len(await ask_to_the_end(index, "apple", mode=SEMANTIC, size=30)) == SEMANTIC_DEPTH
 
 
 async def test_hybrid_finds_what_either_side_finds_and_counts_it_once(index: SearchBackend) -> None:
