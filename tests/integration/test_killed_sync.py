@@ -74,7 +74,7 @@ async def test_a_sync_killed_again_and_again_ends_in_an_index_that_equals_the_so
         folder = prepare(tmp_path / "killed", url)
         for share in (0.05, 0.4, 0.8):
             _kill_after(sync(folder), lambda share=share: _requests(world) >= share * DOCUMENTS)
-        _kill_after(sync(folder), lambda: _has_checkpoint(folder))
+        _kill_after(sync(folder), lambda: _run_states(folder)[3:] == ["running"] and _has_checkpoint(folder))
         _finish(sync(folder))
         world.request_log.clear()
         _finish(sync(folder))
