@@ -73,6 +73,11 @@ class Delete:
 IndexOperation: TypeAlias = Put | Describe | Readmit | Hide | Delete
 
 
+def document_of(operation: IndexOperation) -> DocumentId:
+    """Return the document that an operation is about."""
+    return (operation.description if isinstance(operation, Put | Describe) else operation).document_id
+
+
 class Refusal(StrEnum):
     """Why an index did not carry out what a batch asked for a document; a fixed word, counted as a failure's reason."""
 

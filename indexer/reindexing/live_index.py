@@ -26,6 +26,7 @@ from vocabulary.indexing import (
     Put,
     Refusal,
     StoredDocument,
+    document_of,
 )
 from vocabulary.ports import Enricher, SearchBackend
 from vocabulary.search import Page, Query, Suggestion
@@ -145,7 +146,7 @@ class LiveIndex:
             await opened.backend.apply([_without_vectors(each) for each in operations], fence=fence)
             raise RunAborted("the index was switched to another model; the next run goes on with it")
 
-        return await self._write([_document_of(each) for each in operations], carry_out)
+        return await self._write([document_of(each) for each in operations], carry_out)
 
     async def _write(self, documents: Iterable[DocumentId], work: Callable[[OpenedPlace], Awaitable[T]]) -> T:
         written = list(documents)
@@ -265,11 +266,6 @@ def _require_own_place(standing: Standing) -> None:
     if standing.occupant is not None:
         where = f"where index {standing.occupant!r} is kept or copied to"
         raise IndexBusy(f"index {standing.index!r} is {where}: ask that one")
-
-
-def _document_of(operation: IndexOperation) -> DocumentId:
-    described = operation.description if isinstance(operation, Put | Describe) else operation
-    return described.document_id
 
 
 def _without_vectors(operation: IndexOperation) -> IndexOperation:

@@ -32,8 +32,8 @@ from indexer.search.analysis import COMPOUND, Analyzer, Token, fold, fold_compou
 MAX_CLAUSES = 64
 # A pasted page; what follows says nothing more of what is looked for.
 MAX_CHARACTERS = 10_000
-# Blank-separated pieces outside quotes; with more, a query is prose. Of the judged collections' questions that quote
-# something, a required phrase left nothing to nearly all of the long ones (docs/decisions/010-ranking.md).
+# Blank-separated pieces outside quotes; with more, a query is prose. More than people put around a phrase that they
+# want to see; chosen, not tuned. That prose needs a rule of its own was measured: docs/decisions/010-ranking.md.
 _PROSE_PIECES = 8
 # One letter would be a tenth of all words.
 _SHORTEST_PREFIX = 2

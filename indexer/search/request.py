@@ -6,9 +6,9 @@ import numpy as np
 
 from indexer.search.facets import refuse_impossible
 from indexer.search.query_language import meaning_of
-from vocabulary.documents import DocumentId, Vector
+from vocabulary.documents import Vector
 from vocabulary.errors import QueryInvalid
-from vocabulary.indexing import Describe, IndexOperation, Put
+from vocabulary.indexing import IndexOperation, Put
 from vocabulary.search import Query, SearchMode
 
 
@@ -28,11 +28,6 @@ def needed_vector(query: Query, vector: Vector | None, *, dimensions: int) -> Ve
     if vector.shape != (dimensions,) or not np.isfinite(vector).all():
         raise QueryInvalid(f"the query's vector is not one of {dimensions} finite numbers")
     return vector.astype(np.float32)
-
-
-def document_of(operation: IndexOperation) -> DocumentId:
-    """Return the document that an operation is about."""
-    return (operation.description if isinstance(operation, Put | Describe) else operation).document_id
 
 
 def refuse_foreign_vectors(operation: IndexOperation, *, dimensions: int) -> None:

@@ -14,7 +14,7 @@ from indexer.state.ledger import LedgerRow
 from indexer.walk import Walk
 from indexer.work import Settlement
 from vocabulary.documents import DocumentId, DocumentState
-from vocabulary.indexing import Describe, IndexOperation, Put, Refusal
+from vocabulary.indexing import IndexOperation, Refusal, document_of
 
 
 class IndexStage:
@@ -47,7 +47,7 @@ class IndexStage:
         await self._record(rows, unchanged, removed, frozenset(number for one in batch for number in one.numbers))
 
     async def _apply(self, operations: Sequence[IndexOperation]) -> Mapping[DocumentId, Refusal]:
-        await self._walk.ledger.doubt(self._walk.ticket, [_native_id(each) for each in operations])
+        await self._walk.ledger.doubt(self._walk.ticket, [document_of(each).native_id for each in operations])
         return await self._walk.ports.backend.apply(operations, fence=self._walk.ticket.fence)
 
     async def _record(
@@ -74,11 +74,6 @@ class IndexStage:
             walk.tally.settle(DocumentState.DELETED, "")
         walk.recorded.set()
         walk.on_progress(walk.tally)
-
-
-def _native_id(operation: IndexOperation) -> str:
-    document = operation.description if isinstance(operation, Put | Describe) else operation
-    return document.document_id.native_id
 
 
 def _as_found(row: LedgerRow, refused: Mapping[DocumentId, Refusal], source: str) -> LedgerRow:

@@ -10,7 +10,6 @@ from indexer.backends.embedded.text_rows import Heading, TextRows, stored_headin
 from indexer.search.analysis import Analyzer, storable
 from indexer.search.collapsing import content_key
 from indexer.search.matching import SOURCE_FIELD, TOXICITY_FIELD, toxicity_of
-from indexer.search.request import document_of
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import NumberingMismatch
@@ -23,6 +22,7 @@ from vocabulary.indexing import (
     Put,
     Readmit,
     Refusal,
+    document_of,
 )
 
 # A follower further behind than this reads everything anew, which is then the faster way anyhow.

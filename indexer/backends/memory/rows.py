@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from indexer.search.matching import Key, fields_of, toxicity_of
-from indexer.search.request import document_of
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.indexing import (
@@ -21,6 +20,7 @@ from vocabulary.indexing import (
     Readmit,
     Refusal,
     StoredDocument,
+    document_of,
 )
 
 

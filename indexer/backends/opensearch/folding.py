@@ -19,6 +19,7 @@ from vocabulary.indexing import (
     IndexOperation,
     Put,
     Readmit,
+    document_of,
 )
 
 
@@ -80,9 +81,8 @@ def folded(operations: Sequence[IndexOperation]) -> list[Change]:
     """Return one change for each document, in the order in which they were first named."""
     changes: dict[DocumentId, Change] = {}
     for operation in operations:
-        document = operation.description if isinstance(operation, Put | Describe) else operation
-        before = changes.get(document.document_id, Change(document.document_id))
-        changes[document.document_id] = _followed_by(before, operation)
+        document_id = document_of(operation)
+        changes[document_id] = _followed_by(changes.get(document_id, Change(document_id)), operation)
     return list(changes.values())
 
 
