@@ -10,9 +10,11 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 
+from service.admin.administration import Administration
 from service.http_errors import handle_errors
 from service.reader import Readers
 from service.response_headers import ResponseHeaders
+from service.routes.admin import admin_routers
 from service.routes.health import Probe, health_router
 from service.routes.query import query_router
 from service.routes.search_page import search_page_router
@@ -24,8 +26,19 @@ documents that this person may read at the source, and nothing else. Errors are 
 """
 
 
-def create_app(service: SearchService, readers: Readers, *, probes: Mapping[str, Probe], people: str = "") -> FastAPI:
-    """Build the application. `people` is the address of the demo's people for the search page; empty: none."""
+def create_app(
+    service: SearchService,
+    readers: Readers,
+    *,
+    probes: Mapping[str, Probe],
+    people: str = "",
+    administration: Administration | None = None,
+) -> FastAPI:
+    """Build the application.
+
+    `people` is the address of the demo's people for the search page; empty: none. Without `administration` there is no
+    admin API, not even a refusal.
+    """
     app = FastAPI(
         title="Sightline",
         version=version("sightline"),
@@ -38,5 +51,7 @@ def create_app(service: SearchService, readers: Readers, *, probes: Mapping[str,
     handle_errors(app)
     app.include_router(query_router(service, readers))
     app.include_router(health_router(probes))
+    for router in () if administration is None else admin_routers(administration):
+        app.include_router(router)
     app.include_router(search_page_router(service.indexes.values(), people=people))
     return app

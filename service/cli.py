@@ -8,6 +8,7 @@ from typing import Annotated, Any
 import typer
 from typer.core import TyperGroup
 
+from service.commands.acts import acts
 from service.commands.backup import backup
 from service.commands.demo import demo
 from service.commands.reindex import migrate_index, reindex
@@ -44,7 +45,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, check, sync, schedule, serve, search, status, backup):
+for command in (demo, init, check, sync, schedule, serve, search, status, acts, backup):
     app.command()(command)
 app.command()(reindex)
 app.command("migrate-index")(migrate_index)

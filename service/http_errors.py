@@ -13,6 +13,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import Any
 from uuid import uuid4
 
 from fastapi import FastAPI, Request
@@ -31,6 +32,7 @@ from vocabulary.errors import (
     NumberingMismatch,
     QueryInvalid,
     RetryableError,
+    ScopeLacking,
     SightlineError,
 )
 
@@ -76,6 +78,7 @@ _KINDS: Mapping[type[SightlineError], _Kind] = {
     NotAuthenticated: _Kind(
         HTTPStatus.UNAUTHORIZED, "not-authenticated", "A valid token is needed", tells_message=True
     ),
+    ScopeLacking: _Kind(HTTPStatus.FORBIDDEN, "scope-lacking", "The key does not open this", tells_message=True),
     NotAllowed: _Kind(HTTPStatus.FORBIDDEN, "not-allowed", "Not allowed"),
     IndexUnknown: _Kind(HTTPStatus.NOT_FOUND, "index-unknown", "There is no such index"),
     IndexBusy: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "The index is busy; try again"),
@@ -92,6 +95,11 @@ def handle_errors(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _answer_invalid_request)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(Exception, _answer_unexpected)
+
+
+def problem_answer(description: str) -> dict[str, Any]:
+    """Describe a problem among the answers of a route, for OpenAPI."""
+    return {"description": description, "model": Problem, "content": {MEDIA_TYPE: {}}}
 
 
 def known_problems() -> frozenset[tuple[int, str]]:

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from acl import AccessControl, ReaderClaims
+from service.bearer import bearer_token
 from service.index_settings import IndexAccess
 from service.search import ServedIndex
 from vocabulary.access import AccessFilter
@@ -46,7 +47,7 @@ class Readers:
         """
         if index.access is IndexAccess.PUBLIC:
             return await self._access_control.public_filter(index.sources)
-        claims = await self._verifier.verify(_bearer_token(authorization))
+        claims = await self._verifier.verify(bearer_token(authorization, wanted="a token"))
         return await self._access_control.filter_for(claims, index.identity_rules)
 
     async def require_administrator(self, index: ServedIndex, authorization: Sequence[str]) -> None:
@@ -58,7 +59,7 @@ class Readers:
         """
         if index.access is IndexAccess.PUBLIC:
             raise NotAllowed("a public index explains no scores")
-        claims = await self._verifier.verify(_bearer_token(authorization))
+        claims = await self._verifier.verify(bearer_token(authorization, wanted="a token"))
         if not await self._access_control.is_administrator(claims, index.identity_rules):
             raise NotAllowed("only administrators of a source are told what scores are made of")
 
@@ -71,14 +72,3 @@ async def operator_filter(access_control: AccessControl, index: ServedIndex, *, 
         raise NotAuthenticated(f"index {index.name} needs a reader: --as USER")
     claims = ReaderClaims(user=user, groups=(), issuer=OPERATOR)
     return await access_control.filter_for(claims, index.identity_rules)
-
-
-def _bearer_token(authorization: Sequence[str]) -> str:
-    if not authorization:
-        raise NotAuthenticated("send a token: Authorization: Bearer …")
-    if len(authorization) > 1:
-        raise NotAuthenticated("more than one Authorization header")
-    scheme, _, token = authorization[0].partition(" ")
-    if scheme.lower() != "bearer" or not token.strip():
-        raise NotAuthenticated("send a token: Authorization: Bearer …")
-    return token.strip()

@@ -8,9 +8,7 @@ issuer) stops the start, and no message repeats a value: a value may be a secret
 from __future__ import annotations
 
 import os
-import tomllib
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -21,7 +19,6 @@ from pydantic import (
     Field,
     StringConstraints,
     TypeAdapter,
-    ValidationError,
     ValidationInfo,
 )
 from sqlalchemy import make_url
@@ -32,12 +29,13 @@ from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
 from indexer.sync import DELETE_BRAKE
+from service.admin.key_config import AdminKeyConfig, contradictions
 from service.environment import overlaid, setting_overrides
 from service.index_settings import IndexAccess, IndexSettings
 from service.schedule_config import MODE_OF_KEY, SchedulerSettings, SourceSchedule
+from service.settings_reading import Reading, read_toml
 from service.token_config import JwtTokenConfig
-from service.validation_errors import mistakes
-from vocabulary.errors import ConfigurationError, SettingInvalid, SettingMissing
+from vocabulary.errors import SettingInvalid, SettingMissing
 
 _DATABASES = ("sqlite", "postgresql")
 
@@ -110,6 +108,7 @@ class Settings(_Frozen):
     embedder: EmbedderConfig
     extraction: ExtractionSettings
     scheduler: SchedulerSettings
+    admin_keys: tuple[AdminKeyConfig, ...] = ()
 
     def sources_of(self, index: str) -> tuple[str, ...]:
         """Name the sources that feed an index."""
@@ -130,6 +129,10 @@ class Settings(_Frozen):
         return self.indexes[self.sources[source].index].access is IndexAccess.PUBLIC
 
 
+class _AdminTable(_Frozen):
+    keys: list[dict[str, Any]] = Field(default_factory=list)
+
+
 class _File(_Frozen):
     """The file as written. What holds secrets is read one by one, so that one wrong secret hides no other."""
 
@@ -140,6 +143,7 @@ class _File(_Frozen):
     embedder: EmbedderConfig
     extraction: ExtractionSettings
     scheduler: SchedulerSettings
+    admin: _AdminTable
 
 
 def settings_file(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -155,15 +159,17 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         SettingInvalid: it is no TOML file; `SettingsRefused`, with one line for every problem found.
     """
     sections: dict[str, Any] = {name: {} for name in _File.model_fields} | {"tokens": []}
-    raw = overlaid(sections | _read_toml(file), setting_overrides(environment))
-    reading = _Reading(folder=file.resolve().parent)
+    raw = overlaid(sections | read_toml(file), setting_overrides(environment))
+    reading = Reading(folder=file.resolve().parent, known_keys=_known_keys)
     written = reading.validated(_File, raw, path=())
     indexes = _read_indexes(raw["indexes"], reading)
-    tokens = _read_tokens(raw["tokens"], reading)
+    tokens = reading.listed(JwtTokenConfig, raw["tokens"], path=("tokens",))
+    admin_keys = _read_admin_keys(raw["admin"], reading)
     sources = _read_sources(raw["sources"], reading)
     if written is None:
         raise SettingsRefused(reading.problems)
     reading.problems.extend(_contradictions(written.indexes, indexes, tokens, sources))
+    reading.problems.extend(contradictions(admin_keys))
     if reading.problems:
         raise SettingsRefused(reading.problems)
     return Settings(
@@ -174,46 +180,8 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         embedder=written.embedder,
         extraction=written.extraction,
         scheduler=written.scheduler,
+        admin_keys=admin_keys,
     )
-
-
-def _read_toml(file: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError as error:
-        raise SettingMissing(
-            f"{file}: no such file (write one with `sightline init`, or name one: --config)"
-        ) from error
-    except OSError as error:
-        raise SettingInvalid(f"{file}: cannot be read ({error.strerror})") from error
-    except UnicodeDecodeError as error:
-        raise SettingInvalid(f"{file}: not UTF-8 text") from error
-    except tomllib.TOMLDecodeError as error:
-        raise SettingInvalid(f"{file}: not valid TOML: {error}") from error
-
-
-@dataclass(frozen=True, slots=True)
-class _Reading:
-    """Validates one table after another and gathers what is wrong, so that one look shows every problem."""
-
-    folder: Path
-    problems: list[str] = field(default_factory=list)
-
-    def validated(self, model: Any, raw: object, *, path: tuple[str, ...]) -> Any:
-        """Return the model, or None after noting what is wrong."""
-        try:
-            return TypeAdapter(model).validate_python(raw, context={"base_folder": self.folder})
-        except ValidationError as error:
-            details = error.errors(include_url=False, include_input=False)
-            for wrong in mistakes(details, raw, known_keys=_known_keys()):
-                self.note(*path, *wrong.place, words=wrong.words)
-        except ConfigurationError as error:  # of a secret, which names its own key and never its value
-            key, _, words = str(error).partition(": ")
-            self.note(*path, *_place_of_secret(raw, key), words=words)
-        return None
-
-    def note(self, *place: str, words: str) -> None:
-        self.problems.append(f"{'.'.join(place)}: {words}")
 
 
 def _known_keys() -> frozenset[str]:
@@ -223,6 +191,7 @@ def _known_keys() -> frozenset[str]:
         IndexSettings,
         SourceSettings,
         JwtTokenConfig,
+        AdminKeyConfig,
         *(kind.config_type for kind in CONNECTORS.values()),
     ]
     schemas = [TypeAdapter(model).json_schema() for model in models]
@@ -230,24 +199,7 @@ def _known_keys() -> frozenset[str]:
     return frozenset(key for table in tables for key in table.get("properties", {}))
 
 
-def _place_of_secret(raw: object, key: str) -> tuple[str, ...]:
-    """Find the one table that holds the key; a secret knows its key and not the tables around it."""
-    if isinstance(raw, Mapping):
-        if key in raw:
-            return (key,)
-        for name, below in raw.items():
-            place = _place_of_secret(below, key)
-            if place:
-                return (str(name), *place)
-    if isinstance(raw, list):
-        for position, below in enumerate(raw):
-            place = _place_of_secret(below, key)
-            if place:
-                return (str(position), *place)
-    return ()
-
-
-def _read_indexes(raw_indexes: object, reading: _Reading) -> dict[str, IndexSettings]:
+def _read_indexes(raw_indexes: object, reading: Reading) -> dict[str, IndexSettings]:
     if not isinstance(raw_indexes, Mapping):
         return {}
     tables = {str(name): raw for name, raw in raw_indexes.items() if isinstance(raw, Mapping)}
@@ -255,18 +207,12 @@ def _read_indexes(raw_indexes: object, reading: _Reading) -> dict[str, IndexSett
     return {name: index for name, index in read.items() if index is not None}
 
 
-def _read_tokens(raw_tokens: object, reading: _Reading) -> tuple[JwtTokenConfig, ...]:
-    if not isinstance(raw_tokens, list):
-        return ()
-    read = [
-        reading.validated(JwtTokenConfig, raw, path=("tokens", str(position)))
-        for position, raw in enumerate(raw_tokens)
-        if isinstance(raw, Mapping)
-    ]
-    return tuple(token for token in read if token is not None)
+def _read_admin_keys(raw_admin: object, reading: Reading) -> tuple[AdminKeyConfig, ...]:
+    keys = raw_admin.get("keys") if isinstance(raw_admin, Mapping) else None
+    return reading.listed(AdminKeyConfig, keys, path=("admin", "keys"))
 
 
-def _read_sources(raw_sources: object, reading: _Reading) -> dict[str, ConfiguredSource]:
+def _read_sources(raw_sources: object, reading: Reading) -> dict[str, ConfiguredSource]:
     if not isinstance(raw_sources, Mapping):
         return {}
     tables = {str(name): raw for name, raw in raw_sources.items() if isinstance(raw, Mapping)}
@@ -274,7 +220,7 @@ def _read_sources(raw_sources: object, reading: _Reading) -> dict[str, Configure
     return {name: source for name, source in read.items() if source is not None}
 
 
-def _read_source(raw: Mapping[str, Any], reading: _Reading, *, path: tuple[str, ...]) -> ConfiguredSource | None:
+def _read_source(raw: Mapping[str, Any], reading: Reading, *, path: tuple[str, ...]) -> ConfiguredSource | None:
     common_keys = SourceSettings.model_fields.keys() & raw.keys()
     common = reading.validated(SourceSettings, {key: raw[key] for key in common_keys}, path=path)
     if common is None:

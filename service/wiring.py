@@ -30,6 +30,8 @@ from indexer.reindexing import LiveIndex, PlaceStore, Reindexing, Standing
 from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore
 from indexer.state.tables import create_tables as create_indexer_tables
+from service.admin.acts import AdminActs
+from service.admin.acts_tables import create_tables as create_acts_tables
 from service.enrichers import Enrichers
 from service.places import IndexPlaces
 from service.reader import Readers
@@ -54,6 +56,21 @@ class State:
     ledger: Ledger
     runs: RunStore
     places: PlaceStore
+    acts: AdminActs
+
+    @classmethod
+    def over(cls, engine: sa.Engine) -> State:
+        """Look at a state store whose tables exist."""
+        return cls(
+            engine=engine,
+            acls=AclStore(engine),
+            identities=IdentityStore(engine),
+            access_control=AccessControl(engine),
+            ledger=Ledger(engine),
+            runs=RunStore(engine),
+            places=PlaceStore(engine),
+            acts=AdminActs(engine),
+        )
 
 
 @asynccontextmanager
@@ -65,15 +82,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
     """
     engine = await asyncio.to_thread(_open_engine, settings.state.url)
     try:
-        yield State(
-            engine=engine,
-            acls=AclStore(engine),
-            identities=IdentityStore(engine),
-            access_control=AccessControl(engine),
-            ledger=Ledger(engine),
-            runs=RunStore(engine),
-            places=PlaceStore(engine),
-        )
+        yield State.over(engine)
     finally:
         await asyncio.to_thread(engine.dispose)
 
@@ -177,6 +186,13 @@ def identity_rules(settings: Settings, index: str) -> tuple[SourceIdentityRule, 
     )
 
 
+def create_state_tables(engine: sa.Engine) -> None:
+    """Create what the rooms keep in a state store where it is missing. May be repeated; blocks."""
+    create_acl_tables(engine)
+    create_indexer_tables(engine)
+    create_acts_tables(engine)
+
+
 def _open_engine(url: str) -> sa.Engine:
     try:
         engine = sa.create_engine(
@@ -184,8 +200,7 @@ def _open_engine(url: str) -> sa.Engine:
         )  # errors are logged, and parameters are people and documents
         if engine.dialect.name == "sqlite":
             _prepare_sqlite(engine)
-        create_acl_tables(engine)
-        create_indexer_tables(engine)
+        create_state_tables(engine)
     except ModuleNotFoundError as error:
         raise SettingInvalid(f"state.url: the database driver {error.name} is not installed") from error
     except OSError as error:

@@ -119,6 +119,10 @@ class NotAllowed(RequestRejected):
     """The caller is known and may not do this."""
 
 
+class ScopeLacking(NotAllowed):
+    """The administrator's key opens other things; the message names the scope."""
+
+
 class IndexUnknown(RequestRejected):
     """No index of that name is configured."""
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import shutil
 from datetime import UTC, datetime
@@ -13,10 +12,11 @@ import sqlalchemy as sa
 import typer
 
 from indexer.backends.embedded.backup import back_up, disown
+from service.admin.acts import Act
+from service.commands.recorded import recorded_act
 from service.commands.terminal import ConfigOption, ExitCode, JsonOption, console, print_json, print_problem
 from service.index_settings import EmbeddedIndexSettings
 from service.settings import Settings, load_settings, settings_file
-from service.wiring import open_state
 
 _LIST = "backup.json"  # which copy belongs where
 _STATE = "state.db"
@@ -32,10 +32,10 @@ def backup(
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         print_problem(f"{folder}: is there already; name a new folder")
         raise typer.Exit(ExitCode.MISUSED)
-    asyncio.run(_make_tables(settings))
-    state = _state_file(settings)
-    copies = {path: name for name, path in {**({_STATE: state} if state else {}), **_index_files(settings)}.items()}
-    _copy(copies, folder, is_with_state=state is not None)
+    with recorded_act(settings, Act.BACKUP, subject=str(folder.resolve())):  # which makes the state store, too
+        state = _state_file(settings)
+        copies = {path: name for name, path in {**({_STATE: state} if state else {}), **_index_files(settings)}.items()}
+        _copy(copies, folder, is_with_state=state is not None)
     notices = _not_copied(settings, state)
     if as_json:
         print_json({"folder": str(folder), "copies": _listed(copies), "not_copied": notices})
@@ -61,12 +61,6 @@ def _copy(copies: dict[Path, str], folder: Path, *, is_with_state: bool) -> None
 
 def _listed(copies: dict[Path, str]) -> dict[str, str]:
     return {name: str(source) for source, name in copies.items()}
-
-
-async def _make_tables(settings: Settings) -> None:
-    """Open the state store once, so that it exists and is one."""
-    async with open_state(settings):
-        pass
 
 
 def _state_file(settings: Settings) -> Path | None:

@@ -28,6 +28,8 @@ from indexer.reindexing import (
     next_generation,
 )
 from indexer.search.analysis import ALGORITHMS
+from service.admin.acts import Act
+from service.admin.command_line import command_line
 from service.commands.terminal import (
     ConfigOption,
     ExitCode,
@@ -144,14 +146,17 @@ async def _build(
         async with _reindexing(settings, index, show) as (state, reindexing):
             standing = await state.places.read(index)
             copy = _moved(standing, to) if to else next_generation(standing, model=model, languages=languages)
-            return _switched_json(await state.places.read(index), copy, await reindexing.build(copy))
+            act, asked = (Act.MIGRATE_INDEX if to else Act.REINDEX), {"to": asdict(copy)}
+            async with state.acts.record(command_line(), act, subject=index, parameters=asked):
+                return _switched_json(await state.places.read(index), copy, await reindexing.build(copy))
 
 
 async def _go_back(settings: Settings, index: str) -> dict[str, Any]:
     with cancelled_by_signals(), _progress(index) as show:
         async with _reindexing(settings, index, show) as (state, reindexing):
             standing = await state.places.read(index)
-            answers = await reindexing.go_back()
+            async with state.acts.record(command_line(), Act.REINDEX, subject=index, parameters={"back": True}):
+                answers = await reindexing.go_back()
             return _switched_json(standing, (await state.places.read(index)).place, answers)
 
 
@@ -161,7 +166,8 @@ async def _drop(settings: Settings, index: str) -> dict[str, Any]:
         reindexing = await asyncio.to_thread(
             make_reindexing, settings, state, unloaded, index, on_progress=lambda _: None
         )
-        return asdict(await reindexing.drop())
+        async with state.acts.record(command_line(), Act.REINDEX, subject=index, parameters={"drop_old": True}):
+            return asdict(await reindexing.drop())
 
 
 async def _standing(settings: Settings, index: str) -> dict[str, Any]:

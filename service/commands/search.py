@@ -10,6 +10,8 @@ import typer
 from rich.text import Text
 
 from acl import ReaderClaims
+from service.admin.acts import Act
+from service.admin.command_line import command_line
 from service.commands.terminal import (
     ConfigOption,
     JsonOption,
@@ -65,7 +67,7 @@ def search(
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
-    """Search an index with the eyes of a person, to see what they would find."""
+    """Search an index with the eyes of a person, to see what they would find. The log of acts tells who did."""
     if len(text) > MAX_TEXT:
         raise QueryInvalid(f"TEXT: up to {MAX_TEXT} characters, not {len(text)}")
     settings = load_settings(settings_file(config))
@@ -99,7 +101,17 @@ async def _answer(settings: Settings, name: str, query: Query, *, user: str | No
         index = search.service.index(name)
         access = await operator_filter(state.access_control, index, user=user)
         await _warn_of_strangers(state, index, user=user)
-        page = await search.service.search(index, query, access)
+        if user is None:
+            page = await search.service.search(index, query, access)
+        else:
+            asked = {
+                "index": name,
+                "query": query.text,
+                "mode": query.mode,
+                "facets": [each.key for each in query.facets],
+            }
+            async with state.acts.record(command_line(), Act.SEARCH_AS, subject=user, parameters=asked):
+                page = await search.service.search(index, query, access)
     return answer_of(page, query_id=uuid4().hex)
 
 

@@ -11,6 +11,7 @@ from typing import Annotated
 
 import typer
 
+from service.admin.administration import administration_of
 from service.app import create_app
 from service.commands.terminal import ConfigOption, console
 from service.http_server import cancelled_by_signals, listen, port_of, serving
@@ -43,7 +44,12 @@ async def _serve(settings: Settings, *, host: str, port: int, crawls: bool) -> N
             state = await opened.enter_async_context(open_state(settings))
             workshop = await opened.enter_async_context(open_workshop(settings, state)) if crawls else None
             search = workshop.search if workshop else await opened.enter_async_context(open_search(settings, state))
-            app = create_app(search.service, make_readers(settings, state), probes=probes(state, search))
+            app = create_app(
+                search.service,
+                make_readers(settings, state),
+                probes=probes(state, search),
+                administration=administration_of(settings, state, search.service),
+            )
             await search.service.warm(await asyncio.to_thread(lambda: state.acls.numbering))
             at_work = {await opened.enter_async_context(serving(app, listening, access_log=True))}
             if workshop is not None:  # entered last, so that queries are answered while crawls drain

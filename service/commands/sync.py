@@ -7,6 +7,7 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +16,8 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from connectors.registry import CONNECTORS
 from indexer.state.run_history import RunState
 from indexer.state.tally import Tally
+from service.admin.acts import Act
+from service.admin.command_line import command_line
 from service.commands.runs import print_reports, report_json
 from service.commands.sync_plan import preview_all, preview_json, print_previews
 from service.commands.terminal import (
@@ -106,14 +109,37 @@ async def _sync_all(
         async with open_state(settings) as state:
             if mode is SyncMode.IDENTITIES:
                 return [
-                    await settled(name, sync_identities(settings, state, name, options=options)) for name in sources
+                    await settled(
+                        name,
+                        _recorded(
+                            state, name, mode, options, partial(sync_identities, settings, state, name, options=options)
+                        ),
+                    )
+                    for name in sources
                 ]
             indexes = {settings.sources[name].index for name in sources}
             async with open_workshop(settings, state, indexes=sorted(indexes)) as workshop:
+                sync_one = partial(sync_with_progress, settings, state, workshop, mode=mode, options=options)
                 return [
-                    await sync_with_progress(settings, state, workshop, name, mode=mode, options=options)
+                    await settled(name, _recorded(state, name, mode, options, partial(sync_one, name)))
                     for name in sources
                 ]
+
+
+async def _recorded(
+    state: State, source: str, mode: SyncMode, options: SyncOptions, sync_one: Callable[[], Awaitable[SyncOutcome]]
+) -> SyncOutcome:
+    """Sync a source; where a person has confirmed what the brake would hold back, the log of acts says who."""
+    if not options.confirm_deletes:
+        return await sync_one()
+    asked = {"mode": mode, "confirm_deletes": True}
+    async with state.acts.record(command_line(), Act.START_SYNC, subject=source, parameters=asked) as act:
+        outcome = await sync_one()
+        if outcome.run is not None:
+            act.outcome = f"run {outcome.run.id} {outcome.run.state}"
+        elif outcome.error:
+            act.outcome = "failed"
+        return outcome
 
 
 async def sync_with_progress(

@@ -11,14 +11,14 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 from uuid import uuid4
 
-from fastapi import APIRouter, Body, Depends, HTTPException, Path, Request, Response
+from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from fastapi import Query as Parameter
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
-from starlette.types import Message, Receive
 
-from service.http_errors import MEDIA_TYPE, Problem
+from service.http_errors import problem_answer
 from service.reader import Readers
+from service.routes.body_limit import within_limit
 from service.routes.query_answer import QueryAnswer, SuggestAnswer, answer_of, suggestions_of
 from service.routes.query_request import MAX_TEXT, QueryBody
 from service.search import SearchService, ServedIndex
@@ -54,17 +54,16 @@ _EXAMPLES: dict[str, Any] = {
         "value": {"query": "", "sort": {"field": "modified_at", "order": "desc"}},
     },
 }
-_PROBLEM_ANSWER = {"model": Problem, "content": {MEDIA_TYPE: {}}}
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: {"description": "The query cannot be understood", **_PROBLEM_ANSWER},
-    401: {"description": "No token, or one that proves nothing", **_PROBLEM_ANSWER},
-    404: {"description": "There is no such index", **_PROBLEM_ANSWER},
-    503: {"description": "The index cannot answer now", **_PROBLEM_ANSWER},
-    "default": {"description": "Any other failure", **_PROBLEM_ANSWER},
+    400: problem_answer("The query cannot be understood"),
+    401: problem_answer("No token, or one that proves nothing"),
+    404: problem_answer("There is no such index"),
+    503: problem_answer("The index cannot answer now"),
+    "default": problem_answer("Any other failure"),
 }
 _QUERY_PROBLEMS = _PROBLEMS | {
-    403: {"description": "The caller is known and may not have scores explained", **_PROBLEM_ANSWER},
-    413: {"description": "The body is too large", **_PROBLEM_ANSWER},
+    403: problem_answer("The caller is known and may not have scores explained"),
+    413: problem_answer("The body is too large"),
 }
 _MAX_SUGGESTIONS = 20
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -91,7 +90,8 @@ def query_router(service: SearchService, readers: Readers) -> APIRouter:
                 index = service.index(request.path_params["index"])
                 access = await readers.of_request(index, request.headers.getlist("authorization"))
                 request.state.asker = Asker(index, access)
-                return await answer(Request(request.scope, _within_limit(request.receive)))
+                limited = within_limit(request.receive, max_bytes=MAX_BODY_BYTES)
+                return await answer(Request(request.scope, limited))
 
             return settle_reader_then_answer
 
@@ -130,18 +130,3 @@ def query_router(service: SearchService, readers: Readers) -> APIRouter:
         return suggestions_of(await service.suggest(asker.index, q, asker.access, size=size))
 
     return router
-
-
-def _within_limit(receive: Receive) -> Receive:
-    """Pass the body on, up to the limit."""
-    received_bytes = 0
-
-    async def receive_within_limit() -> Message:
-        nonlocal received_bytes
-        message = await receive()
-        received_bytes += len(message.get("body", b""))
-        if received_bytes > MAX_BODY_BYTES:
-            raise HTTPException(413)
-        return message
-
-    return receive_within_limit

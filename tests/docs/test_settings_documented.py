@@ -22,6 +22,9 @@ from connectors.alfresco.wire.auth_config import BasicAuth, OAuth2Auth, TicketAu
 from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
+from service.admin.administration import Administration
+from service.admin.administrators import Administrators
+from service.admin.key_config import AdminKeyConfig
 from service.app import create_app
 from service.cli import app as command_line
 from service.commands.terminal import ExitCode
@@ -34,6 +37,7 @@ from service.schedule_config import SchedulerSettings, SourceSchedule
 from service.search import SearchService
 from service.settings import SourceSettings, StateSettings
 from service.token_config import JwtTokenConfig
+from service.wiring import State
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 
@@ -44,6 +48,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[indexes.NAME.ranking]": RankingSettings,
     "pins = [{ … }]": PinSettings,
     "[[tokens]]": JwtTokenConfig,
+    "[[admin.keys]]": AdminKeyConfig,
     "[sources.NAME]": SourceSettings,
     "[embedder]": EmbedderConfig,
     "[extraction]": ExtractionSettings,
@@ -139,7 +144,8 @@ def test_the_exit_codes_are_documented() -> None:
 
 def served_app() -> FastAPI:
     unused: Any = None
-    return create_app(SearchService({}, unused), Readers(unused, unused), probes={})
+    administration = Administration(Administrators(()), settings=unused, state=State.over(unused), search=unused)
+    return create_app(SearchService({}, unused), Readers(unused, unused), probes={}, administration=administration)
 
 
 def test_every_route_is_documented_and_no_other() -> None:

@@ -7,10 +7,11 @@ the index `open` is public and holds the menu's public sister
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -19,15 +20,23 @@ from joserfc import jwt
 from joserfc.jwk import OctKey
 from pydantic import SecretStr
 
-from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule, create_tables
+from acl import AclStore, IdentityStore, MatchUserBy, SourceIdentityRule
+from connectors.filesystem.config import FilesystemConfig
+from embedder import EmbedderConfig
 from indexer.backends.memory.backend import MemoryBackend
+from indexer.extract import ExtractionSettings
+from service.admin.administration import administration_of
+from service.admin.key_config import AdminKeyConfig
 from service.app import create_app
-from service.index_settings import IndexAccess
+from service.index_settings import EmbeddedIndexSettings, IndexAccess
 from service.reader import Readers
 from service.routes.health import Probe
+from service.schedule_config import SchedulerSettings
 from service.search import SearchService, ServedIndex
+from service.settings import ConfiguredSource, Settings, StateSettings
 from service.token_config import Algorithm, JwtTokenConfig
 from service.tokens import TokenVerifier
+from service.wiring import State, create_state_tables
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from tests.fakes.plain_rooms import HashingEnricher
 from vocabulary.access import Acl, Identity, Person, Principal
@@ -72,6 +81,7 @@ class HttpWorld:
     client: httpx.AsyncClient
     engine: sa.Engine
     backends: Mapping[str, MemoryBackend]
+    openapi: Callable[[], Mapping[str, Any]]
 
     async def suggest(
         self, index: str, *, headers: Mapping[str, str] | None = None, **parameters: Any
@@ -82,16 +92,50 @@ class HttpWorld:
         return await self.client.post(f"/indexes/{index}/query", json=body, headers=headers)
 
 
+TOKENS = JwtTokenConfig(
+    kind="jwt",
+    issuer=ISSUER,
+    audience=AUDIENCE,
+    algorithms=(Algorithm.HS256,),
+    shared_secret=SecretStr(SECRET),
+    groups_claim="groups",
+)
+
+
 def verifier() -> TokenVerifier:
-    config = JwtTokenConfig(
-        kind="jwt",
-        issuer=ISSUER,
-        audience=AUDIENCE,
-        algorithms=(Algorithm.HS256,),
-        shared_secret=SecretStr(SECRET),
-        groups_claim="groups",
+    return TokenVerifier([TOKENS])
+
+
+def _settings(
+    rules: Mapping[str, Sequence[SourceIdentityRule]], public: Iterable[str], admin_keys: Sequence[AdminKeyConfig]
+) -> Settings:
+    """The settings that such a service would have been started with; where they lead on disk, nobody looks."""
+    return Settings(
+        state=StateSettings(url="sqlite://"),
+        indexes={
+            name: EmbeddedIndexSettings(
+                engine="embedded",
+                path=Path(name),
+                access=IndexAccess.PUBLIC if name in public else IndexAccess.TOKEN,
+            )
+            for name in rules
+        },
+        tokens=(TOKENS,),
+        sources={
+            rule.source: ConfiguredSource(
+                connector="filesystem",
+                index=name,
+                match_user_by=rule.match_user_by.value,
+                connection=FilesystemConfig(root=Path(rule.source)),
+            )
+            for name, of_index in rules.items()
+            for rule in of_index
+        },
+        embedder=EmbedderConfig(),
+        extraction=ExtractionSettings(),
+        scheduler=SchedulerSettings(),
+        admin_keys=tuple(admin_keys),
     )
-    return TokenVerifier([config])
 
 
 @asynccontextmanager
@@ -102,9 +146,10 @@ async def served(
     public: Iterable[str] = (),
     probes: Mapping[str, Probe] | None = None,
     people: str = "",
+    admin_keys: Sequence[AdminKeyConfig] = (),
 ) -> AsyncIterator[HttpWorld]:
-    """Serve one empty index in memory for each name in `rules`."""
-    create_tables(engine)
+    """Serve one empty index in memory for each name in `rules`; without keys, without the admin API."""
+    create_state_tables(engine)
     async with AsyncExitStack() as opened:
         backends = {name: await opened.enter_async_context(MemoryBackend(dimensions=DIMENSIONS)) for name in rules}
         for backend in backends.values():
@@ -119,10 +164,17 @@ async def served(
             for name in rules
         }
         service = SearchService(indexes, HashedQueries())
-        app = create_app(service, Readers(AccessControl(engine), verifier()), probes=probes or {}, people=people)
+        state, settings = State.over(engine), _settings(rules, public, admin_keys)
+        app = create_app(
+            service,
+            Readers(state.access_control, verifier()),
+            probes=probes or {},
+            people=people,
+            administration=administration_of(settings, state, service),
+        )
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = await opened.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
-        yield HttpWorld(client, engine, backends)
+        yield HttpWorld(client, engine, backends, app.openapi)
 
 
 async def furnish(world: HttpWorld) -> None:

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import pwd
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -51,3 +55,40 @@ def test_facets_are_named_in_json_as_they_were_asked_for(folder: CliFolder) -> N
 def test_a_facet_that_is_asked_for_twice_is_wrong_usage(folder: CliFolder) -> None:
     result = folder.run("search", "private", "x", *ANN, "--facet", "type", "--facet", "type")
     assert (result.exit_code, result.stderr) == (2, "error: two facets are named type: give one of them another name\n")
+
+
+def test_who_searched_as_whom_and_for_what_is_recorded(folder: CliFolder) -> None:
+    folder.json("search", "private", "lighthouse -secret", *ANN, "--facet", "type")
+    (act,) = folder.json("acts", "--limit", "1")
+    user = pwd.getpwuid(os.getuid()).pw_name
+    assert (act["administrator"], act["act"], act["subject"]) == (f"command line ({user})", "search-as", ANN[1])
+    assert act["parameters"] == {
+        "index": "private",
+        "query": "lighthouse -secret",
+        "mode": "keyword",
+        "facets": ["type"],
+    }
+    assert act["outcome"] == "done"
+    printed = folder.run("acts", "--limit", "1")
+    assert "lighthouse -secret" in printed.stdout
+    assert f"there are more: --before {act['number']}" in printed.stderr
+    assert act not in folder.json("acts", "--before", str(act["number"]))
+    assert folder.json("acts", "--since", "2999-01-01") == []
+
+
+def test_the_environment_does_not_say_who_searched(folder: CliFolder, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("USER", "LOGNAME", "SUDO_USER"):
+        monkeypatch.setenv(name, "mallory")
+    folder.json("search", "private", "parking", *ANN)
+    assert "mallory" not in folder.json("acts", "--limit", "1")[0]["administrator"]
+
+
+def test_a_search_as_somebody_that_cannot_be_recorded_is_not_answered(folder: CliFolder) -> None:
+    with closing(sqlite3.connect(folder.path / "sightline-data" / "state.db")) as state:
+        state.execute("ALTER TABLE admin_acts RENAME COLUMN subject TO about")
+        try:
+            result = folder.run("search", "private", "parking", *ANN)
+        finally:
+            state.execute("ALTER TABLE admin_acts RENAME COLUMN about TO subject")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr == "error: search-as was not done: the log of acts cannot be written\n"

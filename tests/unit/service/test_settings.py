@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from indexer.backends.opensearch.config import IndexOptions, PasswordSignIn
+from service.admin.key_config import Scope
 from service.index_settings import EmbeddedIndexSettings, IndexAccess, OpenSearchIndexSettings
 from service.settings import Settings, SettingsRefused, load_settings, settings_file
 from vocabulary.errors import SettingInvalid, SettingMissing
@@ -331,6 +332,71 @@ def test_settings_never_show_their_secrets(load: Load) -> None:
 def test_one_issuer_is_configured_once(problems_of: Callable[..., tuple[str, ...]]) -> None:
     entry = COMPLETE[COMPLETE.index("[[tokens]]") : COMPLETE.index("[sources.onprem-private]")]
     assert problems_of(COMPLETE + entry) == ("tokens.1.issuer: is another entry's issuer, too",)
+
+
+ADMIN = """
+[[admin.keys]]
+name = "support"
+key = { file = "admin-key" }
+scopes = ["search-as", "explain"]
+"""
+
+
+def with_admin(load: Load, tmp_path: Path, text: str = ADMIN, *, key: str = "k" * 32) -> Settings:
+    (tmp_path / "admin-key").write_text(key)
+    return load(COMPLETE + text)
+
+
+def test_administrators_have_keys_and_scopes(load: Load, tmp_path: Path) -> None:
+    (entry,) = with_admin(load, tmp_path).admin_keys
+    assert (entry.name, entry.key.get_secret_value()) == ("support", "k" * 32)
+    assert entry.scopes == (Scope.SEARCH_AS, Scope.EXPLAIN)
+    assert load(COMPLETE).admin_keys == ()
+
+
+@pytest.mark.parametrize(
+    ("change", "problem"),
+    [
+        (('name = "support"', 'name = "command line"'), "admin.keys.0.name: string should match pattern"),
+        (('"explain"', '"everything"'), "admin.keys.0.scopes.1: should be 'sources'"),
+        (('["search-as", "explain"]', "[]"), "admin.keys.0.scopes: tuple should have at least 1 item"),
+        (("scopes", "scope"), "admin.keys.0.scope: unknown key (did you mean scopes?)"),
+        (('{ file = "admin-key" }', f'"{SECRET}"'), "admin.keys.0.key: a secret is not written into the"),
+        (("[[admin.keys]]", "[[admin.kees]]"), "admin.kees: unknown key"),
+    ],
+)
+def test_an_admin_key_that_cannot_work_stops_the_start(
+    load: Load, tmp_path: Path, change: tuple[str, str], problem: str
+) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        with_admin(load, tmp_path, ADMIN.replace(*change))
+    assert any(told.lower().startswith(problem.lower()) for told in refused.value.problems), refused.value.problems
+    assert SECRET not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "problem"),
+    [
+        ("short" * 6, "admin.keys.0.key: at least 32 characters are needed, random ones"),
+        (f"{SECRET} and more", "admin.keys.0.key: may have letters, digits and . _ ~ + / - only, and = at its end"),
+        (f"{SECRET}ü", "admin.keys.0.key: may have letters, digits and . _ ~ + / - only, and = at its end"),
+    ],
+)
+def test_a_key_that_can_be_guessed_or_not_be_sent_stops_the_start(
+    load: Load, tmp_path: Path, key: str, problem: str
+) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        with_admin(load, tmp_path, key=key)
+    assert refused.value.problems == (problem,)
+
+
+def test_two_administrators_share_neither_name_nor_key(load: Load, tmp_path: Path) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        with_admin(load, tmp_path, ADMIN + ADMIN)
+    assert refused.value.problems == (
+        "admin.keys.1.name: is another entry's name, too",
+        "admin.keys.1.key: is another entry's key, too",
+    )
 
 
 def test_a_token_index_is_not_served_without_an_issuer(load: Load) -> None:

@@ -1,0 +1,27 @@
+"""What the routes under /admin work on: the keys, the log of acts, and what is open anyway."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from service.admin.administrators import Administrators
+from service.search import SearchService
+from service.settings import Settings
+from service.wiring import State
+
+
+@dataclass(frozen=True, slots=True)
+class Administration:
+    """The keys, and what they open."""
+
+    administrators: Administrators
+    settings: Settings
+    state: State
+    search: SearchService
+
+
+def administration_of(settings: Settings, state: State, search: SearchService) -> Administration | None:
+    """Put together what the admin API needs; without a key in the settings there is none."""
+    if not settings.admin_keys:
+        return None
+    return Administration(Administrators(settings.admin_keys), settings, state, search)

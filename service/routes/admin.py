@@ -1,0 +1,19 @@
+"""Every route under /admin, one file for each subject.
+
+A file's routes come from `Administrators.router`, which lets nobody in without a key that has the scope. An act that
+changes something, or that looks through somebody's eyes, is recorded before it happens (`AdminActs.record`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from fastapi import APIRouter
+
+from service.admin.administration import Administration
+from service.routes.admin_acts import acts_router
+
+
+def admin_routers(administration: Administration) -> Sequence[APIRouter]:
+    """Return the routers of all subjects."""
+    return [acts_router(administration)]

@@ -1,0 +1,227 @@
+"""Whom the admin API lets in: each of its routes without a key, with a wrong one, without the scope, with it."""
+
+from __future__ import annotations
+
+import hmac
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from service.admin import administrators
+from service.admin.acts import Act, AdminActs
+from service.admin.administrators import MAX_BODY_BYTES, Administrator, Administrators
+from service.admin.key_config import Scope
+from service.http_errors import MEDIA_TYPE
+from tests.unit.service.admin_world import EVERYTHING, KEYS, WRONG, key_of, with_key
+from tests.unit.service.http_world import HttpWorld, bearer, furnish, rule, served
+
+PROBLEM = "urn:sightline:problem:"
+
+
+@dataclass(frozen=True)
+class Route:
+    """A request that the right key makes succeed, and the scope that opens it."""
+
+    method: str
+    path: str
+    scope: Scope
+    status: int = 200
+    body: Mapping[str, Any] | None = field(default=None)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+ROUTES = [
+    Route("GET", "/admin/acts", Scope.ACTS),
+]
+EVERY_ROUTE = pytest.mark.parametrize("route", ROUTES, ids=str)
+
+
+@pytest.fixture
+async def world(engine: sa.Engine) -> AsyncIterator[HttpWorld]:
+    rules = {"private": [rule("hr")], "open": [rule("web")]}
+    async with served(engine, rules, public=["open"], admin_keys=KEYS) as running:
+        await furnish(running)
+        yield running
+
+
+async def send(world: HttpWorld, route: Route, headers: Any = None) -> httpx.Response:
+    return await world.client.request(route.method, route.path, json=route.body, headers=headers)
+
+
+def problem_of(answer: httpx.Response) -> str:
+    assert answer.headers["content-type"] == MEDIA_TYPE
+    kind: str = answer.json()["type"]
+    return kind.removeprefix(PROBLEM)
+
+
+def test_the_table_names_every_route_of_the_admin_api(world: HttpWorld) -> None:
+    described = world.openapi()["paths"]
+    served_routes = {
+        f"{method.upper()} {path}" for path in described if path.startswith("/admin") for method in described[path]
+    }
+    assert {template_of(route, described) for route in ROUTES} == served_routes
+
+
+def template_of(route: Route, described: Mapping[str, Any]) -> str:
+    """The path of the description that the route's own path is an instance of."""
+    parts = route.path.partition("?")[0].split("/")
+    for template in described:
+        pattern = template.split("/")
+        if len(pattern) == len(parts) and all(a == b or a.startswith("{") for a, b in zip(pattern, parts, strict=True)):
+            return f"{route.method} {template}"
+    return str(route)
+
+
+@EVERY_ROUTE
+@pytest.mark.parametrize(
+    "headers",
+    [
+        None,
+        with_key(WRONG),
+        with_key(EVERYTHING[:-1]),
+        with_key(f"{EVERYTHING}x"),
+        with_key(""),
+        {"Authorization": EVERYTHING},
+        {"Authorization": f"Basic {EVERYTHING}"},
+        [("Authorization", f"Bearer {EVERYTHING}")] * 2,
+        bearer("ada@example.com"),  # a good token of a source's administrator
+    ],
+    ids=["none", "wrong", "cut", "longer", "empty", "bare", "basic", "twice", "token"],
+)
+async def test_without_a_key_a_route_is_401(world: HttpWorld, route: Route, headers: Any) -> None:
+    answer = await send(world, route, headers)
+    assert (answer.status_code, problem_of(answer)) == (401, "not-authenticated")
+    assert answer.headers["www-authenticate"] == "Bearer"
+    assert await AdminActs(world.engine).listed(limit=1) == []
+
+
+@EVERY_ROUTE
+async def test_a_key_without_the_scope_is_403_and_does_nothing(world: HttpWorld, route: Route) -> None:
+    for scope in set(Scope) - {route.scope}:
+        answer = await send(world, route, with_key(key_of(scope)))
+        assert (answer.status_code, problem_of(answer)) == (403, "scope-lacking")
+        assert answer.json()["detail"] == f"the key lacks the scope {route.scope}"
+    assert await AdminActs(world.engine).listed(limit=1) == []
+
+
+@EVERY_ROUTE
+async def test_a_key_with_the_scope_opens_its_route(world: HttpWorld, route: Route) -> None:
+    answer = await send(world, route, with_key(key_of(route.scope)))
+    assert answer.status_code == route.status, answer.text
+
+
+@EVERY_ROUTE
+async def test_an_outsider_learns_of_no_name_and_of_no_body(world: HttpWorld, route: Route) -> None:
+    """What is there and what is not, a good body and a bad one: the answers are alike but for their own names."""
+    unnamed = route.path.replace("private", "nowhere").replace("hr", "nowhere")
+    answers = [
+        await world.client.request(route.method, route.path, content=b"{", headers=with_key(WRONG)),
+        await world.client.request(route.method, route.path, content=b"x" * (MAX_BODY_BYTES + 1)),
+        await world.client.request(route.method, unnamed, json={"nonsense": 1}),
+    ]
+    bodies = [{key: value for key, value in answer.json().items() if key != "instance"} for answer in answers]
+    assert {answer.status_code for answer in answers} == {401}
+    assert bodies[1] == bodies[2]
+    assert {"type", "title", "status", "detail"} == set(bodies[0])
+
+
+async def test_an_administrators_key_opens_no_readers_query(world: HttpWorld) -> None:
+    answers = [
+        await world.ask("private", query="plan", headers=with_key()),
+        await world.suggest("private", q="pl", headers=with_key()),
+    ]
+    assert [answer.status_code for answer in answers] == [401, 401]
+
+
+@EVERY_ROUTE
+async def test_without_keys_in_the_settings_there_is_no_admin_api(engine: sa.Engine, route: Route) -> None:
+    async with served(engine, {"private": [rule("hr")]}) as world:
+        answers = [await send(world, route, headers) for headers in (None, with_key())]
+        assert [answer.status_code for answer in answers] == [404, 404]
+
+
+async def test_the_description_tells_which_routes_need_an_administrators_key(world: HttpWorld) -> None:
+    api = world.openapi()
+    assert api["components"]["securitySchemes"]["AdminKey"]["scheme"] == "bearer"
+    for path, methods in api["paths"].items():
+        for operation in methods.values():
+            assert ({"AdminKey": []} in operation.get("security", [])) == path.startswith("/admin")
+
+
+def test_a_key_is_compared_with_every_known_one_and_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    compared: list[tuple[int, int]] = []
+    compare = hmac.compare_digest
+
+    def watched(known: bytes, presented: bytes) -> bool:
+        compared.append((len(known), len(presented)))
+        return compare(known, presented)
+
+    monkeypatch.setattr(administrators.hmac, "compare_digest", watched)
+    known = Administrators(KEYS)
+    names = []
+    for key in (EVERYTHING, key_of(Scope.METRICS), WRONG, "", EVERYTHING * 100):
+        compared.clear()
+        found = known.identify(key)
+        names.append(found and found.name)
+        assert compared == [(32, 32)] * len(KEYS)  # hashes: no key's length shows, either
+    assert names == ["root", "only-metrics", None, None, None]
+
+
+def test_keys_are_kept_as_hashes_alone() -> None:
+    kept = repr(vars(Administrators(KEYS)))
+    assert not any(entry.key.get_secret_value() in kept for entry in KEYS)
+
+
+# -- GET /admin/acts ---------------------------------------------------------------------------------------------------
+
+
+async def record(world: HttpWorld, *subjects: str) -> None:
+    for subject in subjects:
+        support = Administrator("support", frozenset())
+        async with AdminActs(world.engine).record(support, Act.AUDIT, subject=subject, parameters={"sample": 3}):
+            pass
+
+
+async def acts(world: HttpWorld, **parameters: Any) -> httpx.Response:
+    return await world.client.get("/admin/acts", params=parameters, headers=with_key())
+
+
+async def test_acts_are_answered_page_by_page(world: HttpWorld) -> None:
+    await record(world, "a", "b", "c")
+    seen, cursor = [], None
+    while True:
+        page = (await acts(world, limit=2, **({} if cursor is None else {"cursor": cursor}))).json()
+        seen += [act["subject"] for act in page["acts"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert seen == ["c", "b", "a"]
+
+
+async def test_an_act_is_answered_with_all_that_is_known_of_it(world: HttpWorld) -> None:
+    await record(world, "hr")
+    (act,) = (await acts(world, administrator="support", act="audit", since="2020-01-01")).json()["acts"]
+    assert act.pop("at") <= act.pop("ended_at")
+    assert act == {
+        "number": 1,
+        "administrator": "support",
+        "act": "audit",
+        "subject": "hr",
+        "parameters": {"sample": 3},
+        "outcome": "done",
+    }
+    assert (await acts(world, since="2999-01-01T00:00:00Z")).json() == {"acts": [], "next_cursor": None}
+
+
+@pytest.mark.parametrize("parameters", [{"limit": 0}, {"cursor": "x"}, {"act": "magic"}, {"since": "yesterday"}])
+async def test_a_question_about_acts_that_cannot_be_understood_is_400(
+    world: HttpWorld, parameters: dict[str, Any]
+) -> None:
+    answer = await acts(world, **parameters)
+    assert (answer.status_code, problem_of(answer)) == (400, "query-invalid")
