@@ -7,18 +7,19 @@ earlier one wholly or not at all, and never a newer one. A name that fits two pe
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Collection, Mapping
+import time
+from collections.abc import AsyncIterator, Callable, Collection, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Table, and_, bindparam, delete, insert, select
+from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, and_, bindparam, delete, insert, select
 
 from acl.expand import GroupGraph, spell_out
 from acl.folding import fold
 from acl.reader import MatchUserBy
-from acl.tables import Realm, acl_memberships, acl_people, lock_version, read_versions, set_version
+from acl.tables import Origin, Realm, acl_memberships, acl_people, lock_version, read_versions, set_version
 from vocabulary.access import Identity, Membership, Person, Principal, PrincipalKind
 from vocabulary.errors import RetryableError, RunAborted
 
@@ -58,17 +59,18 @@ class _Graph:
 class IdentityStore:
     """People and memberships in the state store behind `engine`, whose tables exist."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
+        self._clock = clock  # epoch seconds
         self._graphs: dict[str, _Graph] = {}
         self._lock = Lock()
 
     async def replace(
-        self, source: str, identities: AsyncIterator[Identity], *, confirmed: bool = False
+        self, source: str, identities: AsyncIterator[Identity], *, confirmed: bool = False, run: int | None = None
     ) -> IdentityCounts:
         """Store a source's complete list of identities in one transaction, after the last of them arrived.
 
-        `confirmed`: a person has looked, and an emptiness is real.
+        `confirmed`: a person has looked, and an emptiness is real. `run` is the run that reads the list.
 
         Raises:
             RunAborted: the list names identities that are not the source's, or is empty of people or of memberships
@@ -88,7 +90,9 @@ class IdentityStore:
             acl_people: {_person_row(source, person) for person in people.values()},
             acl_memberships: {(source, member, group) for member, group in memberships},
         }
-        changed = await asyncio.to_thread(self._replace, source, rows, began_at=version, confirmed=confirmed)
+        changed = await asyncio.to_thread(
+            self._replace, source, rows, began_at=version, confirmed=confirmed, origin=Origin(run)
+        )
         return IdentityCounts(people=len(people), memberships=len(memberships), changed=changed)
 
     async def find(self, source: str, user: str, *, by: MatchUserBy) -> Match:
@@ -102,12 +106,22 @@ class IdentityStore:
         """Every principal that the person acts as in their source, in canonical spelling."""
         return await asyncio.to_thread(self._principals_of, person)
 
+    async def groups(self, source: str) -> GroupGraph:
+        """Who belongs to which group of a source, as it is stored now."""
+        return await asyncio.to_thread(self._graph, source)
+
     def _version(self, source: str) -> int:
         with self._engine.connect() as connection:
             return read_versions(connection, [source]).get((Realm.IDENTITIES, source), 0)
 
     def _replace(
-        self, source: str, rows: Mapping[Table, set[tuple[Any, ...]]], *, began_at: int, confirmed: bool
+        self,
+        source: str,
+        rows: Mapping[Table, set[tuple[Any, ...]]],
+        *,
+        began_at: int,
+        confirmed: bool,
+        origin: Origin,
     ) -> bool:
         """Store the rows of each table, and say whether they differ from the stored ones."""
         with self._engine.begin() as connection:
@@ -118,10 +132,10 @@ class IdentityStore:
             for table in rows:
                 if stored[table] and not rows[table] and not confirmed:
                     raise _suspicious(source, table, len(stored[table]))
-                _write_difference(connection, table, stored[table], rows[table])
+                _write_difference(connection, table, stored[table], rows[table], version=version + 1)
             if stored == rows:
                 return False
-            set_version(connection, version + 1, realm=Realm.IDENTITIES, source=source)
+            set_version(connection, version + 1, realm=Realm.IDENTITIES, source=source, origin=origin, at=self._clock())
             return True
 
     def _find(self, source: str, user: str, by: MatchUserBy) -> Match:
@@ -136,7 +150,7 @@ class IdentityStore:
             return Match(MatchOutcome.UNKNOWN)
         if len(rows) > 1:
             return Match(MatchOutcome.AMBIGUOUS)
-        person = _person(rows[0]._mapping)
+        person = person_of(rows[0]._mapping)
         return Match(MatchOutcome.FOUND, person) if person.enabled else Match(MatchOutcome.DISABLED)
 
     def _principals_of(self, person: Person) -> frozenset[str]:
@@ -176,7 +190,12 @@ def _read_groups(connection: Connection, source: str) -> GroupGraph:
 
 
 def _stored_rows(connection: Connection, table: Table, source: str) -> set[tuple[Any, ...]]:
-    return {tuple(row) for row in connection.execute(select(table).where(table.c.source == source))}
+    return {tuple(row) for row in connection.execute(select(*_listed_columns(table)).where(table.c.source == source))}
+
+
+def _listed_columns(table: Table) -> list[Column[Any]]:
+    """What a source lists, without the version that brought it."""
+    return [column for column in table.columns if column.name != "version"]
 
 
 def _suspicious(source: str, table: Table, stored: int) -> RunAborted:
@@ -189,9 +208,9 @@ def _suspicious(source: str, table: Table, stored: int) -> RunAborted:
 
 
 def _write_difference(
-    connection: Connection, table: Table, stored: set[tuple[Any, ...]], rows: set[tuple[Any, ...]]
+    connection: Connection, table: Table, stored: set[tuple[Any, ...]], rows: set[tuple[Any, ...]], *, version: int
 ) -> None:
-    """Make the stored rows of one source equal to `rows`."""
+    """Make the stored rows of one source equal to `rows`; new ones carry the version."""
     gone, new = stored - rows, rows - stored
     key = list(table.primary_key.columns)
     if gone:
@@ -201,8 +220,8 @@ def _write_difference(
             [{f"old_{column.name}": row[i] for column, i in zip(key, positions, strict=True)} for row in gone],
         )
     if new:
-        names = [column.name for column in table.columns]
-        connection.execute(insert(table), [dict(zip(names, row, strict=True)) for row in new])
+        names = [column.name for column in _listed_columns(table)]
+        connection.execute(insert(table), [dict(zip(names, row, strict=True)) | {"version": version} for row in new])
 
 
 def _equals_parameters(columns: list[Any]) -> ColumnElement[bool]:
@@ -225,7 +244,8 @@ def _person_row(source: str, person: Person) -> tuple[Any, ...]:
     )
 
 
-def _person(row: Mapping[Any, Any]) -> Person:
+def person_of(row: Mapping[Any, Any]) -> Person:
+    """The person of a row of `acl_people`."""
     return Person(
         principal=Principal.parse(row["principal"]),
         username=row["username"],

@@ -13,14 +13,26 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
-from acl.tables import Effect, Realm, acl_entries, acl_lists, acl_state, lock_version, read_versions, set_version
+from acl.tables import (
+    Effect,
+    Origin,
+    Realm,
+    acl_entries,
+    acl_lists,
+    acl_state,
+    lock_version,
+    read_versions,
+    set_version,
+)
 from vocabulary.access import Acl, AclId, Principal
 from vocabulary.numbering import KnownAcl
 
@@ -39,8 +51,9 @@ class _Stored:
 class AclStore:
     """Gives ACLs their ids: the `AclNumbering` of the state store behind `engine`, whose tables exist."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.time) -> None:
         self._engine = engine
+        self._clock = clock  # epoch seconds
 
     @cached_property
     def numbering(self) -> str:
@@ -48,13 +61,21 @@ class AclStore:
         with self._engine.connect() as connection:
             return str(connection.execute(select(acl_state.c.numbering)).scalar_one())
 
-    async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
+    async def number(
+        self,
+        source: str,
+        acls: Iterable[Acl],
+        *,
+        run: int | None = None,
+        changed_at: Mapping[str, datetime] | None = None,
+    ) -> Mapping[str, AclId]:
         """Store the lists and return the id of each key; of several lists with one key the last counts.
 
-        Writes what changed and nothing else. What a known list gives anew waits for `grant`.
+        Writes what changed and nothing else, and records that `run` brought it, and when each key's list was changed at
+        the source, where that is known. What a known list gives anew waits for `grant`.
         """
         lists = {acl.key: acl for acl in acls}
-        return await asyncio.to_thread(self._number, source, lists)
+        return await asyncio.to_thread(self._number, source, lists, run, changed_at or {})
 
     async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
         """Compare the lists with what is stored under their keys, and change nothing."""
@@ -93,21 +114,23 @@ class AclStore:
 
         return await asyncio.to_thread(count)
 
-    async def grant(self, source: str, *, up_to: int | None = None) -> None:
+    async def grant(self, source: str, *, run: int | None = None, up_to: int | None = None) -> None:
         """Let the source's changed lists give what they give; those changed behind version `up_to` go on waiting."""
-        await asyncio.to_thread(self._grant, source, up_to)
+        await asyncio.to_thread(self._grant, source, Origin(run), up_to)
 
     async def admits_everyone(self, source: str, acl_id: AclId) -> bool:
         """Whether the list allows the source's everyone and denies nobody, or will; an unknown list does not."""
         return await asyncio.to_thread(self._admits_everyone, source, acl_id)
 
-    def _number(self, source: str, lists: Mapping[str, Acl]) -> Mapping[str, AclId]:
+    def _number(
+        self, source: str, lists: Mapping[str, Acl], run: int | None, changed_at: Mapping[str, datetime]
+    ) -> Mapping[str, AclId]:
         with self._engine.connect() as connection:
             stored = _stored(connection, source, lists)
         changed = _changed(lists, stored)
         if changed:
             with self._engine.begin() as connection:
-                stored = stored | _write(connection, source, changed)
+                stored = stored | _write(connection, source, changed, run=run, changed_at=changed_at, at=self._clock())
         return {key: stored[key].id for key in lists}
 
     def _look_up(self, source: str, lists: Mapping[str, Acl]) -> Mapping[str, KnownAcl]:
@@ -116,11 +139,11 @@ class AclStore:
         changed = _changed(lists, stored)
         return {key: KnownAcl(stored[key].id if key in stored else None, key in changed) for key in lists}
 
-    def _grant(self, source: str, up_to: int | None) -> None:
+    def _grant(self, source: str, origin: Origin, up_to: int | None) -> None:
         with self._engine.begin() as connection:
             version = 1 + lock_version(connection, realm=Realm.LISTS, source=source)
             if _carry_out_waiting(connection, source, version=version, up_to=up_to):
-                set_version(connection, version, realm=Realm.LISTS, source=source)
+                set_version(connection, version, realm=Realm.LISTS, source=source, origin=origin, at=self._clock())
 
     def _admits_everyone(self, source: str, acl_id: AclId) -> bool:
         with self._engine.connect() as connection:
@@ -133,7 +156,15 @@ class AclStore:
         return str(Principal.everyone(source)) in allows and not denies
 
 
-def _write(connection: Connection, source: str, lists: Mapping[str, Acl]) -> dict[str, _Stored]:
+def _write(
+    connection: Connection,
+    source: str,
+    lists: Mapping[str, Acl],
+    *,
+    run: int | None,
+    changed_at: Mapping[str, datetime],
+    at: float,
+) -> dict[str, _Stored]:
     """Store the lists under a new version of the source, and return what is stored of them then."""
     version = 1 + lock_version(connection, realm=Realm.LISTS, source=source)
     stored = _stored(connection, source, lists)  # again, under the lock: another process may have been faster
@@ -146,8 +177,10 @@ def _write(connection: Connection, source: str, lists: Mapping[str, Acl]) -> dic
     stored |= _update(connection, {stored[key].id: acl for key, acl in known.items()}, version=version)
     stored |= _insert(connection, source, unknown, version=version)
     narrowed = {stored[key].id: _narrowed(before[stored[key].id], acl) for key, acl in known.items()}
-    _replace_entries(connection, narrowed | {stored[key].id: _spelled(acl) for key, acl in unknown.items()})
-    set_version(connection, version, realm=Realm.LISTS, source=source)
+    after = narrowed | {stored[key].id: _spelled(acl) for key, acl in unknown.items()}
+    _write_entries(connection, before, after, version=version)
+    earliest = min((changed_at[key] for key in changed if key in changed_at), default=None)
+    set_version(connection, version, realm=Realm.LISTS, source=source, origin=Origin(run, earliest), at=at)
     return stored
 
 
@@ -197,7 +230,9 @@ def _carry_out_waiting(connection: Connection, source: str, *, version: int, up_
         of_source = of_source.where(acl_lists.c.version <= up_to)
     waiting = [AclId(acl_id) for (acl_id,) in connection.execute(of_source)]
     for ids in _in_pieces(waiting):
-        _replace_entries(connection, {acl_id: _in_force(each) for acl_id, each in _entries(connection, ids).items()})
+        before = _entries(connection, ids)
+        after = {acl_id: _in_force(each) for acl_id, each in before.items()}
+        _write_entries(connection, before, after, version=version)
         connection.execute(update(acl_lists).where(acl_lists.c.id.in_(ids)).values(version=version))
     return bool(waiting)
 
@@ -223,17 +258,37 @@ def _entries(connection: Connection, ids: Sequence[AclId]) -> dict[AclId, _Entri
     return found
 
 
-def _replace_entries(connection: Connection, lists: Mapping[AclId, _Entries]) -> None:
-    for ids in _in_pieces(list(lists)):
-        connection.execute(delete(acl_entries).where(acl_entries.c.acl_id.in_(ids)))
-    rows = [
-        {"acl_id": acl_id, "effect": effect.value, "principal": principal}
+def _write_entries(
+    connection: Connection, before: Mapping[AclId, _Entries], after: Mapping[AclId, _Entries], *, version: int
+) -> None:
+    """Take out and put in what differs: an entry that stays keeps the version that brought it."""
+    stored, wanted = _rows(before), _rows(after)
+    if gone := stored - wanted:
+        row = acl_entries.c
+        this_one = (
+            (row.acl_id == bindparam("of_id")) & (row.effect == bindparam("does")) & (row.principal == bindparam("to"))
+        )
+        connection.execute(
+            delete(acl_entries).where(this_one),
+            [{"of_id": acl_id, "does": effect, "to": principal} for acl_id, effect, principal in gone],
+        )
+    if new := wanted - stored:
+        connection.execute(
+            insert(acl_entries),
+            [
+                {"acl_id": acl_id, "effect": effect, "principal": principal, "version": version}
+                for acl_id, effect, principal in new
+            ],
+        )
+
+
+def _rows(lists: Mapping[AclId, _Entries]) -> set[tuple[AclId, str, str]]:
+    return {
+        (acl_id, effect.value, principal)
         for acl_id, entries in lists.items()
         for effect, principals in entries.items()
         for principal in principals
-    ]
-    if rows:
-        connection.execute(insert(acl_entries), rows)
+    }
 
 
 def _stored(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, _Stored]:

@@ -1,13 +1,17 @@
 """The tables of this room in the state store, and the version counters that keep several processes consistent.
 
 A counter belongs to one realm (lists, identities) of one source. It grows in the same transaction as the change it
-announces, and whoever changes something first locks it: the order of versions is the order of commits.
+announces, and whoever changes something first locks it: the order of versions is the order of commits. Each step leaves
+a row in `acl_changes` that says which run made it and when. Entries, lists, people and memberships carry the version
+that brought them, so that each of them leads to its run; 0 there means: before steps were recorded.
 """
 
 from __future__ import annotations
 
 import secrets
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 
 from sqlalchemy import (
@@ -15,6 +19,7 @@ from sqlalchemy import (
     Column,
     Connection,
     Engine,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -22,10 +27,15 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    insert,
+    inspect,
     select,
+    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
+from sqlalchemy.schema import CreateColumn
 
 _metadata = MetaData()
 
@@ -43,6 +53,23 @@ acl_versions = Table(
     Column("source", Text, primary_key=True),
     Column("version", Integer, nullable=False),
 )
+
+acl_changes = Table(
+    "acl_changes",
+    _metadata,
+    Column("realm", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("run", Integer, index=True),  # None: no run, an operator or a program
+    Column("at", Float, nullable=False),  # in force here since; epoch seconds, as all times of the state store
+    Column("changed_at", Float),  # the earliest change at the source that the step brought, where the source told one
+)
+
+
+def _brought_by() -> Column[int]:
+    """The version that brought a row; 0 in rows that are older than this column."""
+    return Column("version", Integer, nullable=False, server_default="0")
+
 
 acl_lists = Table(
     "acl_lists",
@@ -63,6 +90,7 @@ acl_entries = Table(
     Column("acl_id", Integer, ForeignKey("acl_lists.id"), primary_key=True),
     Column("effect", Text, primary_key=True),
     Column("principal", Text, primary_key=True),
+    _brought_by(),
 )
 
 acl_people = Table(
@@ -78,6 +106,7 @@ acl_people = Table(
     Column("enabled", Boolean, nullable=False),
     Column("is_administrator", Boolean, nullable=False),
     Column("is_guest", Boolean, nullable=False),
+    _brought_by(),
     Index("acl_people_by_username", "source", "username_folded"),
     Index("acl_people_by_email", "source", "email_folded"),
 )
@@ -88,6 +117,7 @@ acl_memberships = Table(
     Column("source", Text, primary_key=True),
     Column("member", Text, primary_key=True),
     Column("group", Text, primary_key=True),
+    _brought_by(),
 )
 
 
@@ -107,12 +137,43 @@ class Effect(StrEnum):
     DENY_NO_LONGER = "deny-no-longer"  # beside the denial that it will lift
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a change of access comes from: the run that brings it, and when it was made at the source (aware, UTC)."""
+
+    run: int | None = None
+    changed_at: datetime | None = None
+
+
 def create_tables(engine: Engine) -> None:
-    """Create what is missing, and give a new state its random name. May be repeated; blocks."""
-    _metadata.create_all(engine)
+    """Create the tables, and the columns that tables of an earlier version lack; give a new state its random name.
+
+    May be repeated; blocks. Of two processes that start at once the second finds its work done at a second look.
+    """
+    try:
+        _create_missing(engine)
+    except (OperationalError, ProgrammingError, IntegrityError):
+        _create_missing(engine)
     named = upsert(engine, acl_state).values(id=1, numbering=secrets.token_hex(16)).on_conflict_do_nothing()
     with engine.begin() as connection:
         connection.execute(named)
+
+
+def _create_missing(engine: Engine) -> None:
+    present = set(inspect(engine).get_table_names())
+    with engine.begin() as connection:
+        for table in _metadata.sorted_tables:
+            if table.name in present:
+                _add_missing_columns(connection, table)
+    _metadata.create_all(engine)
+
+
+def _add_missing_columns(connection: Connection, table: Table) -> None:
+    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
+    for column in table.columns:
+        if column.name not in present:
+            definition = CreateColumn(column).compile(dialect=connection.dialect)
+            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
 
 
 def upsert(bind: Engine | Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
@@ -133,10 +194,31 @@ def lock_version(connection: Connection, *, realm: Realm, source: str) -> int:
     return int(connection.execute(unchanged).scalar_one())
 
 
-def set_version(connection: Connection, version: int, *, realm: Realm, source: str) -> None:
-    """Announce a change; the counter is locked by this transaction."""
+def set_version(
+    connection: Connection,
+    version: int,
+    *,
+    realm: Realm,
+    source: str,
+    origin: Origin,
+    at: float,
+) -> None:
+    """Announce a change that is in force from now (`at`, epoch seconds), and record where it comes from.
+
+    The counter is locked by this transaction.
+    """
     counter = (acl_versions.c.realm == realm.value) & (acl_versions.c.source == source)
     connection.execute(update(acl_versions).where(counter).values(version=version))
+    connection.execute(
+        insert(acl_changes).values(
+            realm=realm.value,
+            source=source,
+            version=version,
+            run=origin.run,
+            at=at,
+            changed_at=None if origin.changed_at is None else origin.changed_at.timestamp(),
+        )
+    )
 
 
 def read_versions(connection: Connection, sources: Iterable[str]) -> Mapping[tuple[Realm, str], int]:

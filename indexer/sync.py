@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -51,6 +51,10 @@ def _no_progress(tally: Tally) -> None:
     """Show nothing."""
 
 
+async def _nothing_first(run_id: int) -> None:
+    """Begin with the documents."""
+
+
 async def run_sync(
     mode: SyncMode,
     ports: SyncPorts,
@@ -58,9 +62,13 @@ async def run_sync(
     *,
     ledger: Ledger,
     runs: RunStore,
+    first: Callable[[int], Awaitable[None]] = _nothing_first,
     on_progress: Callable[[Tally], None] = _no_progress,
 ) -> RunReport:
     """Bring the index up to date with the source, as far as the mode goes, and report how every document ended.
+
+    `first` is carried out before any document is met, as a part of the run whose number it is given: where it fails,
+    the run has failed.
 
     Changes of a source that was never walked to its end are all of it: such a run is a full one. A run that went on
     with an interrupted pass is followed by one that reads from the beginning who may read what. Cancelled, the run ends
@@ -82,9 +90,9 @@ async def run_sync(
         raise
 
     async def run(mode: SyncMode) -> tuple[RunReport, bool]:
-        return await _run(mode, ports, settings, ledger, runs, on_progress)
+        return await _run(mode, ports, settings, ledger, runs, _nothing_first, on_progress)
 
-    report, is_lost = await run(mode)
+    report, is_lost = await _run(mode, ports, settings, ledger, runs, first, on_progress)
     if is_lost:  # its position: forgotten, so that a second run begins anew; what the first one settled stays
         report, _ = await run(mode)
     if report.resumed and report.state in COMPLETE and not settings.stop.is_set():
@@ -109,6 +117,7 @@ async def _run(  # noqa: PLR0917 - what `run_sync` was given
     settings: SyncSettings,
     ledger: Ledger,
     runs: RunStore,
+    first: Callable[[int], Awaitable[None]],
     on_progress: Callable[[Tally], None],
 ) -> tuple[RunReport, bool]:
     """Do one run, and say besides whether it failed only because its saved position was of no use any more."""
@@ -132,6 +141,7 @@ async def _run(  # noqa: PLR0917 - what `run_sync` was given
     )
     try:
         async with _heartbeat(runs, ticket, walk.tally), counted(walk):
+            await first(ticket.run_id)
             ended = await _carry_out(walk, settings)
     except asyncio.CancelledError:
         await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, walk.tally, "interrupted"))

@@ -13,6 +13,10 @@ from indexer.walk import Walk
 from vocabulary.documents import DocumentId, DocumentState
 from vocabulary.indexing import Delete, Hide
 
+# Why the ledger calls a document hidden that the source did not show to a run.
+DELETE_BRAKE = "delete-brake"
+NOT_MET = "not-met"
+
 
 @dataclass(frozen=True, slots=True)
 class Deletions:
@@ -51,7 +55,7 @@ async def hide_unmet(walk: Walk) -> int:
     """Hide what a permissions sweep, known to be complete, did not meet and anybody could still find; count it."""
     count, last = 0, ""
     while page := await walk.ledger.shown_unmet(walk.ticket.source, walk.ticket.walk, after=last):
-        await _hide(walk, page)
+        await _hide(walk, page, reason=NOT_MET)
         count, last = count + len(page), page[-1]
         walk.tally.withheld += len(page)
         walk.on_progress(walk.tally)
@@ -61,7 +65,7 @@ async def hide_unmet(walk: Walk) -> int:
 async def _for_each_page(walk: Walk, *, delete: bool) -> int:
     count, last = 0, ""
     while page := await walk.ledger.unmet(walk.ticket.source, walk.ticket.walk, after=last):
-        await (_delete(walk, page) if delete else _hide(walk, page))
+        await (_delete(walk, page) if delete else _hide(walk, page, reason=DELETE_BRAKE))
         count, last = count + len(page), page[-1]
         walk.on_progress(walk.tally)
     return count
@@ -80,7 +84,7 @@ async def _delete(walk: Walk, native_ids: Sequence[str]) -> None:
         walk.tally.settle(DocumentState.DELETED, "")
 
 
-async def _hide(walk: Walk, native_ids: Sequence[str]) -> None:
+async def _hide(walk: Walk, native_ids: Sequence[str], *, reason: str) -> None:
     operations = [Hide(DocumentId(walk.ticket.source, native_id)) for native_id in native_ids]
 
     async def hide() -> None:
@@ -88,4 +92,4 @@ async def _hide(walk: Walk, native_ids: Sequence[str]) -> None:
         await walk.ports.backend.apply(operations, fence=walk.ticket.fence)
 
     await walk.policy.call(hide)
-    await walk.ledger.mark_hidden(walk.ticket, native_ids)
+    await walk.ledger.mark_hidden(walk.ticket, native_ids, reason=reason)

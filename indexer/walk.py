@@ -107,7 +107,7 @@ class Walk:
         """
         await self.ledger.require_lease(self.ticket)
         if self.ticket.checkpoint is None:
-            await self.ports.acls.grant(self.ticket.source, up_to=self.lists_trusted_up_to)
+            await self.ports.acls.grant(self.ticket.source, run=self.ticket.run_id, up_to=self.lists_trusted_up_to)
 
     @property
     def recipe(self) -> str:

@@ -52,21 +52,7 @@ async def sync_identities(settings: Settings, state: State, source: str, *, opti
     if not settings.sources[source].crawl_identities:
         return SyncOutcome(source)
     async with open_source(settings, source) as connector:
-        run_id = await state.runs.begin_identities(source)
-        try:
-            counts = await _refresh(source, state, connector, options)
-        except asyncio.CancelledError:
-            await asyncio.shield(state.runs.finish_identities(run_id, RunState.INTERRUPTED, "interrupted"))
-            raise
-        except Exception as error:
-            run = await state.runs.finish_identities(run_id, RunState.FAILED, str(error) or type(error).__name__)
-            if not isinstance(error, SightlineError):
-                raise
-            return SyncOutcome(source, run=run)
-    how = "changed" if counts.changed else "as before"
-    message = f"{counts.people} people, {counts.memberships} memberships, {how}"
-    run = await state.runs.finish_identities(run_id, RunState.SUCCEEDED, message)
-    return SyncOutcome(source, identities=counts, run=run)
+        return await _identities_run(source, state, connector, options)
 
 
 async def preview_source(
@@ -104,13 +90,20 @@ async def sync_source(
 ) -> SyncOutcome:
     """Bring a source's people and groups, then its documents as far as the mode goes, up to date.
 
+    People and groups are read as the first part of the run. Where none can begin, they are read by themselves: whom
+    the source shuts out must not wait until another run has ended, or an index answers.
+
     Raises:
-        SightlineError: the directory cannot be read, or the run could not begin. A run that began is reported instead.
+        SightlineError: the run could not begin. One that began is reported instead, whatever it failed of.
     """
     configured = settings.sources[source]
+    identities: list[IdentityCounts] = []
+
+    async def read_people(run_id: int) -> None:
+        if configured.crawl_identities:
+            identities.append(await _refresh(source, state, connector, options, run=run_id))
+
     async with open_source(settings, source) as connector:
-        crawls_people = configured.crawl_identities
-        identities = await _refresh(source, state, connector, options) if crawls_people else None
         ports = await _ports(settings, state, workshop, source, connector)
         run_settings = SyncSettings(
             source=source,
@@ -120,8 +113,40 @@ async def sync_source(
             policy=options.policy,
             stop=options.stop,
         )
-        run = await run_sync(mode, ports, run_settings, ledger=state.ledger, runs=state.runs, on_progress=on_progress)
-    return SyncOutcome(source, identities=identities, run=run)
+        try:
+            run = await run_sync(
+                mode,
+                ports,
+                run_settings,
+                ledger=state.ledger,
+                runs=state.runs,
+                first=read_people,
+                on_progress=on_progress,
+            )
+        except SightlineError:
+            if configured.crawl_identities and not identities:
+                await _identities_run(source, state, connector, options)
+            raise
+    return SyncOutcome(source, identities=identities[0] if identities else None, run=run)
+
+
+async def _identities_run(source: str, state: State, directory: IdentitySource, options: SyncOptions) -> SyncOutcome:
+    """Read people and groups in a run of their own."""
+    run_id = await state.runs.begin_identities(source)
+    try:
+        counts = await _refresh(source, state, directory, options, run=run_id)
+    except asyncio.CancelledError:
+        await asyncio.shield(state.runs.finish_identities(run_id, RunState.INTERRUPTED, "interrupted"))
+        raise
+    except Exception as error:
+        run = await state.runs.finish_identities(run_id, RunState.FAILED, str(error) or type(error).__name__)
+        if not isinstance(error, SightlineError):
+            raise
+        return SyncOutcome(source, run=run)
+    how = "changed" if counts.changed else "as before"
+    message = f"{counts.people} people, {counts.memberships} memberships, {how}"
+    run = await state.runs.finish_identities(run_id, RunState.SUCCEEDED, message)
+    return SyncOutcome(source, identities=counts, run=run)
 
 
 async def _ports(settings: Settings, state: State, workshop: Workshop, source: str, connector: Connector) -> SyncPorts:
@@ -135,8 +160,10 @@ async def _ports(settings: Settings, state: State, workshop: Workshop, source: s
     )
 
 
-async def _refresh(source: str, state: State, directory: IdentitySource, options: SyncOptions) -> IdentityCounts:
+async def _refresh(
+    source: str, state: State, directory: IdentitySource, options: SyncOptions, *, run: int
+) -> IdentityCounts:
     async def refresh() -> IdentityCounts:
-        return await refresh_identities(source, directory, state.identities, confirmed=options.confirm_deletes)
+        return await refresh_identities(source, directory, state.identities, confirmed=options.confirm_deletes, run=run)
 
     return await options.policy.call(refresh)

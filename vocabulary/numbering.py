@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from vocabulary.access import Acl, AclId
@@ -25,11 +26,19 @@ class AclNumbering(Protocol):
         """The random name of the state that gives the numbers."""
         ...
 
-    async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
+    async def number(
+        self,
+        source: str,
+        acls: Iterable[Acl],
+        *,
+        run: int | None = None,
+        changed_at: Mapping[str, datetime] | None = None,
+    ) -> Mapping[str, AclId]:
         """Store the lists and return the id of each key. A known key keeps its id.
 
         Whom a changed list admits no more is shut out at once; whom it admits anew waits for `grant`. Ids are positive
-        and are never given twice.
+        and are never given twice. What changes is recorded as brought by `run`, with the time (aware, UTC) at which
+        each key's list was changed at the source, where that is known.
         """
         ...
 
@@ -49,7 +58,7 @@ class AclNumbering(Protocol):
         """The keys of stored lists; an id that is none of the source's is missing."""
         ...
 
-    async def grant(self, source: str, *, up_to: int | None = None) -> None:
+    async def grant(self, source: str, *, run: int | None = None, up_to: int | None = None) -> None:
         """Let changed lists admit whom they admit: no document is under a list any more that it has left.
 
         Lists that changed behind version `up_to` go on waiting; None: none does.

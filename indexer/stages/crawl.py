@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeAlias
 
 from indexer.channel import Channel
@@ -18,6 +19,7 @@ from indexer.layers import ChangeStream, resumed
 from indexer.planning import Need, is_under, plan
 from indexer.retrying import standing_failure
 from indexer.state.ledger import LedgerRow, MetRow, spelled_lineage
+from indexer.tombstones import DELETE_BRAKE
 from indexer.walk import Walk
 from indexer.work import Settlement, Task, acl_of
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
@@ -149,7 +151,10 @@ class CrawlStage:
         if not acls:
             return {}
         await self._walk.ledger.require_lease(self._walk.ticket)  # whoever slept may hold lists that changed since
-        numbers = await self._walk.ports.acls.number(self._walk.ticket.source, acls.values())
+        ticket = self._walk.ticket
+        numbers = await self._walk.ports.acls.number(
+            ticket.source, acls.values(), run=ticket.run_id, changed_at=_changed_at(page)
+        )
         for change in page:  # whom these lists shut out, the next query shuts out
             if isinstance(change, AclRead) and change.changed_at is not None:
                 self._walk.tally.note_obeyed(self._walk.clock() - change.changed_at.timestamp())
@@ -271,7 +276,7 @@ class CrawlStage:
 
     def _braked(self, document_id: DocumentId, known: MetRow) -> Settlement:
         if self._is_first(document_id, known):
-            return self._hidden(document_id, known.row, "delete-brake")
+            return self._hidden(document_id, known.row, DELETE_BRAKE)
         return self._settlement(operations=(Hide(document_id),))
 
     def _settlement(
@@ -300,3 +305,13 @@ class CrawlStage:
 
 def _id(change: _MetDocument) -> DocumentId:
     return change.document.id if isinstance(change, Upsert) else change.document_id
+
+
+def _changed_at(page: Sequence[_Met]) -> Mapping[str, datetime]:
+    """When the lists of a page were changed at the source, where it says so; the earliest, said twice."""
+    earliest: dict[str, datetime] = {}
+    for change in page:
+        if isinstance(change, AclRead | AccessRead) and change.acl is not None and change.changed_at is not None:
+            key = change.acl.key
+            earliest[key] = min(change.changed_at, earliest.get(key, change.changed_at))
+    return earliest

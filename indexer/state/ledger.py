@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote
 
@@ -57,11 +58,15 @@ _ROW_FIELDS = tuple(field.name for field in fields(LedgerRow))
 
 @dataclass(frozen=True, slots=True)
 class MetRow:
-    """A stored row, the full walk that last met its document, and the last pass of any mode that did."""
+    """A stored row, the full walk that last met its document, and the last pass of any mode that did.
+
+    `run` is the run that last changed the row, other than by meeting the document; None: nobody noted it.
+    """
 
     row: LedgerRow
     walk: str
     met_in: str
+    run: int | None = None
 
 
 @lru_cache(maxsize=1024)  # one folder's documents come together
@@ -206,19 +211,33 @@ class Ledger(LedgerCounts):
         """
         await asyncio.to_thread(self._note_access, ticket, native_ids, None)
 
-    async def mark_hidden(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
-        """Note that the index hides these documents: met again, their description is written anew.
+    async def mark_hidden(self, ticket: RunTicket, native_ids: Sequence[str], *, reason: str) -> None:
+        """Note that the index hides these documents, and why: met again, their description is written anew.
+
+        A failure keeps its own reason, by which it is tried again.
 
         Raises:
             RunInProgress: the lease was lost to another run.
         """
-        await asyncio.to_thread(self._note_access, ticket, native_ids, HIDDEN_ACL)
+        has_failed = ledger.c.state == DocumentState.FAILED
+        why = {
+            "state": sa.case((has_failed, ledger.c.state), else_=DocumentState.HIDDEN.value),
+            "reason": sa.case((has_failed, ledger.c.reason), else_=reason),
+        }
+        await asyncio.to_thread(self._note_access, ticket, native_ids, HIDDEN_ACL, why)
 
-    def _note_access(self, ticket: RunTicket, native_ids: Sequence[str], acl_id: AclId | None) -> None:
+    def _note_access(
+        self,
+        ticket: RunTicket,
+        native_ids: Sequence[str],
+        acl_id: AclId | None,
+        why: Mapping[str, sa.ColumnElement[Any]] = MappingProxyType({}),
+    ) -> None:
         noted = (ledger.c.source == ticket.source) & ledger.c.native_id.in_(native_ids)
+        access = {"description_sha256": None, "acl_id": acl_id, "run": ticket.run_id, **why}
         with self._engine.begin() as connection:
             require_lease(connection, source=ticket.source, runner=ticket.runner)
-            connection.execute(sa.update(ledger).where(noted).values(description_sha256=None, acl_id=acl_id))
+            connection.execute(sa.update(ledger).where(noted).values(access))
 
     def _execute(self, statement: sa.Delete | sa.Update) -> None:
         with self._engine.begin() as connection:
@@ -232,16 +251,17 @@ def _insert(connection: sa.Connection) -> Callable[[sa.Table], Any]:
 
 def _met_row(row: sa.Row[Any]) -> MetRow:
     values = dict(row._mapping)
-    walk, met_in = values.pop("walk"), values.pop("met_in")
+    walk, met_in, run = values.pop("walk"), values.pop("met_in"), values.pop("run")
     values.pop("source")
     values["state"] = DocumentState(values["state"])
-    return MetRow(LedgerRow(**values), walk, met_in)
+    return MetRow(LedgerRow(**values), walk, met_in, run)
 
 
 def _stored(ticket: RunTicket, row: LedgerRow) -> dict[str, Any]:
     # Not `asdict`, which copies every value: a hundred thousand rows a run.
     values = {name: getattr(row, name) for name in _ROW_FIELDS}
-    return values | {"source": ticket.source, "walk": ticket.full_walk or _NO_WALK, "met_in": ticket.walk}
+    marks = {"walk": ticket.full_walk or _NO_WALK, "met_in": ticket.walk, "run": ticket.run_id}
+    return values | {"source": ticket.source, **marks}
 
 
 def _listed(ticket: RunTicket, row: LedgerRow) -> dict[str, Any]:

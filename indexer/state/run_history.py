@@ -119,6 +119,26 @@ class RunHistory:
         rows = await asyncio.to_thread(self._rows, wanted.order_by(listed.native_id).limit(limit))
         return [RunDocument(DocumentId(source, row.native_id), DocumentState(row.state), row.reason) for row in rows]
 
+    async def last_of(self, document_id: DocumentId) -> tuple[int, RunDocument] | None:
+        """The last run that lists how the document ended, and how; None where none does, or it was pruned."""
+        listed = run_documents.c
+        wanted = (
+            sa.select(run_documents)
+            .join(runs, runs.c.id == listed.run_id)
+            .where(runs.c.source == document_id.source, listed.native_id == document_id.native_id)
+            .order_by(listed.run_id.desc())
+            .limit(1)
+        )
+        found = await asyncio.to_thread(self._rows, wanted)
+        if not found:
+            return None
+        return found[0].run_id, RunDocument(document_id, DocumentState(found[0].state), found[0].reason)
+
+    async def some(self, run_ids: Collection[int]) -> dict[int, RunReport]:
+        """Those of the runs that history knows, by their numbers."""
+        rows = await asyncio.to_thread(self._rows, sa.select(runs).where(runs.c.id.in_(sorted(run_ids))))
+        return {row.id: _report(row) for row in rows}
+
     async def prune_documents(self, *, ended_before: datetime) -> int:
         """Forget how single documents ended in runs that ended before; the runs and their counts stay.
 

@@ -37,6 +37,7 @@ ledger = sa.Table(
     sa.Column("lineage", _Ordered, nullable=False, server_default=""),  # folder ids, `/outermost/…/innermost/`
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row, of one version of the content
     sa.Column("retry_at", sa.Float),  # when to try again what failed; None: nothing to try, or given up
+    sa.Column("run", sa.Integer),  # the last one that changed the row; None: it is older than this column
 )
 # The values of a row of which nobody knows what the index holds.
 IN_DOUBT: Mapping[str, bool | None] = {

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from datetime import datetime
 from functools import cache
 from pathlib import Path
 
@@ -94,7 +95,14 @@ class MemoryNumbering:
     def numbering(self) -> str:
         return self._numbering
 
-    async def number(self, source: str, acls: Iterable[Acl]) -> Mapping[str, AclId]:
+    async def number(
+        self,
+        source: str,
+        acls: Iterable[Acl],
+        *,
+        run: int | None = None,
+        changed_at: Mapping[str, datetime] | None = None,
+    ) -> Mapping[str, AclId]:
         numbers = {}
         for acl in acls:
             acl_id = self.lists[source, acl.key][0] if (source, acl.key) in self.lists else AclId(len(self.lists) + 1)
@@ -118,7 +126,7 @@ class MemoryNumbering:
     async def keys(self, source: str, acl_ids: Collection[AclId]) -> Mapping[AclId, str]:
         return {known[0]: key for (of, key), known in self.lists.items() if of == source and known[0] in acl_ids}
 
-    async def grant(self, source: str, *, up_to: int | None = None) -> None:
+    async def grant(self, source: str, *, run: int | None = None, up_to: int | None = None) -> None:
         """Nothing waits."""
 
     async def admits_everyone(self, source: str, acl_id: AclId) -> bool:

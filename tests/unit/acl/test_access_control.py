@@ -11,7 +11,7 @@ from acl.access_control import AccessControl
 from acl.identity_store import IdentityStore, MatchOutcome
 from acl.reader import MatchUserBy, ReaderClaims, SourceIdentityRule
 from acl.store import AclStore
-from acl.tables import Effect, Realm, acl_entries, acl_lists, lock_version, set_version
+from acl.tables import Effect, Origin, Realm, acl_entries, acl_lists, lock_version, set_version
 from vocabulary.access import HIDDEN_ACL, AccessFilter, Acl, AclId, Identity, Membership, Person, Principal
 
 ISSUER = "https://idp.example.com"
@@ -118,7 +118,7 @@ async def test_the_hidden_id_is_in_no_filter_even_if_it_is_in_the_store(engine: 
         connection.execute(
             insert(acl_entries).values(acl_id=HIDDEN_ACL, effect=Effect.ALLOW.value, principal=str(EVERYONE))
         )
-        set_version(connection, version, realm=Realm.LISTS, source="hr")
+        set_version(connection, version, realm=Realm.LISTS, source="hr", origin=Origin(), at=0.0)
     await _know(engine, replace(ANN, is_administrator=True))
     access = await AccessControl(engine).filter_for(_claims("ann"), [HR])
     assert not access.admits(HIDDEN_ACL, "user:hr/ann")

@@ -30,7 +30,7 @@ def _version(engine: Engine) -> int:
 def _entries(engine: Engine, acl_id: AclId) -> set[tuple[str, str]]:
     with engine.connect() as connection:
         rows = connection.execute(select(acl_entries).where(acl_entries.c.acl_id == acl_id)).all()
-    return {(effect, principal) for _, effect, principal in rows}
+    return {(row.effect, row.principal) for row in rows}
 
 
 def test_a_state_has_one_random_name_for_all_its_processes(engine: Engine, other_engine: Engine) -> None:
