@@ -7,7 +7,7 @@ person, list or principal admits nobody.
 
 from __future__ import annotations
 
-from acl.access_control import AccessControl
+from acl.access_control import AccessControl, HeldAccess
 from acl.decide import Decision, Ground, decide, may_read
 from acl.expand import GroupGraph, expand
 from acl.identity_store import IdentityCounts, IdentityStore, Match, MatchOutcome
@@ -22,6 +22,7 @@ __all__ = [
     "Decision",
     "Ground",
     "GroupGraph",
+    "HeldAccess",
     "IdentityCounts",
     "IdentityStore",
     "Match",

@@ -33,6 +33,16 @@ class _CachedFilter:
     access: AccessFilter
 
 
+@dataclass(frozen=True, slots=True)
+class HeldAccess:
+    """What access control holds in memory, and how often a filter was spared its computation."""
+
+    filters: int
+    filters_reused: int
+    filters_computed: int
+    lists: Mapping[str, int]  # by source
+
+
 class AccessControl:
     """Builds access filters from the state store behind `engine`, whose tables exist. Use from one event loop."""
 
@@ -42,6 +52,8 @@ class AccessControl:
         self._identities = IdentityStore(engine)
         self._maps = AclMaps(engine)
         self._filters: OrderedDict[Hashable, _CachedFilter] = OrderedDict()
+        self._reused = 0
+        self._computed = 0
 
     async def filter_for(self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> AccessFilter:
         """What the bearer of the claims may see of the sources; nothing of a source that does not know them.
@@ -69,6 +81,15 @@ class AccessControl:
         """Whether one of the sources knows the bearer of the claims as a person whom it lets read everything."""
         people = await self._people(claims, sources)
         return any(person.is_administrator for person in people.values())
+
+    def held(self) -> HeldAccess:
+        """What is held now. Waits for lists that are being read; may be called from any thread."""
+        return HeldAccess(
+            filters=len(self._filters),
+            filters_reused=self._reused,
+            filters_computed=self._computed,
+            lists=self._maps.held(),
+        )
 
     async def _compute(
         self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule], versions: _Versions
@@ -109,9 +130,11 @@ class AccessControl:
         if entry is None or entry.versions != versions:
             return None
         self._filters.move_to_end(key)
+        self._reused += 1
         return entry.access
 
     def _remember(self, key: Hashable, versions: _Versions, access: AccessFilter) -> AccessFilter:
+        self._computed += 1
         self._filters[key] = _CachedFilter(versions, access)
         self._filters.move_to_end(key)
         if len(self._filters) > _CACHED_FILTERS:

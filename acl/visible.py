@@ -86,6 +86,11 @@ class _SourceAcls:
             self._deny.replace(acl_id, entries[Effect.DENY])
         self._version = newest
 
+    @property
+    def count(self) -> int:
+        """How many lists are held."""
+        return len(self._known)
+
     def visible_to(self, principals: Collection[str]) -> VisibleAcls:
         if self._administrators in principals:
             return VisibleAcls(self._known.copy(), self._known.copy())
@@ -123,6 +128,11 @@ class AclMaps:
         with self._lock:
             self._refresh(versions)
             return _joined(self._sources[source].visible_to_public() for source in versions)
+
+    def held(self) -> dict[str, int]:
+        """How many lists of each source are held."""
+        with self._lock:
+            return {source: acls.count for source, acls in self._sources.items()}
 
     def _refresh(self, versions: Mapping[str, int]) -> None:
         with self._engine.connect() as connection:

@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 
 from service.admin.administration import Administration
+from service.admin.key_config import Scope
 from service.http_errors import handle_errors
+from service.metrics import Metrics, QueryMetrics
 from service.reader import Readers
 from service.response_headers import ResponseHeaders
 from service.routes.admin import admin_routers
 from service.routes.health import Probe, health_router
+from service.routes.metrics import metrics_router
 from service.routes.query import query_router
 from service.routes.search_page import search_page_router
 from service.search import SearchService
@@ -33,11 +37,14 @@ def create_app(
     probes: Mapping[str, Probe],
     people: str = "",
     administration: Administration | None = None,
+    metrics: Metrics | None = None,
+    are_metrics_open: bool = False,
 ) -> FastAPI:
     """Build the application.
 
     `people` is the address of the demo's people for the search page; empty: none. Without `administration` there is no
-    admin API, not even a refusal.
+    admin API, not even a refusal. `metrics` are told to whoever asks where they are open, and otherwise to
+    administrators.
     """
     app = FastAPI(
         title="Sightline",
@@ -49,9 +56,23 @@ def create_app(
     )
     app.add_middleware(ResponseHeaders)
     handle_errors(app)
-    app.include_router(query_router(service, readers))
+    queries = metrics.queries if metrics else QueryMetrics(CollectorRegistry(), indexes=service.indexes)
+    app.include_router(query_router(service, readers, queries))
     app.include_router(health_router(probes))
     for router in () if administration is None else admin_routers(administration):
         app.include_router(router)
+    if metrics is not None and are_metrics_open:
+        app.include_router(metrics_router(metrics))
+    elif metrics is not None and administration is not None:
+        app.include_router(metrics_router(metrics, door=administration.administrators.require(Scope.METRICS)))
     app.include_router(search_page_router(service.indexes.values(), people=people))
+    return app
+
+
+def create_metrics_app(metrics: Metrics) -> FastAPI:
+    """Build an application that tells its metrics and nothing else: for programs that answer no queries."""
+    app = FastAPI(openapi_url=None, redirect_slashes=False)
+    app.add_middleware(ResponseHeaders)
+    handle_errors(app)
+    app.include_router(metrics_router(metrics))
     return app

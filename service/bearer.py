@@ -17,10 +17,10 @@ def bearer_token(authorization: Sequence[str], *, wanted: str) -> str:
         NotAuthenticated: there is none, or more than one header, or another scheme.
     """
     if not authorization:
-        raise NotAuthenticated(f"send {wanted}: Authorization: Bearer …")
+        raise NotAuthenticated(f"send {wanted}: Authorization: Bearer …", reason="missing")
     if len(authorization) > 1:
-        raise NotAuthenticated("more than one Authorization header")
+        raise NotAuthenticated("more than one Authorization header", reason="several")
     scheme, _, token = authorization[0].partition(" ")
     if scheme.lower() != "bearer" or not token.strip():
-        raise NotAuthenticated(f"send {wanted}: Authorization: Bearer …")
+        raise NotAuthenticated(f"send {wanted}: Authorization: Bearer …", reason="missing")
     return token.strip()

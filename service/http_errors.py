@@ -108,6 +108,23 @@ def known_problems() -> frozenset[tuple[int, str]]:
     return frozenset((int(kind.status), f"{_TYPE_PREFIX}{kind.slug}") for kind in kinds)
 
 
+def problem_slug(error: BaseException) -> str:
+    """Name the problem that an error is answered with, as the last part of its type."""
+    if isinstance(error, RequestValidationError):
+        return _QUERY_INVALID.slug
+    if isinstance(error, HTTPException):
+        return _slug(HTTPStatus(error.status_code))
+    return (_kind_of(error) or _INTERNAL).slug
+
+
+def _kind_of(error: BaseException) -> _Kind | None:
+    return next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
+
+
+def _slug(status: HTTPStatus) -> str:
+    return status.phrase.lower().replace(" ", "-")
+
+
 def problem_response(
     status: HTTPStatus,
     slug: str,
@@ -132,7 +149,7 @@ def problem_response(
 
 
 async def _answer_own_error(request: Request, error: Exception) -> JSONResponse:
-    kind = next((_KINDS[cls] for cls in type(error).__mro__ if cls in _KINDS), None)
+    kind = _kind_of(error)
     if kind is None:
         return await _answer_unexpected(request, error)
     instance = _new_instance()
@@ -189,8 +206,7 @@ def _escaped(part: str) -> str:
 async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)  # noqa: S101 - what it was registered for
     status = HTTPStatus(error.status_code)
-    slug = status.phrase.lower().replace(" ", "-")
-    return problem_response(status, slug, title=status.phrase, headers=error.headers)
+    return problem_response(status, _slug(status), title=status.phrase, headers=error.headers)
 
 
 async def _answer_unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -32,10 +32,12 @@ from indexer.sync import DELETE_BRAKE
 from service.admin.key_config import AdminKeyConfig, contradictions
 from service.environment import overlaid, setting_overrides
 from service.index_settings import IndexAccess, IndexSettings
+from service.metrics_settings import MetricsSettings
 from service.schedule_config import MODE_OF_KEY, SchedulerSettings, SourceSchedule
 from service.settings_reading import Reading, read_toml
 from service.token_config import JwtTokenConfig
 from vocabulary.errors import SettingInvalid, SettingMissing
+from vocabulary.ports import SyncMode
 
 _DATABASES = ("sqlite", "postgresql")
 
@@ -108,6 +110,7 @@ class Settings(_Frozen):
     embedder: EmbedderConfig
     extraction: ExtractionSettings
     scheduler: SchedulerSettings
+    metrics: MetricsSettings = MetricsSettings()
     admin_keys: tuple[AdminKeyConfig, ...] = ()
 
     def sources_of(self, index: str) -> tuple[str, ...]:
@@ -123,6 +126,13 @@ class Settings(_Frozen):
         closed = [name for name, index in self.indexes.items() if index.access is IndexAccess.TOKEN]
         if closed and not self.tokens:
             raise SettingMissing(f'tokens: at least one [[tokens]] is required (indexes.{closed[0]}.access is "token")')
+
+    def modes(self) -> dict[str, tuple[SyncMode, ...]]:
+        """Name the modes of sync that each source's connector knows."""
+        return {
+            name: tuple(mode for mode in SyncMode if mode in CONNECTORS[source.connector].modes)
+            for name, source in self.sources.items()
+        }
 
     def is_public(self, source: str) -> bool:
         """Say whether a source feeds a public index."""
@@ -143,6 +153,7 @@ class _File(_Frozen):
     embedder: EmbedderConfig
     extraction: ExtractionSettings
     scheduler: SchedulerSettings
+    metrics: MetricsSettings
     admin: _AdminTable
 
 
@@ -180,6 +191,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         embedder=written.embedder,
         extraction=written.extraction,
         scheduler=written.scheduler,
+        metrics=written.metrics,
         admin_keys=admin_keys,
     )
 

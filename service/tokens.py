@@ -95,7 +95,7 @@ class TokenVerifier:
         name = claims.get("iss")
         issuer = self._issuers.get(name) if isinstance(name, str) else None
         if issuer is None:
-            raise NotAuthenticated("the token's issuer is not accepted here")
+            raise NotAuthenticated("the token's issuer is not accepted here", reason="issuer")
         return issuer
 
 
@@ -124,10 +124,10 @@ def _claims_registry(config: JwtTokenConfig, clock: Callable[[], datetime]) -> J
 def _read(token: str) -> tuple[Mapping[str, Any], Mapping[str, Any]]:
     """Header and claims as they are written, before anything vouches for them."""
     if len(token) > _MAX_TOKEN_BYTES:
-        raise NotAuthenticated("the token is too long")
+        raise NotAuthenticated("the token is too long", reason="malformed")
     parts = token.split(".")
     if not token.isascii() or len(parts) != 3 or not all(parts):
-        raise NotAuthenticated("not a signed token")
+        raise NotAuthenticated("not a signed token", reason="malformed")
     return _read_object(parts[0]), _read_object(parts[1])
 
 
@@ -136,9 +136,9 @@ def _read_object(part: str) -> Mapping[str, Any]:
         text = base64.b64decode(part + "=" * (-len(part) % 4), altchars=b"-_", validate=True)
         value = json.loads(text, object_pairs_hook=_without_duplicates, parse_constant=_refuse)
     except (binascii.Error, ValueError, RecursionError):
-        raise NotAuthenticated("not a signed token") from None
+        raise NotAuthenticated("not a signed token", reason="malformed") from None
     if not isinstance(value, dict):
-        raise NotAuthenticated("not a signed token")
+        raise NotAuthenticated("not a signed token", reason="malformed")
     return value
 
 
@@ -156,47 +156,47 @@ def _refuse(constant: str) -> None:
 
 def _check_header(header: Mapping[str, Any], allowed: Sequence[Algorithm]) -> None:
     if header.get("alg") not in allowed:
-        raise NotAuthenticated("the token's algorithm is not accepted from this issuer")
+        raise NotAuthenticated("the token's algorithm is not accepted from this issuer", reason="algorithm")
     if "crit" in header or "b64" in header:
-        raise NotAuthenticated("the token asks for an extension that is not supported")
+        raise NotAuthenticated("the token asks for an extension that is not supported", reason="extension")
     if not isinstance(header.get("kid"), str | None):
-        raise NotAuthenticated("not a signed token")
+        raise NotAuthenticated("not a signed token", reason="malformed")
     kind = header.get("typ", "JWT")
     if not isinstance(kind, str) or kind.lower() not in _TYPES:
-        raise NotAuthenticated("the token is not made for signing in")
+        raise NotAuthenticated("the token is not made for signing in", reason="purpose")
 
 
 async def _check_signature(token: str, header: Mapping[str, Any], issuer: _Issuer) -> None:
     try:
         key = await issuer.keys.find(key_id=header.get("kid"), algorithm=header["alg"])
     except KeysUnavailable:
-        raise NotAuthenticated("the issuer's keys cannot be had at present") from None
+        raise NotAuthenticated("the issuer's keys cannot be had at present", reason="keys-unavailable") from None
     if key is None:
-        raise NotAuthenticated("the token is signed with an unknown key")
+        raise NotAuthenticated("the token is signed with an unknown key", reason="key")
     try:
         deserialize_compact(token, key, registry=issuer.signatures)
     except (JoseError, ValueError):
-        raise NotAuthenticated("the token's signature does not verify") from None
+        raise NotAuthenticated("the token's signature does not verify", reason="signature") from None
 
 
 def _check_claims(claims: Mapping[str, Any], registry: JWTClaimsRegistry) -> None:
     try:
         registry.validate(dict(claims))
     except ExpiredTokenError:
-        raise NotAuthenticated("the token has expired") from None
+        raise NotAuthenticated("the token has expired", reason="expired") from None
     except MissingClaimError:
-        raise NotAuthenticated("the token lacks a claim: exp, iss and aud are required") from None
+        raise NotAuthenticated("the token lacks a claim: exp, iss and aud are required", reason="claims") from None
     except ClaimError as error:
-        raise NotAuthenticated(f"the token's claim {error.claim!r} is not acceptable") from None
+        raise NotAuthenticated(f"the token's claim {error.claim!r} is not acceptable", reason="claims") from None
 
 
 def _reader(claims: Mapping[str, Any], config: JwtTokenConfig) -> ReaderClaims:
     user = claims.get(config.user_claim)
     if not _is_name(user):
-        raise NotAuthenticated("the token names no user")
+        raise NotAuthenticated("the token names no user", reason="user")
     # some issuers write it as text; without the claim, the issuer's other means of verifying are trusted
     if config.user_claim == "email" and claims.get("email_verified", True) not in (True, "true"):
-        raise NotAuthenticated("the token's e-mail address is not verified")
+        raise NotAuthenticated("the token's e-mail address is not verified", reason="address")
     return ReaderClaims(user=user, groups=_groups(claims, config.groups_claim), issuer=config.issuer)
 
 
@@ -205,7 +205,7 @@ def _groups(claims: Mapping[str, Any], claim: str | None) -> tuple[str, ...]:
     value = claims.get(claim, []) if claim is not None else []
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(_is_name(name) for name in names):
-        raise NotAuthenticated("the token's groups cannot be read")
+        raise NotAuthenticated("the token's groups cannot be read", reason="groups")
     return tuple(dict.fromkeys(names))
 
 

@@ -5,6 +5,7 @@
     open_workshop   these, and what reads text out of files
     open_source     one source system
     make_readers    what tells a reader by a token
+    make_metrics    what is measured of all this
 
 Each is an async context manager that closes what it opened, in reverse; a command opens what it needs and no more.
 """
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
+from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule
@@ -33,6 +35,7 @@ from indexer.state.tables import create_tables as create_indexer_tables
 from service.admin.acts import AdminActs
 from service.admin.acts_tables import create_tables as create_acts_tables
 from service.enrichers import Enrichers
+from service.metrics import AccessCollector, Metrics, QueryMetrics, SourceMetrics
 from service.places import IndexPlaces
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
@@ -176,6 +179,17 @@ def make_readers(settings: Settings, state: State) -> Readers:
     """
     settings.require_issuers()
     return Readers(state.access_control, TokenVerifier(settings.tokens))
+
+
+def make_metrics(settings: Settings, state: State) -> Metrics:
+    """Make what measures this process, in a registry of its own."""
+    registry = CollectorRegistry()
+    registry.register(AccessCollector(state.access_control))
+    return Metrics(
+        registry,
+        queries=QueryMetrics(registry, indexes=settings.indexes),
+        sources=SourceMetrics(registry, modes=settings.modes(), runs=state.runs, ledger=state.ledger),
+    )
 
 
 def identity_rules(settings: Settings, index: str) -> tuple[SourceIdentityRule, ...]:

@@ -112,7 +112,14 @@ class QueryInvalid(RequestRejected):
 
 
 class NotAuthenticated(RequestRejected):
-    """No token, or one that proves nothing."""
+    """No token, or one that proves nothing.
+
+    `reason` is one of a small set of fixed words: it is counted and exported as a metric label.
+    """
+
+    def __init__(self, message: str, *, reason: str = "unproven") -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 class NotAllowed(RequestRejected):

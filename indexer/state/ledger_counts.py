@@ -54,6 +54,17 @@ class LedgerCounts:
 
         return await asyncio.to_thread(read)
 
+    async def count_by_state(self) -> dict[tuple[str, DocumentState], int]:
+        """How many documents of each source last ended in each state. Looks at every row."""
+        counted = sa.select(ledger.c.source, ledger.c.state, sa.func.count()).group_by(ledger.c.source, ledger.c.state)
+
+        def read() -> dict[tuple[str, DocumentState], int]:
+            with self._engine.connect() as connection:
+                rows = connection.execute(counted).all()
+            return {(source, DocumentState(state)): count for source, state, count in rows}
+
+        return await asyncio.to_thread(read)
+
     def _scalars(self, statement: sa.Select[Any]) -> list[str]:
         with self._engine.connect() as connection:
             return list(connection.execute(statement).scalars())

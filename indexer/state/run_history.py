@@ -84,6 +84,21 @@ class RunHistory:
         reports = [_report(row) for row in await asyncio.to_thread(self._rows, wanted)]
         return {(report.source, report.mode): report for report in reports}
 
+    async def since(self, run_id: int, *, among: Collection[int] = ()) -> list[RunReport]:
+        """The runs that began behind that one, and those of the given numbers, in the order of their begin."""
+        wanted = sa.select(runs).where((runs.c.id > run_id) | runs.c.id.in_(among)).order_by(runs.c.id)
+        return [_report(row) for row in await asyncio.to_thread(self._rows, wanted)]
+
+    async def last_complete(self) -> dict[tuple[str, str], datetime]:
+        """When the last complete run of each source in each mode ended; whoever had none is absent."""
+        wanted = (
+            sa.select(runs.c.source, runs.c.mode, sa.func.max(runs.c.ended_at).label("at"))
+            .where(runs.c.state.in_(COMPLETE))
+            .group_by(runs.c.source, runs.c.mode)
+        )
+        rows = await asyncio.to_thread(self._rows, wanted)
+        return {(row.source, row.mode): datetime.fromtimestamp(row.at, UTC) for row in rows}
+
     async def last_begin(self, source: str, modes: Collection[SyncMode]) -> float | None:
         """When the last complete run in one of the modes began, in epoch seconds; None where there was none."""
         complete = (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED)

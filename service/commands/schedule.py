@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import suppress
+from contextlib import AbstractContextManager, AsyncExitStack, nullcontext, suppress
 from datetime import UTC, datetime
+from socket import socket
 from typing import Annotated, Any
 
 import typer
 
+from service.app import create_metrics_app
 from service.commands.terminal import ConfigOption, JsonOption, console, counted, print_json, print_table
-from service.http_server import cancelled_by_signals
+from service.http_server import cancelled_by_signals, listen, serving
 from service.jobs import scheduling
+from service.metrics_settings import MetricsSettings
 from service.program_log import log_to_stderr
 from service.settings import Settings, load_settings, settings_file
 from service.timetable import ScheduledJob, timetable
-from service.wiring import open_state, open_workshop
+from service.wiring import make_metrics, open_state, open_workshop
 from vocabulary.errors import SettingMissing
 
 
@@ -41,14 +44,24 @@ def schedule(
 
 async def _schedule(settings: Settings, *, jobs: int) -> None:
     fed = {source.index for source in settings.sources.values() if source.schedule is not None}
-    with cancelled_by_signals():
-        async with (
-            open_state(settings) as state,
-            open_workshop(settings, state, indexes=sorted(fed)) as workshop,
-            scheduling(settings, state, workshop) as running,
-        ):
+    with cancelled_by_signals(), _listening(settings.metrics) as listening:
+        async with AsyncExitStack() as opened:
+            state = await opened.enter_async_context(open_state(settings))
+            workshop = await opened.enter_async_context(open_workshop(settings, state, indexes=sorted(fed)))
+            at_work = set()
+            if listening is not None:
+                metrics = make_metrics(settings, state)
+                await metrics.refresh()  # what ends from now on is counted
+                at_work.add(await opened.enter_async_context(serving(create_metrics_app(metrics), listening)))
+                console().print(f"Metrics on http://{settings.metrics.schedule_address}/metrics")
+            at_work.add(await opened.enter_async_context(scheduling(settings, state, workshop)))
             console().print(f"Scheduled {counted(jobs, 'job')}; the next times: sightline schedule --next")
-            await asyncio.wait({running})
+            await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
+
+
+def _listening(metrics: MetricsSettings) -> AbstractContextManager[socket | None]:
+    address = metrics.schedule_host_and_port
+    return nullcontext() if address is None else listen(*address)
 
 
 def _print_next(entries: tuple[ScheduledJob, ...], *, as_json: bool) -> None:

@@ -20,7 +20,7 @@ from service.probes import probes
 from service.program_log import log_to_stderr
 from service.settings import Settings, load_settings, settings_file
 from service.timetable import timetable
-from service.wiring import make_readers, open_search, open_state, open_workshop
+from service.wiring import make_metrics, make_readers, open_search, open_state, open_workshop
 
 
 def serve(
@@ -44,11 +44,15 @@ async def _serve(settings: Settings, *, host: str, port: int, crawls: bool) -> N
             state = await opened.enter_async_context(open_state(settings))
             workshop = await opened.enter_async_context(open_workshop(settings, state)) if crawls else None
             search = workshop.search if workshop else await opened.enter_async_context(open_search(settings, state))
+            metrics = make_metrics(settings, state)
+            await metrics.refresh()  # what ends from now on is counted
             app = create_app(
                 search.service,
                 make_readers(settings, state),
                 probes=probes(state, search),
                 administration=administration_of(settings, state, search.service),
+                metrics=metrics,
+                are_metrics_open=settings.metrics.enabled,
             )
             await search.service.warm(await asyncio.to_thread(lambda: state.acls.numbering))
             at_work = {await opened.enter_async_context(serving(app, listening, access_log=True))}

@@ -17,6 +17,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 
 from service.http_errors import problem_answer
+from service.metrics import SUGGESTING, QueryMetrics
 from service.reader import Readers
 from service.routes.body_limit import within_limit
 from service.routes.query_answer import QueryAnswer, SuggestAnswer, answer_of, suggestions_of
@@ -79,19 +80,22 @@ class Asker:
     access: AccessFilter
 
 
-def query_router(service: SearchService, readers: Readers) -> APIRouter:
-    """Route queries to `service`, each under the filter that `readers` give for its token."""
+def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics) -> APIRouter:
+    """Route queries to `service`, each under the filter that `readers` give for its token, and count them."""
 
     class SettlesReaderFirst(APIRoute):
         def get_route_handler(self) -> _Endpoint:
             answer = super().get_route_handler()
 
             async def settle_reader_then_answer(request: Request) -> Response:
-                index = service.index(request.path_params["index"])
-                access = await readers.of_request(index, request.headers.getlist("authorization"))
-                request.state.asker = Asker(index, access)
-                limited = within_limit(request.receive, max_bytes=MAX_BODY_BYTES)
-                return await answer(Request(request.scope, limited))
+                name = request.path_params["index"]
+                with metrics.observed(name) as observed:
+                    index = service.index(name)
+                    access = await readers.of_request(index, request.headers.getlist("authorization"))
+                    request.state.asker = Asker(index, access)
+                    request.state.observed = observed
+                    limited = within_limit(request.receive, max_bytes=MAX_BODY_BYTES)
+                    return await answer(Request(request.scope, limited))
 
             return settle_reader_then_answer
 
@@ -109,6 +113,7 @@ def query_router(service: SearchService, readers: Readers) -> APIRouter:
         body: Annotated[QueryBody, Body(openapi_examples=_EXAMPLES)],
     ) -> QueryAnswer:
         asker: Asker = request.state.asker
+        request.state.observed.mode = body.mode
         if body.explain:
             await readers.require_administrator(asker.index, request.headers.getlist("authorization"))
         page = await service.search(asker.index, body.as_query(), asker.access)
@@ -127,6 +132,7 @@ def query_router(service: SearchService, readers: Readers) -> APIRouter:
         size: Annotated[int, Parameter(ge=1, le=_MAX_SUGGESTIONS)] = 8,
     ) -> SuggestAnswer:
         asker: Asker = request.state.asker
+        request.state.observed.mode = SUGGESTING
         return suggestions_of(await service.suggest(asker.index, q, asker.access, size=size))
 
     return router

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import typer
 from fastapi import FastAPI
+from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
 from connectors.alfresco.fields import FieldMapping
@@ -30,6 +31,8 @@ from service.cli import app as command_line
 from service.commands.terminal import ExitCode
 from service.http_errors import known_problems
 from service.index_settings import EmbeddedIndexSettings, OpenSearchIndexSettings, PinSettings, RankingSettings
+from service.metrics import Metrics
+from service.metrics_settings import MetricsSettings
 from service.reader import Readers
 from service.routes.query_answer import QueryAnswer
 from service.routes.query_request import QueryBody
@@ -54,6 +57,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[extraction]": ExtractionSettings,
     "schedule = { … }": SourceSchedule,
     "[scheduler]": SchedulerSettings,
+    "[metrics]": MetricsSettings,
     'auth = { kind = "basic" }': BasicAuth,
     'auth = { kind = "ticket" }': TicketAuth,
     'auth = { kind = "oauth2" }': OAuth2Auth,
@@ -145,7 +149,13 @@ def test_the_exit_codes_are_documented() -> None:
 def served_app() -> FastAPI:
     unused: Any = None
     administration = Administration(Administrators(()), settings=unused, state=State.over(unused), search=unused)
-    return create_app(SearchService({}, unused), Readers(unused, unused), probes={}, administration=administration)
+    return create_app(
+        SearchService({}, unused),
+        Readers(unused, unused),
+        probes={},
+        administration=administration,
+        metrics=Metrics(CollectorRegistry(), queries=unused, sources=unused),
+    )
 
 
 def test_every_route_is_documented_and_no_other() -> None:

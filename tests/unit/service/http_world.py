@@ -36,7 +36,7 @@ from service.search import SearchService, ServedIndex
 from service.settings import ConfiguredSource, Settings, StateSettings
 from service.token_config import Algorithm, JwtTokenConfig
 from service.tokens import TokenVerifier
-from service.wiring import State, create_state_tables
+from service.wiring import State, create_state_tables, make_metrics
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from tests.fakes.plain_rooms import HashingEnricher
 from vocabulary.access import Acl, Identity, Person, Principal
@@ -147,6 +147,7 @@ async def served(
     probes: Mapping[str, Probe] | None = None,
     people: str = "",
     admin_keys: Sequence[AdminKeyConfig] = (),
+    are_metrics_open: bool = False,
 ) -> AsyncIterator[HttpWorld]:
     """Serve one empty index in memory for each name in `rules`; without keys, without the admin API."""
     create_state_tables(engine)
@@ -165,12 +166,16 @@ async def served(
         }
         service = SearchService(indexes, HashedQueries())
         state, settings = State.over(engine), _settings(rules, public, admin_keys)
+        metrics = make_metrics(settings, state)
+        await metrics.refresh()
         app = create_app(
             service,
             Readers(state.access_control, verifier()),
             probes=probes or {},
             people=people,
             administration=administration_of(settings, state, service),
+            metrics=metrics,
+            are_metrics_open=are_metrics_open,
         )
         transport = httpx.ASGITransport(app, raise_app_exceptions=False)
         client = await opened.enter_async_context(httpx.AsyncClient(transport=transport, base_url="http://test"))
@@ -180,7 +185,7 @@ async def served(
 async def furnish(world: HttpWorld) -> None:
     """Store the people, the lists and the documents of this world."""
     for source, people in {"hr": ("ann", "bob", ADMINISTRATOR), "web": ()}.items():
-        await IdentityStore(world.engine).replace(source, _listed([_person(source, name) for name in people]))
+        await IdentityStore(world.engine).replace(source, listed([_person(source, name) for name in people]))
     ann, bob = Principal.user("hr", "ann"), Principal.user("hr", "bob")
     lists = [Acl("plan", frozenset({ann})), Acl("menu", frozenset({ann, bob}))]
     numbers = await AclStore(world.engine).number("hr", lists)
@@ -218,6 +223,6 @@ def _document(name: str, text: str, *, source: str, acl: int, site: str) -> Put:
     return document(name, text, source=source, acl=acl, attributes=attributes)
 
 
-async def _listed(identities: Iterable[Identity]) -> AsyncIterator[Identity]:
+async def listed(identities: Iterable[Identity]) -> AsyncIterator[Identity]:
     for identity in identities:
         yield identity
