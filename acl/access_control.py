@@ -15,6 +15,7 @@ from pyroaring import BitMap, FrozenBitMap
 from sqlalchemy import Engine
 
 from acl.identity_store import IdentityStore, Match
+from acl.principal_numbers import PrincipalNumbers
 from acl.reader import ReaderClaims, SourceIdentityRule
 from acl.store import AclStore
 from acl.tables import Realm, read_versions
@@ -49,8 +50,9 @@ class AccessControl:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._acls = AclStore(engine)
-        self._identities = IdentityStore(engine)
-        self._maps = AclMaps(engine)
+        self._numbers = PrincipalNumbers()
+        self._identities = IdentityStore(engine, self._numbers)
+        self._maps = AclMaps(engine, self._numbers)
         self._filters: OrderedDict[Hashable, _CachedFilter] = OrderedDict()
         self._reused = 0
         self._computed = 0
@@ -95,9 +97,9 @@ class AccessControl:
         self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule], versions: _Versions
     ) -> AccessFilter:
         people = await self._people(claims, sources)
-        principals = _groups_of_token(claims, sources)
+        principals = self._numbers.of_all(_groups_of_token(claims, sources))
         for person in people.values():
-            principals |= await self._identities.principals_of(person)
+            principals |= await self._identities.numbers_of(person)
         visible = await asyncio.to_thread(self._maps.visible_to, principals, versions=_list_versions(people, versions))
         return await self._filter(visible, owners=frozenset(str(person.principal) for person in people.values()))
 

@@ -1,62 +1,56 @@
 """From a person to every principal they act as: themselves, their groups at any depth, everyone, administrators.
 
-Pure. Inside, principals travel in their canonical spelling: a reader may be in 50,000 groups, and strings hash once.
+Pure, but for the numbers that it gives. Inside, principals travel as numbers: a reader may be in 50,000 groups, and
+a bitmap of them is made and compared in microseconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
+from pyroaring import BitMap
+
+from acl.principal_numbers import PrincipalNumbers
 from vocabulary.access import Membership, Person, Principal
 
 
 class GroupGraph:
-    """Who belongs directly to which group, as integers; answers with the groups of any depth, cycles survived."""
+    """Who belongs directly to which group; answers with the groups of any depth, cycles survived."""
 
-    def __init__(self, memberships: Iterable[tuple[str, str]]) -> None:
+    def __init__(self, memberships: Iterable[tuple[str, str]], numbers: PrincipalNumbers | None = None) -> None:
         """Take pairs of member and group in canonical spelling, in any order."""
-        self._names: list[str] = []
-        self._numbers: dict[str, int] = {}
-        self._groups_of: dict[int, list[int]] = {}
+        self.numbers = numbers or PrincipalNumbers()
+        groups_of: dict[int, list[int]] = {}
         for member, group in memberships:
-            self._groups_of.setdefault(self._number(member), []).append(self._number(group))
+            groups_of.setdefault(self.numbers.of(member), []).append(self.numbers.of(group))
+        self._groups_of = {member: BitMap(groups) for member, groups in groups_of.items()}
+        self._members = BitMap(self._groups_of)
 
     @classmethod
     def of(cls, memberships: Iterable[Membership]) -> GroupGraph:
         return cls((str(membership.member), str(membership.group)) for membership in memberships)
 
-    def groups_of(self, member: str) -> set[str]:
+    def groups_of(self, member: int) -> BitMap:
         """Every group that `member` belongs to, directly or through others. A group in a cycle belongs to itself."""
-        start = self._numbers.get(member)
-        if start is None:
-            return set()
-        reached: set[int] = set()
-        frontier = [start]
-        while frontier:
-            for group in self._groups_of.get(frontier.pop(), ()):
-                if group not in reached:
-                    reached.add(group)
-                    frontier.append(group)
-        return {self._names[number] for number in reached}
-
-    def _number(self, name: str) -> int:
-        number = self._numbers.setdefault(name, len(self._names))
-        if number == len(self._names):
-            self._names.append(name)
-        return number
+        reached, leading_on = BitMap(), BitMap([member]) & self._members
+        while leading_on:
+            newly = BitMap.union(*(self._groups_of[each] for each in leading_on)) - reached
+            reached |= newly
+            leading_on = newly & self._members
+        return reached
 
 
 def expand(person: Person, graph: GroupGraph) -> frozenset[Principal]:
     """Every principal that the person acts as; none when they are disabled."""
-    return frozenset(Principal.parse(spelling) for spelling in spell_out(person, graph))
+    return frozenset(Principal.parse(name) for name in graph.numbers.names(acting_as(person, graph)))
 
 
-def spell_out(person: Person, graph: GroupGraph) -> frozenset[str]:
-    """Every principal that the person acts as, in canonical spelling; none when they are disabled."""
+def acting_as(person: Person, graph: GroupGraph) -> BitMap:
+    """The numbers of every principal that the person acts as; none when they are disabled."""
     if not person.enabled:
-        return frozenset()
-    user = str(person.principal)
-    return frozenset({user, *map(str, _implicit(person)), *graph.groups_of(user)})
+        return BitMap()
+    held = graph.numbers.of_all(map(str, (person.principal, *_implicit(person))))
+    return held | graph.groups_of(graph.numbers.of(str(person.principal)))
 
 
 def _implicit(person: Person) -> Iterable[Principal]:

@@ -14,10 +14,12 @@ from enum import StrEnum
 from threading import Lock
 from typing import Any
 
+from pyroaring import BitMap
 from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, and_, bindparam, delete, insert, select
 
-from acl.expand import GroupGraph, spell_out
+from acl.expand import GroupGraph, acting_as
 from acl.folding import fold
+from acl.principal_numbers import PrincipalNumbers
 from acl.reader import MatchUserBy
 from acl.tables import Origin, Realm, acl_memberships, acl_people, lock_version, read_versions, set_version
 from vocabulary.access import Identity, Membership, Person, Principal, PrincipalKind
@@ -57,10 +59,13 @@ class _Graph:
 
 
 class IdentityStore:
-    """People and memberships in the state store behind `engine`, whose tables exist."""
+    """People and memberships in the state store behind `engine`, whose tables exist; principals by `numbers`."""
 
-    def __init__(self, engine: Engine, *, clock: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self, engine: Engine, numbers: PrincipalNumbers | None = None, *, clock: Callable[[], float] = time.time
+    ) -> None:
         self._engine = engine
+        self._numbers = numbers or PrincipalNumbers()
         self._clock = clock  # epoch seconds
         self._graphs: dict[str, _Graph] = {}
         self._lock = Lock()
@@ -104,7 +109,11 @@ class IdentityStore:
 
     async def principals_of(self, person: Person) -> frozenset[str]:
         """Every principal that the person acts as in their source, in canonical spelling."""
-        return await asyncio.to_thread(self._principals_of, person)
+        return self._numbers.names(await self.numbers_of(person))
+
+    async def numbers_of(self, person: Person) -> BitMap:
+        """The numbers of every principal that the person acts as in their source."""
+        return await asyncio.to_thread(self._numbers_of, person)
 
     async def groups(self, source: str) -> GroupGraph:
         """Who belongs to which group of a source, as it is stored now."""
@@ -153,8 +162,8 @@ class IdentityStore:
         person = person_of(rows[0]._mapping)
         return Match(MatchOutcome.FOUND, person) if person.enabled else Match(MatchOutcome.DISABLED)
 
-    def _principals_of(self, person: Person) -> frozenset[str]:
-        return spell_out(person, self._graph(person.principal.scope))
+    def _numbers_of(self, person: Person) -> BitMap:
+        return acting_as(person, self._graph(person.principal.scope))
 
     def _graph(self, source: str) -> GroupGraph:
         """The source's groups as they are stored now, read again only when they changed."""
@@ -162,8 +171,14 @@ class IdentityStore:
             version = read_versions(connection, [source]).get((Realm.IDENTITIES, source), 0)
             cached = self._graphs.get(source)
             if cached is None or cached.version != version:
-                cached = self._graphs[source] = _Graph(version, _read_groups(connection, source))
+                cached = self._graphs[source] = _Graph(version, self._read_groups(connection, source))
             return cached.groups
+
+    def _read_groups(self, connection: Connection, source: str) -> GroupGraph:
+        rows = connection.execute(
+            select(acl_memberships.c.member, acl_memberships.c.group).where(acl_memberships.c.source == source)
+        )
+        return GroupGraph(((member, group) for member, group in rows), self._numbers)
 
 
 def _require_own(source: str, identity: Identity) -> None:
@@ -180,13 +195,6 @@ def _require_own(source: str, identity: Identity) -> None:
 
 def _is_own(source: str, principal: Principal, kinds: Collection[PrincipalKind]) -> bool:
     return principal.scope == source and principal.kind in kinds and bool(principal.id)
-
-
-def _read_groups(connection: Connection, source: str) -> GroupGraph:
-    rows = connection.execute(
-        select(acl_memberships.c.member, acl_memberships.c.group).where(acl_memberships.c.source == source)
-    )
-    return GroupGraph((member, group) for member, group in rows)
 
 
 def _stored_rows(connection: Connection, table: Table, source: str) -> set[tuple[Any, ...]]:

@@ -7,13 +7,15 @@ lists of one source are read in one statement, so that a refresh never mixes two
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
 
 from pyroaring import BitMap
 from sqlalchemy import Connection, CursorResult, Engine, select
 
+from acl.inverted import InvertedLists
+from acl.principal_numbers import PrincipalNumbers
 from acl.tables import Effect, acl_entries, acl_lists
 from vocabulary.access import Principal
 
@@ -29,61 +31,33 @@ class VisibleAcls:
         return VisibleAcls(self.visible | other.visible, self.if_owner | other.if_owner)
 
 
-class _Inverted:
-    """principal -> ids of the lists that name it, for one effect."""
-
-    def __init__(self) -> None:
-        self._ids_by_principal: dict[str, BitMap] = {}
-        self._principals_by_id: dict[int, tuple[str, ...]] = {}
-
-    def replace(self, acl_id: int, principals: Collection[str]) -> None:
-        for principal in self._principals_by_id.pop(acl_id, ()):
-            ids = self._ids_by_principal[principal]
-            ids.discard(acl_id)
-            if not ids:
-                del self._ids_by_principal[principal]
-        if principals:
-            self._principals_by_id[acl_id] = tuple(principals)
-        for principal in principals:
-            self._ids_by_principal.setdefault(principal, BitMap()).add(acl_id)
-
-    def union(self, principals: Collection[str]) -> BitMap:
-        """Ids of the lists that name at least one of the principals."""
-        named = self._ids_by_principal.keys() & principals
-        return BitMap.union(BitMap(), *(self._ids_by_principal[principal] for principal in named))
-
-    def all(self) -> BitMap:
-        """Ids of the lists that name anybody."""
-        return BitMap(self._principals_by_id)
-
-
 class _SourceAcls:
     """The lists of one source as of one version."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, numbers: PrincipalNumbers) -> None:
         self._source = source
-        self._administrators = str(Principal.administrators(source))
-        self._everyone = str(Principal.everyone(source))
+        self._numbers = numbers
+        self._administrators = numbers.of(str(Principal.administrators(source)))
+        self._everyone = numbers.of(str(Principal.everyone(source)))
         self._version = 0
         self._known = BitMap()
-        self._allow = _Inverted()
-        self._deny = _Inverted()
+        self._allow = InvertedLists()
+        self._deny = InvertedLists()
 
     def refresh(self, connection: Connection, *, at_least: int) -> None:
         """Follow the store up to the version, or beyond it where the store is already further."""
         if self._version >= at_least:
             return
-        entries_by_id: dict[int, dict[str, list[str]]] = {}
+        entries_by_id: dict[int, dict[str, list[int]]] = {}
         newest = at_least
         for acl_id, version, effect, principal in self._changed_rows(connection):
             entries = entries_by_id.setdefault(acl_id, defaultdict(list))
             newest = max(newest, version)
             if effect is not None:
-                entries[effect].append(principal)
-        for acl_id, entries in entries_by_id.items():
-            self._known.add(acl_id)
-            self._allow.replace(acl_id, entries[Effect.ALLOW])
-            self._deny.replace(acl_id, entries[Effect.DENY])
+                entries[effect].append(self._numbers.of(principal))
+        self._known |= BitMap(entries_by_id)
+        self._allow.replace({acl_id: entries[Effect.ALLOW] for acl_id, entries in entries_by_id.items()})
+        self._deny.replace({acl_id: entries[Effect.DENY] for acl_id, entries in entries_by_id.items()})
         self._version = newest
 
     @property
@@ -91,14 +65,14 @@ class _SourceAcls:
         """How many lists are held."""
         return len(self._known)
 
-    def visible_to(self, principals: Collection[str]) -> VisibleAcls:
+    def visible_to(self, principals: BitMap) -> VisibleAcls:
         if self._administrators in principals:
             return VisibleAcls(self._known.copy(), self._known.copy())
-        denied = self._deny.union(principals)
-        return VisibleAcls(self._allow.union(principals) - denied, self._known - denied)
+        denied = self._deny.naming(principals)
+        return VisibleAcls(self._allow.naming(principals) - denied, self._known - denied)
 
     def visible_to_public(self) -> VisibleAcls:
-        return VisibleAcls(self._allow.union({self._everyone}) - self._deny.all())
+        return VisibleAcls(self._allow.naming(BitMap([self._everyone])) - self._deny.all())
 
     def _changed_rows(self, connection: Connection) -> CursorResult[int, int, str | None, str]:
         """One row per entry of a changed list, and one without an effect for a list without entries."""
@@ -112,13 +86,14 @@ class _SourceAcls:
 class AclMaps:
     """The inverted maps of all sources that were asked for. Blocks; may be called from any thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, numbers: PrincipalNumbers) -> None:
         self._engine = engine
+        self._numbers = numbers
         self._sources: dict[str, _SourceAcls] = {}
         self._lock = Lock()  # a refresh changes the maps in place: nobody reads meanwhile
 
-    def visible_to(self, principals: Collection[str], *, versions: Mapping[str, int]) -> VisibleAcls:
-        """What the principals see of the sources that `versions` names, at those versions or newer."""
+    def visible_to(self, principals: BitMap, *, versions: Mapping[str, int]) -> VisibleAcls:
+        """What principals, by their numbers, see of the sources in `versions`, at those versions or newer."""
         with self._lock:
             self._refresh(versions)
             return _joined(self._sources[source].visible_to(principals) for source in versions)
@@ -137,7 +112,7 @@ class AclMaps:
     def _refresh(self, versions: Mapping[str, int]) -> None:
         with self._engine.connect() as connection:
             for source, version in versions.items():
-                acls = self._sources.setdefault(source, _SourceAcls(source))
+                acls = self._sources.setdefault(source, _SourceAcls(source, self._numbers))
                 acls.refresh(connection, at_least=version)
 
 
