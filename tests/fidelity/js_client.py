@@ -7,6 +7,7 @@ tests of a run; what it is told and what it answers is described in `js/worker.j
 from __future__ import annotations
 
 import base64
+import fcntl
 import hashlib
 import json
 import shutil
@@ -37,7 +38,12 @@ def install() -> None:
     Raises:
         ClientMissing: there is no Node.js, or its package manager failed.
     """
-    digest = hashlib.sha256(_LOCK.read_bytes()).hexdigest()
+    with _LOCK.open("rb") as lock_file:
+        fcntl.flock(lock_file, fcntl.LOCK_EX)  # of several processes of a test run one installs, the others wait
+        _install(hashlib.sha256(lock_file.read()).hexdigest())
+
+
+def _install(digest: str) -> None:
     if missing := [program for program in ("node", "npm") if shutil.which(program) is None]:
         raise ClientMissing(f"no {' and no '.join(missing)} here to run @alfresco/js-api")
     if _INSTALLED.is_file() and _INSTALLED.read_text() == digest:

@@ -165,15 +165,23 @@ def running_keycloak(folder: Path, *, tls: Tls, certificate: Path) -> Iterator[K
         shutil.rmtree(home, ignore_errors=True)
 
 
+def distribution() -> Path:
+    """Return the file that the server comes in, from the cache or fetched now.
+
+    Raises:
+        ServerMissing: there is no Maven, or Maven cannot fetch it.
+    """
+    return artifact(_DISTRIBUTION)
+
+
 def _prepared(environment: dict[str, str]) -> Path:
     """Return the folder of the distribution after `kc.sh build`, from the cache or made now."""
     prepared = CACHE / f"keycloak-{VERSION}-prepared"
     if prepared.exists():
         return prepared
-    distribution = artifact(_DISTRIBUTION)
     making = CACHE / f"keycloak-{os.getpid()}"
     try:
-        with zipfile.ZipFile(distribution) as packed:
+        with zipfile.ZipFile(distribution()) as packed:
             packed.extractall(making)
         home = making / f"keycloak-{VERSION}"
         script = home / "bin" / "kc.sh"

@@ -1,7 +1,8 @@
 """A real OpenSearch with its k-NN plugin, in a process of its own.
 
 `python -m tests.servers.opensearch` keeps one running and prints its address; tests use it when that address is in the
-environment variable `SIGHTLINE_TEST_OPENSEARCH_URL`, and start their own otherwise.
+environment variable `SIGHTLINE_TEST_OPENSEARCH_URL`, and start their own otherwise. With a command behind it, the
+server runs as long as the command, which finds the address in its environment: so the processes of a test run share it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 import os
 import random
 import signal
+import subprocess
+import sys
 import tempfile
 import threading
 import uuid
@@ -19,7 +22,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.servers.java import java_home
+from tests.servers.java import ServerMissing, java_home
 from tests.servers.opensearch_jars import opensearch_jars
 from tests.servers.process import port_is_free, running_process
 
@@ -144,13 +147,27 @@ def _address(cluster: str, base: int) -> str | None:
 
 
 def main() -> None:
-    """Keep a server running until the program is stopped."""
+    """Keep a server running until the program is stopped, or as long as a command runs."""
+    if command := sys.argv[1:]:
+        sys.exit(run_beside(command))
     stopped = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stopped.set())
     with tempfile.TemporaryDirectory(prefix="opensearch-") as folder, running_opensearch(Path(folder)) as server:
         print(f"export {URL_VARIABLE}={server.url}", flush=True)  # noqa: T201 - what this program is for
         stopped.wait()
+
+
+def run_beside(command: Sequence[str]) -> int:
+    """Run a command beside a server, and return its exit code; where there can be no server, the tests say why."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    if started_elsewhere() is not None:
+        return subprocess.run(command, check=False).returncode
+    try:
+        with tempfile.TemporaryDirectory(prefix="opensearch-") as folder, running_opensearch(Path(folder)) as server:
+            return subprocess.run(command, env=os.environ | {URL_VARIABLE: server.url}, check=False).returncode
+    except ServerMissing:
+        return subprocess.run(command, check=False).returncode
 
 
 def started_elsewhere() -> OpenSearchServer | None:
