@@ -11,7 +11,11 @@ from acl.access_control import AccessControl, HeldAccess
 from acl.decide import Decision, Ground, decide, may_read
 from acl.expand import GroupGraph, expand
 from acl.identity_store import IdentityCounts, IdentityStore, Match, MatchOutcome
-from acl.reader import MatchUserBy, ReaderClaims, SourceIdentityRule
+from acl.mapping import IdentityMapping, MappingKey, key_of
+from acl.mapping_file import MappingFile
+from acl.mapping_lookup import IdentityMappings
+from acl.mapping_store import KeptMapping, MappingStore
+from acl.reader import AdoptedGroups, MatchUserBy, ReaderClaims, SourceIdentityRule
 from acl.refresh import refresh_identities
 from acl.store import AclStore
 from acl.tables import create_tables
@@ -19,12 +23,19 @@ from acl.tables import create_tables
 __all__ = [
     "AccessControl",
     "AclStore",
+    "AdoptedGroups",
     "Decision",
     "Ground",
     "GroupGraph",
     "HeldAccess",
     "IdentityCounts",
+    "IdentityMapping",
+    "IdentityMappings",
     "IdentityStore",
+    "KeptMapping",
+    "MappingFile",
+    "MappingKey",
+    "MappingStore",
     "Match",
     "MatchOutcome",
     "MatchUserBy",
@@ -33,6 +44,7 @@ __all__ = [
     "create_tables",
     "decide",
     "expand",
+    "key_of",
     "may_read",
     "refresh_identities",
 ]

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from pyroaring import BitMap, FrozenBitMap
 from sqlalchemy import Engine
 
-from acl.identity_store import IdentityStore, Match
+from acl.identity_store import IdentityStore, Match, MatchOutcome
+from acl.mapping_lookup import IdentityMappings, Mapped
 from acl.principal_numbers import PrincipalNumbers
 from acl.reader import ReaderClaims, SourceIdentityRule
 from acl.store import AclStore
@@ -24,6 +25,8 @@ from vocabulary.access import HIDDEN_ACL, AccessFilter, Person, Principal
 
 # A filter over 100,000 lists takes at most 2 × 12.5 KB, so that a full cache stays below 50 MB.
 _CACHED_FILTERS = 2_000
+
+_FILE = ""  # named like no source: the mappings that a file holds for all of them
 
 _Versions = Mapping[tuple[Realm, str], int]
 
@@ -45,10 +48,14 @@ class HeldAccess:
 
 
 class AccessControl:
-    """Builds access filters from the state store behind `engine`, whose tables exist. Use from one event loop."""
+    """Builds access filters from the state store behind `engine`, whose tables exist. Use from one event loop.
 
-    def __init__(self, engine: Engine) -> None:
+    `mappings` None: those of the state store, and no file's.
+    """
+
+    def __init__(self, engine: Engine, *, mappings: IdentityMappings | None = None) -> None:
         self._engine = engine
+        self._mappings = mappings or IdentityMappings(engine)
         self._acls = AclStore(engine)
         self._numbers = PrincipalNumbers()
         self._identities = IdentityStore(engine, self._numbers)
@@ -61,7 +68,7 @@ class AccessControl:
         """What the bearer of the claims may see of the sources; nothing of a source that does not know them.
 
         In the sources that do, they act as themselves there, as their groups there, and as the groups of the token,
-        which are scoped by its issuer and never equal a source's.
+        which are scoped by its issuer and never equal a source's, unless the source adopts them.
         """
         key = (claims, tuple(sources))
         versions = await self._versions([rule.source for rule in sources])
@@ -76,8 +83,19 @@ class AccessControl:
         return cached or self._remember(key, versions, await self._compute_public(sources, versions))
 
     async def match(self, claims: ReaderClaims, rule: SourceIdentityRule) -> Match:
-        """Who the bearer of the claims is in a source, or why nobody."""
-        return await self._identities.find(rule.source, claims.user, by=rule.match_user_by)
+        """Who the bearer of the claims is in a source, or why nobody. What an operator has mapped overrules names."""
+        mapped = await self._mappings.find(claims, rule.source)
+        if mapped is None:
+            return await self._identities.find(rule.source, claims.user, by=rule.match_user_by)
+        return await self._match_mapped(mapped, rule.source)
+
+    async def _match_mapped(self, mapped: Mapped, source: str) -> Match:
+        if mapped.is_unreadable:
+            return Match(MatchOutcome.MAPPINGS_UNREADABLE)
+        if len(mapped.people) > 1:
+            return Match(MatchOutcome.MAPPINGS_DISAGREE)
+        [person_id] = mapped.people
+        return await self._identities.find_mapped(source, person_id)
 
     async def is_administrator(self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> bool:
         """Whether one of the sources knows the bearer of the claims as a person whom it lets read everything."""
@@ -98,8 +116,9 @@ class AccessControl:
     ) -> AccessFilter:
         people = await self._people(claims, sources)
         principals = self._numbers.of_all(_groups_of_token(claims, sources))
-        for person in people.values():
-            principals |= await self._identities.numbers_of(person)
+        adopted = {rule.source: adopted_groups(claims, rule) for rule in sources}
+        for source, person in people.items():
+            principals |= await self._identities.numbers_of(person, also_in=adopted[source])
         visible = await asyncio.to_thread(self._maps.visible_to, principals, versions=_list_versions(people, versions))
         return await self._filter(visible, owners=frozenset(str(person.principal) for person in people.values()))
 
@@ -123,7 +142,8 @@ class AccessControl:
     async def _versions(self, sources: Sequence[str]) -> _Versions:
         def read() -> _Versions:
             with self._engine.connect() as connection:
-                return read_versions(connection, sources)
+                versions = read_versions(connection, sources)
+            return {**versions, (Realm.MAPPINGS, _FILE): self._mappings.file_revision()}
 
         return await asyncio.to_thread(read)
 
@@ -149,6 +169,13 @@ def _groups_of_token(claims: ReaderClaims, sources: Sequence[SourceIdentityRule]
     if any(rule.source == claims.issuer for rule in sources):
         return set()
     return {str(Principal.group(claims.issuer, group)) for group in claims.groups if group}
+
+
+def adopted_groups(claims: ReaderClaims, rule: SourceIdentityRule) -> frozenset[str]:
+    """The token's groups as groups of the source: none, unless the source adopts those of the token's issuer."""
+    if rule.adopted is None or rule.adopted.issuer != claims.issuer:
+        return frozenset()
+    return frozenset(str(Principal.group(rule.source, rule.adopted.prefix + name)) for name in claims.groups if name)
 
 
 def _list_versions(sources: Sequence[str] | Mapping[str, Person], versions: _Versions) -> dict[str, int]:

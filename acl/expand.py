@@ -30,9 +30,9 @@ class GroupGraph:
     def of(cls, memberships: Iterable[Membership]) -> GroupGraph:
         return cls((str(membership.member), str(membership.group)) for membership in memberships)
 
-    def groups_of(self, member: int) -> BitMap:
-        """Every group that `member` belongs to, directly or through others. A group in a cycle belongs to itself."""
-        reached, leading_on = BitMap(), BitMap([member]) & self._members
+    def groups_of(self, *members: int) -> BitMap:
+        """Every group that a member belongs to, directly or through others. A group in a cycle belongs to itself."""
+        reached, leading_on = BitMap(), BitMap(members) & self._members
         while leading_on:
             newly = BitMap.union(*(self._groups_of[each] for each in leading_on)) - reached
             reached |= newly
@@ -45,12 +45,16 @@ def expand(person: Person, graph: GroupGraph) -> frozenset[Principal]:
     return frozenset(Principal.parse(name) for name in graph.numbers.names(acting_as(person, graph)))
 
 
-def acting_as(person: Person, graph: GroupGraph) -> BitMap:
-    """The numbers of every principal that the person acts as; none when they are disabled."""
+def acting_as(person: Person, graph: GroupGraph, *, also_in: Iterable[str] = ()) -> BitMap:
+    """The numbers of every principal that the person acts as; none when they are disabled.
+
+    `also_in`: groups of the source, in canonical spelling, that they belong to by another's word than the directory's.
+    """
     if not person.enabled:
         return BitMap()
-    held = graph.numbers.of_all(map(str, (person.principal, *_implicit(person))))
-    return held | graph.groups_of(graph.numbers.of(str(person.principal)))
+    adopted = graph.numbers.of_all(also_in)
+    held = graph.numbers.of_all(map(str, (person.principal, *_implicit(person)))) | adopted
+    return held | graph.groups_of(graph.numbers.of(str(person.principal)), *adopted)
 
 
 def _implicit(person: Person) -> Iterable[Principal]:

@@ -33,6 +33,9 @@ class MatchOutcome(StrEnum):
     UNKNOWN = "unknown in this source"
     AMBIGUOUS = "more than one person has this name"
     DISABLED = "disabled in this source"
+    MAPPED_TO_UNKNOWN = "mapped to a person whom this source does not have"
+    MAPPINGS_DISAGREE = "mapped to more than one person"
+    MAPPINGS_UNREADABLE = "the file of identity mappings cannot be used"
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +110,20 @@ class IdentityStore:
         """
         return await asyncio.to_thread(self._find, source, user, by)
 
+    async def find_mapped(self, source: str, person_id: str) -> Match:
+        """Find the one enabled person of this id, letter by letter."""
+        return await asyncio.to_thread(self._find_mapped, source, person_id)
+
     async def principals_of(self, person: Person) -> frozenset[str]:
         """Every principal that the person acts as in their source, in canonical spelling."""
         return self._numbers.names(await self.numbers_of(person))
 
-    async def numbers_of(self, person: Person) -> BitMap:
-        """The numbers of every principal that the person acts as in their source."""
-        return await asyncio.to_thread(self._numbers_of, person)
+    async def numbers_of(self, person: Person, *, also_in: Collection[str] = ()) -> BitMap:
+        """The numbers of every principal that the person acts as in their source.
+
+        `also_in`: groups of the source, in canonical spelling, that they belong to by another's word than the source's.
+        """
+        return await asyncio.to_thread(self._numbers_of, person, also_in)
 
     async def groups(self, source: str) -> GroupGraph:
         """Who belongs to which group of a source, as it is stored now."""
@@ -159,11 +169,18 @@ class IdentityStore:
             return Match(MatchOutcome.UNKNOWN)
         if len(rows) > 1:
             return Match(MatchOutcome.AMBIGUOUS)
-        person = person_of(rows[0]._mapping)
-        return Match(MatchOutcome.FOUND, person) if person.enabled else Match(MatchOutcome.DISABLED)
+        return _match(person_of(rows[0]._mapping))
 
-    def _numbers_of(self, person: Person) -> BitMap:
-        return acting_as(person, self._graph(person.principal.scope))
+    def _find_mapped(self, source: str, person_id: str) -> Match:
+        principal = str(Principal.user(source, person_id))
+        with self._engine.connect() as connection:
+            row = connection.execute(
+                select(acl_people).where(acl_people.c.source == source, acl_people.c.principal == principal)
+            ).one_or_none()
+        return Match(MatchOutcome.MAPPED_TO_UNKNOWN) if row is None else _match(person_of(row._mapping))
+
+    def _numbers_of(self, person: Person, also_in: Collection[str]) -> BitMap:
+        return acting_as(person, self._graph(person.principal.scope), also_in=also_in)
 
     def _graph(self, source: str) -> GroupGraph:
         """The source's groups as they are stored now, read again only when they changed."""
@@ -179,6 +196,10 @@ class IdentityStore:
             select(acl_memberships.c.member, acl_memberships.c.group).where(acl_memberships.c.source == source)
         )
         return GroupGraph(((member, group) for member, group in rows), self._numbers)
+
+
+def _match(person: Person) -> Match:
+    return Match(MatchOutcome.FOUND, person) if person.enabled else Match(MatchOutcome.DISABLED)
 
 
 def _require_own(source: str, identity: Identity) -> None:

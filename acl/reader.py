@@ -23,8 +23,17 @@ class ReaderClaims:
 
 
 @dataclass(frozen=True, slots=True)
+class AdoptedGroups:
+    """The one issuer whose groups a source takes for its own, and what its ids of groups begin with."""
+
+    issuer: str
+    prefix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class SourceIdentityRule:
-    """How a token's user is found among the people of one source."""
+    """How a token's user is found among the people of one source, and whose groups count there as the source's own."""
 
     source: str
     match_user_by: MatchUserBy
+    adopted: AdoptedGroups | None = None

@@ -1,9 +1,9 @@
 """The tables of this room in the state store, and the version counters that keep several processes consistent.
 
-A counter belongs to one realm (lists, identities) of one source. It grows in the same transaction as the change it
-announces, and whoever changes something first locks it: the order of versions is the order of commits. Each step leaves
-a row in `acl_changes` that says which run made it and when. Entries, lists, people and memberships carry the version
-that brought them, so that each of them leads to its run; 0 there means: before steps were recorded.
+A counter belongs to one realm (lists, identities, mappings) of one source. It grows in the same transaction as the
+change it announces, and whoever changes something first locks it: the order of versions is the order of commits. Each
+step leaves a row in `acl_changes` that says which run made it and when. Entries, lists, people and memberships carry
+the version that brought them, so that each of them leads to its run; 0 there means: before steps were recorded.
 """
 
 from __future__ import annotations
@@ -120,12 +120,25 @@ acl_memberships = Table(
     _brought_by(),
 )
 
+acl_mappings = Table(
+    "acl_mappings",
+    _metadata,
+    Column("source", Text, primary_key=True),
+    Column("issuer", Text, primary_key=True),
+    Column("user_folded", Text, primary_key=True),
+    Column("user", Text, nullable=False),
+    Column("person", Text, nullable=False),  # the source's own id, not its spelling as a principal
+    Column("made_by", Text, nullable=False),
+    Column("made_at", Text, nullable=False),  # ISO 8601, UTC
+)
+
 
 class Realm(StrEnum):
     """What a version counter counts the changes of."""
 
     LISTS = "lists"
     IDENTITIES = "identities"
+    MAPPINGS = "mappings"
 
 
 class Effect(StrEnum):

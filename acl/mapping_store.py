@@ -1,0 +1,100 @@
+"""The identity mappings that were made through the service, in the state store.
+
+A change raises the version of the source's mappings in the same transaction: every process obeys at its next request.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, select
+
+from acl.mapping import IdentityMapping, MappingKey
+from acl.tables import Origin, Realm, acl_mappings, lock_version, set_version, upsert
+
+
+@dataclass(frozen=True, slots=True)
+class KeptMapping:
+    """A mapping, who made it and when."""
+
+    mapping: IdentityMapping
+    made_by: str
+    made_at: datetime
+
+
+class MappingStore:
+    """Mappings in the state store behind `engine`, whose tables exist."""
+
+    def __init__(self, engine: Engine, *, clock: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+        self._engine = engine
+        self._clock = clock
+
+    async def put(self, mapping: IdentityMapping, *, made_by: str) -> None:
+        """Keep the mapping in place of an earlier one of the same user in the same source."""
+        await asyncio.to_thread(self._put, KeptMapping(mapping, made_by, self._clock()))
+
+    async def remove(self, key: MappingKey) -> bool:
+        """Forget the mapping; False: there was none."""
+        return await asyncio.to_thread(self._remove, key)
+
+    async def list(self) -> tuple[KeptMapping, ...]:
+        """Every mapping, ordered by source, issuer and user."""
+        return await asyncio.to_thread(self._list)
+
+    async def find(self, key: MappingKey) -> str | None:
+        """The id of the person whom the user is mapped to."""
+        return await asyncio.to_thread(self._find, key)
+
+    def _put(self, kept: KeptMapping) -> None:
+        mapping = kept.mapping
+        values = {
+            "user": mapping.user,
+            "person": mapping.person,
+            "made_by": kept.made_by,
+            "made_at": kept.made_at.isoformat(),
+        }
+        with self._engine.begin() as connection:
+            version = lock_version(connection, realm=Realm.MAPPINGS, source=mapping.source)
+            statement = upsert(connection, acl_mappings).values(**mapping.key._asdict(), **values)
+            connection.execute(
+                statement.on_conflict_do_update(index_elements=list(acl_mappings.primary_key), set_=values)
+            )
+            self._announce(connection, version + 1, mapping.source)
+
+    def _remove(self, key: MappingKey) -> bool:
+        with self._engine.begin() as connection:
+            version = lock_version(connection, realm=Realm.MAPPINGS, source=key.source)
+            removed = connection.execute(delete(acl_mappings).where(_is(key))).rowcount > 0
+            if removed:
+                self._announce(connection, version + 1, key.source)
+            return removed
+
+    def _announce(self, connection: Connection, version: int, source: str) -> None:
+        at = self._clock().timestamp()
+        set_version(connection, version, realm=Realm.MAPPINGS, source=source, origin=Origin(), at=at)
+
+    def _list(self) -> tuple[KeptMapping, ...]:
+        columns = acl_mappings.c
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                select(acl_mappings).order_by(columns.source, columns.issuer, columns.user_folded)
+            ).all()
+        return tuple(
+            KeptMapping(
+                IdentityMapping(issuer=row.issuer, user=row.user, source=row.source, person=row.person),
+                made_by=row.made_by,
+                made_at=datetime.fromisoformat(row.made_at),
+            )
+            for row in rows
+        )
+
+    def _find(self, key: MappingKey) -> str | None:
+        with self._engine.connect() as connection:
+            return connection.execute(select(acl_mappings.c.person).where(_is(key))).scalar_one_or_none()
+
+
+def _is(key: MappingKey) -> ColumnElement[bool]:
+    return and_(*(acl_mappings.c[name] == value for name, value in key._asdict().items()))
