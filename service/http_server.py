@@ -73,6 +73,7 @@ async def serving(
             log_config=None,  # the program's own logging; requests are logged without their headers
             access_log=access_log,
             lifespan="off",
+            proxy_headers=False,  # a caller's address is that of its connection, whatever its headers say
             server_header=False,
             timeout_graceful_shutdown=DRAIN_S,
         )

@@ -1,19 +1,18 @@
 """From a request to the access filter of whoever sent it: the one door of the REST API.
 
 A public index is read by everyone, as nobody in particular: no token is looked at, so that a good and a bad one give
-the same answer. Every other index needs one token that its issuer vouches for; without it there is no filter, and
+the same answer. Every other index needs one proof of who asks (`service/tokens/`); without it there is no filter, and
 without a filter no search.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from acl import AccessControl, ReaderClaims
-from service.bearer import bearer_token
 from service.index_settings import IndexAccess
 from service.search import ServedIndex
+from service.tokens import Credentials
 from vocabulary.access import AccessFilter
 from vocabulary.errors import NotAllowed, NotAuthenticated
 
@@ -23,11 +22,11 @@ OPERATOR = "command line"  # the issuer of claims that an operator makes up with
 class ClaimsVerifier(Protocol):
     """Whoever can tell a good token from a bad one."""
 
-    async def verify(self, token: str) -> ReaderClaims:
-        """Return what the token says of its bearer.
+    async def verify(self, credentials: Credentials) -> ReaderClaims:
+        """Return what the credentials prove of their sender.
 
         Raises:
-            NotAuthenticated: it proves nothing.
+            NotAuthenticated: they prove nothing.
         """
         ...
 
@@ -39,18 +38,18 @@ class Readers:
         self._access_control = access_control
         self._verifier = verifier
 
-    async def of_request(self, index: ServedIndex, authorization: Sequence[str]) -> AccessFilter:
-        """Build the filter for the sender of these `Authorization` headers.
+    async def of_request(self, index: ServedIndex, credentials: Credentials) -> AccessFilter:
+        """Build the filter for the sender of these credentials.
 
         Raises:
-            NotAuthenticated: the index needs a token, and there is none, or several, or a bad one.
+            NotAuthenticated: the index needs a reader, and there is no proof of one, or several, or a bad one.
         """
         if index.access is IndexAccess.PUBLIC:
             return await self._access_control.public_filter(index.sources)
-        claims = await self._verifier.verify(bearer_token(authorization, wanted="a token"))
+        claims = await self._verifier.verify(credentials)
         return await self._access_control.filter_for(claims, index.identity_rules)
 
-    async def require_administrator(self, index: ServedIndex, authorization: Sequence[str]) -> None:
+    async def require_administrator(self, index: ServedIndex, credentials: Credentials) -> None:
         """Let only those pass whom a source of the index lets read everything.
 
         Raises:
@@ -59,7 +58,7 @@ class Readers:
         """
         if index.access is IndexAccess.PUBLIC:
             raise NotAllowed("a public index explains no scores")
-        claims = await self._verifier.verify(bearer_token(authorization, wanted="a token"))
+        claims = await self._verifier.verify(credentials)
         if not await self._access_control.is_administrator(claims, index.identity_rules):
             raise NotAllowed("only administrators of a source are told what scores are made of")
 

@@ -24,7 +24,7 @@ from pydantic import (
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-from connectors.configured_path import resolve_path
+from connectors.configured_path import ConfiguredPath, resolve_path
 from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
@@ -35,7 +35,7 @@ from service.index_settings import IndexAccess, IndexSettings
 from service.metrics_settings import MetricsSettings
 from service.schedule_config import MODE_OF_KEY, SchedulerSettings, SourceSchedule
 from service.settings_reading import Reading, read_toml
-from service.token_config import JwtTokenConfig
+from service.tokens.config import JsonTokenConfig, TokenConfig
 from vocabulary.errors import SettingInvalid, SettingMissing
 from vocabulary.ports import SyncMode
 
@@ -83,6 +83,19 @@ class StateSettings(_Frozen):
     )
 
 
+class IdentitiesSettings(_Frozen):
+    """What operators say of who is who."""
+
+    file: ConfiguredPath | None = None
+
+
+class AdoptedGroupsSettings(_Frozen):
+    """The issuer whose groups a source takes for its own."""
+
+    issuer: Annotated[str, StringConstraints(min_length=1)]
+    prefix: str = ""
+
+
 class SourceSettings(_Frozen):
     """What every source has, whatever its connector."""
 
@@ -90,6 +103,7 @@ class SourceSettings(_Frozen):
     index: Name
     crawl_identities: bool = True
     match_user_by: Literal["email", "username"] = "email"
+    adopt_groups: AdoptedGroupsSettings | None = None
     delete_brake: Share = DELETE_BRAKE
     schedule: SourceSchedule | None = None
 
@@ -105,13 +119,14 @@ class Settings(_Frozen):
 
     state: StateSettings
     indexes: Mapping[str, IndexSettings]
-    tokens: tuple[JwtTokenConfig, ...]
+    tokens: tuple[TokenConfig, ...]
     sources: Mapping[str, ConfiguredSource]
     embedder: EmbedderConfig
     extraction: ExtractionSettings
     scheduler: SchedulerSettings
     metrics: MetricsSettings = MetricsSettings()
     admin_keys: tuple[AdminKeyConfig, ...] = ()
+    identities: IdentitiesSettings = IdentitiesSettings()
 
     def sources_of(self, index: str) -> tuple[str, ...]:
         """Name the sources that feed an index."""
@@ -149,6 +164,7 @@ class _File(_Frozen):
     state: StateSettings
     indexes: dict[Name, dict[str, Any]]
     tokens: list[dict[str, Any]]
+    identities: IdentitiesSettings
     sources: dict[Name, dict[str, Any]]
     embedder: EmbedderConfig
     extraction: ExtractionSettings
@@ -174,7 +190,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     reading = Reading(folder=file.resolve().parent, known_keys=_known_keys)
     written = reading.validated(_File, raw, path=())
     indexes = _read_indexes(raw["indexes"], reading)
-    tokens = reading.listed(JwtTokenConfig, raw["tokens"], path=("tokens",))
+    tokens = reading.listed(TokenConfig, raw["tokens"], path=("tokens",))
     admin_keys = _read_admin_keys(raw["admin"], reading)
     sources = _read_sources(raw["sources"], reading)
     if written is None:
@@ -187,6 +203,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         state=written.state,
         indexes=indexes,
         tokens=tokens,
+        identities=written.identities,
         sources=sources,
         embedder=written.embedder,
         extraction=written.extraction,
@@ -202,7 +219,7 @@ def _known_keys() -> frozenset[str]:
         _File,
         IndexSettings,
         SourceSettings,
-        JwtTokenConfig,
+        TokenConfig,
         AdminKeyConfig,
         *(kind.config_type for kind in CONNECTORS.values()),
     ]
@@ -249,7 +266,7 @@ def _read_source(raw: Mapping[str, Any], reading: Reading, *, path: tuple[str, .
 def _contradictions(
     named: Collection[str],
     indexes: Mapping[str, IndexSettings],
-    tokens: Sequence[JwtTokenConfig],
+    tokens: Sequence[TokenConfig],
     sources: Mapping[str, ConfiguredSource],
 ) -> Iterator[str]:
     """Yield what no single key shows: references that lead nowhere, and two indexes in one place."""
@@ -257,14 +274,36 @@ def _contradictions(
         if source.index not in named:
             yield f"sources.{name}.index: no such index (there are: {', '.join(sorted(named)) or 'none'})"
         yield from (f"sources.{name}.schedule.{problem}" for problem in _impossible_times(source))
+        yield from (f"sources.{name}.adopt_groups.{problem}" for problem in _impossible_adoption(source, tokens))
     issuers = [token.issuer for token in tokens]
     for position, issuer in enumerate(issuers):
         if issuer in issuers[:position]:
             yield f"tokens.{position}.issuer: is another entry's issuer, too"
+    yield from _namesakes(tokens)
     places = {name: index.place(name) for name, index in indexes.items()}
     for name, (key, *_) in places.items():
         if list(places.values()).count(places[name]) > 1:
             yield f"indexes.{name}.{key}: is another index's {key}, too"
+
+
+def _impossible_adoption(source: ConfiguredSource, tokens: Sequence[TokenConfig]) -> Iterator[str]:
+    if source.adopt_groups is None:
+        return
+    named = [entry for entry in tokens if entry.issuer == source.adopt_groups.issuer]
+    if not named:
+        yield "issuer: no [[tokens]] entry has this issuer"
+    elif named[0].groups_claim is None:
+        yield "issuer: its [[tokens]] entry has no groups_claim"
+
+
+def _namesakes(tokens: Sequence[TokenConfig]) -> Iterator[str]:
+    """Yield trusted callers of one name: it says whose word is believed."""
+    met: set[str] = set()
+    for position, entry in enumerate(tokens):
+        for number, caller in enumerate(entry.trusted_callers if isinstance(entry, JsonTokenConfig) else ()):
+            if caller.name in met:
+                yield f"tokens.{position}.trusted_callers.{number}.name: is another caller's name, too"
+            met.add(caller.name)
 
 
 def _impossible_times(source: ConfiguredSource) -> Iterator[str]:

@@ -23,7 +23,17 @@ import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule
+from acl import (
+    AccessControl,
+    AclStore,
+    AdoptedGroups,
+    IdentityMappings,
+    IdentityStore,
+    MappingFile,
+    MappingStore,
+    MatchUserBy,
+    SourceIdentityRule,
+)
 from acl import create_tables as create_acl_tables
 from connectors.registry import CONNECTORS, SourceConnector
 from embedder import ModelEnricher
@@ -39,7 +49,7 @@ from service.metrics import AccessCollector, Metrics, QueryMetrics, SourceMetric
 from service.places import IndexPlaces
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
-from service.settings import Settings
+from service.settings import Settings, SourceSettings
 from service.tokens import TokenVerifier
 from vocabulary.errors import SettingInvalid
 from vocabulary.ports import Enricher, Extractor, SearchBackend
@@ -55,6 +65,8 @@ class State:
     engine: sa.Engine
     acls: AclStore
     identities: IdentityStore
+    mappings: MappingStore
+    mapping_file: MappingFile | None
     access_control: AccessControl
     ledger: Ledger
     runs: RunStore
@@ -62,13 +74,15 @@ class State:
     acts: AdminActs
 
     @classmethod
-    def over(cls, engine: sa.Engine) -> State:
+    def over(cls, engine: sa.Engine, *, mapping_file: MappingFile | None = None) -> State:
         """Look at a state store whose tables exist."""
         return cls(
             engine=engine,
             acls=AclStore(engine),
             identities=IdentityStore(engine),
-            access_control=AccessControl(engine),
+            mappings=MappingStore(engine),
+            mapping_file=mapping_file,
+            access_control=AccessControl(engine, mappings=IdentityMappings(engine, mapping_file)),
             ledger=Ledger(engine),
             runs=RunStore(engine),
             places=PlaceStore(engine),
@@ -84,8 +98,9 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
         SettingInvalid: `state.url` leads to no usable database.
     """
     engine = await asyncio.to_thread(_open_engine, settings.state.url)
+    mapping_file = _mapping_file(settings)
     try:
-        yield State.over(engine)
+        yield State.over(engine, mapping_file=mapping_file)
     finally:
         await asyncio.to_thread(engine.dispose)
 
@@ -176,8 +191,11 @@ def make_readers(settings: Settings, state: State) -> Readers:
 
     Raises:
         SettingMissing: an index asks for tokens, and no `[[tokens]]` says whose.
+        SettingInvalid: the file of identity mappings cannot be used.
     """
     settings.require_issuers()
+    if state.mapping_file is not None:
+        state.mapping_file.require_usable()
     return Readers(state.access_control, TokenVerifier(settings.tokens))
 
 
@@ -194,10 +212,23 @@ def make_metrics(settings: Settings, state: State) -> Metrics:
 
 def identity_rules(settings: Settings, index: str) -> tuple[SourceIdentityRule, ...]:
     """How a reader is found among the people of each source of an index."""
-    return tuple(
-        SourceIdentityRule(source, MatchUserBy(settings.sources[source].match_user_by))
-        for source in settings.sources_of(index)
+    return tuple(_identity_rule(source, settings.sources[source]) for source in settings.sources_of(index))
+
+
+def _identity_rule(name: str, source: SourceSettings) -> SourceIdentityRule:
+    adopted = source.adopt_groups
+    return SourceIdentityRule(
+        name,
+        MatchUserBy(source.match_user_by),
+        adopted=AdoptedGroups(adopted.issuer, adopted.prefix) if adopted is not None else None,
     )
+
+
+def _mapping_file(settings: Settings) -> MappingFile | None:
+    if settings.identities.file is None:
+        return None
+    issuers = [entry.issuer for entry in settings.tokens]
+    return MappingFile(settings.identities.file, sources=settings.sources, issuers=issuers)
 
 
 def create_state_tables(engine: sa.Engine) -> None:

@@ -28,6 +28,7 @@ from service.commands.terminal import (
 from service.enrichers import Enrichers
 from service.places import IndexPlaces
 from service.settings import DEFAULT_FILE, Settings, load_settings, settings_file
+from service.tokens import TokenVerifier
 from service.wiring import State, make_readers, open_source, open_state
 from vocabulary.errors import SightlineError
 from vocabulary.ports import CheckResult, SearchBackend
@@ -96,6 +97,8 @@ async def _checks(settings: Settings, depth: _Depth) -> AsyncIterator[CheckResul
         else:
             yield CheckResult("state", passed=True, message="opens")
             yield await _result("tokens", lambda: _check_tokens(settings, state))
+            for result in await TokenVerifier(settings.tokens).check():
+                yield result
             for result in await _check_indexes(settings, state, depth):
                 yield result
     yield await _result("extraction", lambda: _check_extraction(settings))

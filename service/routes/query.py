@@ -15,6 +15,7 @@ from fastapi import APIRouter, Body, Depends, Path, Request, Response
 from fastapi import Query as Parameter
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
+from fastapi.security.http import HTTPBase
 
 from service.http_errors import problem_answer
 from service.metrics import SUGGESTING, QueryMetrics
@@ -23,6 +24,7 @@ from service.routes.body_limit import within_limit
 from service.routes.query_answer import QueryAnswer, SuggestAnswer, answer_of, suggestions_of
 from service.routes.query_request import MAX_TEXT, QueryBody
 from service.search import SearchService, ServedIndex
+from service.tokens import READER_HEADER, Credentials
 from vocabulary.access import AccessFilter
 
 MAX_BODY_BYTES = 1 << 20  # a filter with a thousand values of a hundred characters takes a tenth of it
@@ -70,6 +72,12 @@ _MAX_SUGGESTIONS = 20
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 _IndexName = Annotated[str, Path(description="the index's name", examples=["private"])]
 _bearer = HTTPBearer(auto_error=False, description="A reader's own token; not needed for a public index")
+_trusted_caller = HTTPBase(
+    scheme="basic",
+    scheme_name="TrustedCaller",
+    description=f"Name and key of a trusted caller, which names its reader in the header {READER_HEADER}",
+    auto_error=False,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +99,7 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
                 name = request.path_params["index"]
                 with metrics.observed(name) as observed:
                     index = service.index(name)
-                    access = await readers.of_request(index, request.headers.getlist("authorization"))
+                    access = await readers.of_request(index, credentials_of(request))
                     request.state.asker = Asker(index, access)
                     request.state.observed = observed
                     limited = within_limit(request.receive, max_bytes=MAX_BODY_BYTES)
@@ -105,7 +113,7 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
         "/indexes/{index}/query",
         summary="Search an index as the bearer of the token",
         responses=_QUERY_PROBLEMS,
-        dependencies=[Depends(_bearer)],
+        dependencies=[Depends(_bearer), Depends(_trusted_caller)],
     )
     async def query(
         request: Request,
@@ -115,7 +123,7 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
         asker: Asker = request.state.asker
         request.state.observed.mode = body.mode
         if body.explain:
-            await readers.require_administrator(asker.index, request.headers.getlist("authorization"))
+            await readers.require_administrator(asker.index, credentials_of(request))
         page = await service.search(asker.index, body.as_query(), asker.access)
         return answer_of(page, query_id=uuid4().hex)
 
@@ -123,7 +131,7 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
         "/indexes/{index}/suggest",
         summary="Complete what the bearer of the token has begun to type",
         responses=_PROBLEMS,
-        dependencies=[Depends(_bearer)],
+        dependencies=[Depends(_bearer), Depends(_trusted_caller)],
     )
     async def suggest(
         request: Request,
@@ -136,3 +144,12 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
         return suggestions_of(await service.suggest(asker.index, q, asker.access, size=size))
 
     return router
+
+
+def credentials_of(request: Request) -> Credentials:
+    """Take from a request what may say who sends it."""
+    return Credentials(
+        authorization=tuple(request.headers.getlist("authorization")),
+        reader=tuple(request.headers.getlist(READER_HEADER)),
+        peer=request.client.host if request.client is not None else None,
+    )

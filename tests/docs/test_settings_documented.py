@@ -38,8 +38,8 @@ from service.routes.query_answer import QueryAnswer
 from service.routes.query_request import QueryBody
 from service.schedule_config import SchedulerSettings, SourceSchedule
 from service.search import SearchService
-from service.settings import SourceSettings, StateSettings
-from service.token_config import JwtTokenConfig
+from service.settings import AdoptedGroupsSettings, IdentitiesSettings, SourceSettings, StateSettings
+from service.tokens.config import JsonTokenConfig, JwtTokenConfig, OpenIdTokenConfig, TrustedCallerConfig
 from service.wiring import State
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
@@ -50,7 +50,12 @@ SETTINGS: dict[str, type[BaseModel]] = {
     'engine = "opensearch"': OpenSearchIndexSettings,
     "[indexes.NAME.ranking]": RankingSettings,
     "pins = [{ … }]": PinSettings,
-    "[[tokens]]": JwtTokenConfig,
+    'kind = "openid"': OpenIdTokenConfig,
+    'kind = "jwt"': JwtTokenConfig,
+    'kind = "json"': JsonTokenConfig,
+    "trusted_callers = [{ … }]": TrustedCallerConfig,
+    "[identities]": IdentitiesSettings,
+    "adopt_groups = { … }": AdoptedGroupsSettings,
     "[[admin.keys]]": AdminKeyConfig,
     "[sources.NAME]": SourceSettings,
     "[embedder]": EmbedderConfig,

@@ -76,9 +76,45 @@ class Realm:
         profile = {"firstName": user, "lastName": "Test", "email": f"{user}@example.com", "emailVerified": True}
         self._post("/users", {"username": user, "enabled": True, "credentials": [credential], **profile})
 
+    def add_group(self, name: str, *members: str) -> None:
+        """Add a group with people who are there already."""
+        self._post("/groups", {"name": name})
+        [group] = self._server.administer("GET", f"{self._path}/groups?exact=true&search={name}").json()
+        for member in members:
+            self._server.administer("PUT", f"{self._path}/users/{self._person(member)['id']}/groups/{group['id']}")
+
+    def put_into_tokens(self, client_id: str, *, audience: str, groups_claim: str) -> None:
+        """Name an audience, and the bearer's groups without their paths, in the access tokens of a client."""
+        [client] = self._server.administer("GET", f"{self._path}/clients?clientId={client_id}").json()
+        for mapper, config in {
+            "oidc-audience-mapper": {"included.custom.audience": audience},
+            "oidc-group-membership-mapper": {"claim.name": groups_claim, "full.path": "false"},
+        }.items():
+            self._post(
+                f"/clients/{client['id']}/protocol-mappers/models",
+                {
+                    "name": mapper,
+                    "protocol": "openid-connect",
+                    "protocolMapper": mapper,
+                    "config": config | {"access.token.claim": "true", "id.token.claim": "false"},
+                },
+            )
+
+    def sign_in(self, user: str, password: str, *, client_id: str, secret: str) -> dict[str, Any]:
+        """Sign a person in by the password grant; returns the provider's answer with all its tokens.
+
+        Raises:
+            httpx.HTTPStatusError: the provider refuses.
+        """
+        form = {"grant_type": "password", "username": user, "password": password, "scope": "openid"}
+        credentials = {"client_id": client_id, "client_secret": secret}
+        answer = httpx.post(self.token_url, data=form | credentials, timeout=_REQUEST_S, trust_env=False)
+        tokens: dict[str, Any] = answer.raise_for_status().json()
+        return tokens
+
     def close_account(self, user: str) -> None:
         """Disable a person."""
-        [found] = self._server.administer("GET", f"{self._path}/users?exact=true&username={user}").json()
+        found = self._person(user)
         self._server.administer("PUT", f"{self._path}/users/{found['id']}", found | {"enabled": False})
 
     def rotate_keys(self) -> None:
@@ -96,6 +132,11 @@ class Realm:
         """Return the ids of the published keys for signatures."""
         keys = httpx.get(self.keys_url, timeout=_REQUEST_S, trust_env=False).raise_for_status().json()["keys"]
         return {key["kid"] for key in keys if key["use"] == "sig"}
+
+    def _person(self, user: str) -> dict[str, Any]:
+        [found] = self._server.administer("GET", f"{self._path}/users?exact=true&username={user}").json()
+        person: dict[str, Any] = found
+        return person
 
     def _signing_keys(self) -> list[str]:
         components = self._server.administer("GET", f"{self._path}/components?type={_KEY_PROVIDER}").json()

@@ -34,8 +34,8 @@ from service.routes.health import Probe
 from service.schedule_config import SchedulerSettings
 from service.search import SearchService, ServedIndex
 from service.settings import ConfiguredSource, Settings, StateSettings
-from service.token_config import Algorithm, JwtTokenConfig
 from service.tokens import TokenVerifier
+from service.tokens.config import Algorithm, JwtTokenConfig
 from service.wiring import State, create_state_tables, make_metrics
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from tests.fakes.plain_rooms import HashingEnricher
@@ -148,8 +148,12 @@ async def served(
     people: str = "",
     admin_keys: Sequence[AdminKeyConfig] = (),
     are_metrics_open: bool = False,
+    believing: TokenVerifier | None = None,
 ) -> AsyncIterator[HttpWorld]:
-    """Serve one empty index in memory for each name in `rules`; without keys, without the admin API."""
+    """Serve one empty index in memory for each name in `rules`; without keys, without the admin API.
+
+    `believing` None: tokens of `token_for`.
+    """
     create_state_tables(engine)
     async with AsyncExitStack() as opened:
         backends = {name: await opened.enter_async_context(MemoryBackend(dimensions=DIMENSIONS)) for name in rules}
@@ -170,7 +174,7 @@ async def served(
         await metrics.refresh()
         app = create_app(
             service,
-            Readers(state.access_control, verifier()),
+            Readers(state.access_control, believing or verifier()),
             probes=probes or {},
             people=people,
             administration=administration_of(settings, state, service),
@@ -191,12 +195,14 @@ async def furnish(world: HttpWorld) -> None:
     numbers = await AclStore(world.engine).number("hr", lists)
     await world.backends["private"].apply(
         [
-            _document("plan", PLAN_TEXT, source="hr", acl=numbers["plan"], site="board"),
-            _document("menu", MENU_TEXT, source="hr", acl=numbers["menu"], site="canteen"),
+            document_of("plan", PLAN_TEXT, source="hr", acl=numbers["plan"], site="board"),
+            document_of("menu", MENU_TEXT, source="hr", acl=numbers["menu"], site="canteen"),
         ]
     )
     public = await AclStore(world.engine).number("web", [Acl("all", frozenset({Principal.everyone("web")}))])
-    await world.backends["open"].apply([_document("menu", MENU_TEXT, source="web", acl=public["all"], site="canteen")])
+    await world.backends["open"].apply(
+        [document_of("menu", MENU_TEXT, source="web", acl=public["all"], site="canteen")]
+    )
 
 
 def rule(source: str) -> SourceIdentityRule:
@@ -213,7 +219,7 @@ def _person(source: str, name: str) -> Person:
     )
 
 
-def _document(name: str, text: str, *, source: str, acl: int, site: str) -> Put:
+def document_of(name: str, text: str, *, source: str, acl: int, site: str) -> Put:
     attributes = {
         "site": site,
         "modified_at": datetime(2025, 3, 1, 12, 30, tzinfo=UTC),

@@ -154,7 +154,7 @@ def test_every_key_can_be_set_by_the_environment(load: Load) -> None:
         ('engine = "embedded"', 'engine = "solr"', "indexes.private.engine: must be one of 'embedded', 'opensearch'"),
         ('engine = "embedded"', 'engine = "opensearch"', "indexes.private.url: is required"),
         ("audience", "audiense", "tokens.0.audience: is required"),
-        ('kind = "jwt"', 'kind = "json"', "tokens.0.kind: should be 'jwt'"),
+        ('kind = "jwt"', 'kind = "saml"', "tokens.0.kind: must be one of 'jwt', 'openid', 'json'"),
         ('index = "private"', "", "sources.onprem-private.index: is required"),
         ('index = "private"', 'index = "other"', "sources.onprem-private.index: no such index"),
         ('connector = "alfresco"', 'connector = "sharepoint"', "sources.onprem-private.connector: no such connector"),
