@@ -6,7 +6,7 @@ words behind the best of them as readable documents write them; what only hidden
 and a hidden document makes no word frequent. Everything else is decided here, the same for every engine.
 
 `respell` is the whole way for an engine that answers at once. One that must ask a server takes the steps itself:
-`plain_words`, `suspects`, `best_terms`, `best_form`, `respelled`.
+`plain_words`, `suspects`, `slips_tried`, `best_terms`, `best_form`, `respelled`.
 
 Source: Damerau, A technique for computer detection and correction of spelling errors (1964): most slips are a letter
 missing, added, wrong or changed places with its neighbour.
@@ -66,11 +66,19 @@ def respell(text: str, analyzer: Analyzer, words: ReadableWords) -> str | None:
     held = {token.term: words.documents_with(token.term) for token in plain}
     better: dict[Token, str] = {}
     for token in suspects(plain, held):
-        terms = best_terms(token, words.near(token.term, slips=slips_of(token)), held=held[token.term])
-        form = best_form(token, {term: tuple(words.forms(term)) for term in terms})
+        form = _nearest_form(token, words, held=held[token.term])
         if form is not None:
             better[token] = form
     return respelled(text, better)
+
+
+def _nearest_form(token: Token, words: ReadableWords, *, held: int) -> str | None:
+    for slips in slips_tried(token):
+        terms = best_terms(token, words.near(token.term, slips=slips), held=held)
+        form = best_form(token, {term: tuple(words.forms(term)) for term in terms}, slips=slips)
+        if form is not None:
+            return form
+    return None
 
 
 def plain_words(text: str, analyzer: Analyzer) -> list[Token]:
@@ -91,9 +99,12 @@ def suspects(plain: Sequence[Token], held: Mapping[str, int]) -> list[Token]:
     return [token for token in plain if held[token.term] <= _RARE][:_MAX_SUSPECTS]
 
 
-def slips_of(token: Token) -> int:
-    """Return how many slips may part a word's term from the one that was meant."""
-    return min(_slips(token.word), 2 if len(token.term) >= _SHORTEST_WITH_TWO_SLIPS else 1)
+def slips_tried(token: Token) -> range:
+    """Return how many slips may part a word from the one that was meant, the fewest first.
+
+    Four of five slips are the only one in their word (Damerau), and the terms two slips away are many times as many.
+    """
+    return range(1, 1 + min(_slips(token.word), 2 if len(token.term) >= _SHORTEST_WITH_TWO_SLIPS else 1))
 
 
 def near_terms(term: str, vocabulary: Iterable[str], *, slips: int) -> list[str]:
@@ -117,14 +128,17 @@ def best_terms(token: Token, near: Iterable[tuple[str, int]], *, held: int) -> l
     return [term for term, _ in common[:_MAX_TERMS]]
 
 
-def best_form(token: Token, forms: Mapping[str, Iterable[str]]) -> str | None:
-    """Return the word to put in place of another: the fewest slips away, of the likeliest term, the most written."""
+def best_form(token: Token, forms: Mapping[str, Iterable[str]], *, slips: int) -> str | None:
+    """Return the word to put in place of another: the fewest slips away, of the likeliest term, the most written.
+
+    None where all are more than `slips` away.
+    """
     best: tuple[tuple[int, int, int, str], str] | None = None
     for place, written in enumerate(forms.values()):
         for form, count in Counter(each.lower() for each in written).items():
             distance = OSA.distance(token.word, fold(form))
             ranked = ((distance, place, -count, form), form)
-            if 0 < distance <= _slips(token.word) and (best is None or ranked < best):
+            if 0 < distance <= slips and (best is None or ranked < best):
                 best = ranked
     return None if best is None else best[1]
 

@@ -34,6 +34,7 @@ _CONTRADICTIONS = {
     " WHERE passage_count <> (SELECT count(*) FROM passage WHERE document_id = d.id)",
     "documents without a heading": "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM heading)",
     "headings of no document": "SELECT id FROM heading WHERE document_id NOT IN (SELECT id FROM document)",
+    "postings of no term": "SELECT id FROM posting WHERE id NOT IN (SELECT posting FROM term)",
     "attributes of no document": "SELECT DISTINCT document_id FROM attribute"
     " WHERE document_id NOT IN (SELECT id FROM document)",
 }

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from indexer.backends.embedded import text_rows
+from indexer.backends.embedded.postings import POSTING_TABLES
 from indexer.search.analysis import Analyzer
 from vocabulary.errors import ConfigurationError
 
@@ -31,10 +32,17 @@ def migrate(connection: Any, path: Path, *, version: int, target: int, analyzer:
     connection.pragma("user_version", target)
 
 
-def _find_values_by_their_words(connection: Any, analyzer: Analyzer) -> None:
-    """Find the segment of a row without looking at all, and the texts of attributes by their words."""
+def _find_segments_by_row(connection: Any, _: Analyzer) -> None:
+    """Find the segment of a row without looking at all. The texts of attributes get their words in the next step."""
     connection.execute("CREATE INDEX segment_of_space ON segment(space, first_row)")
+
+
+def _look_terms_up_apart(connection: Any, analyzer: Analyzer) -> None:
+    """Keep terms apart from their postings."""
+    connection.execute("DROP TABLE posting")
+    for _ in connection.execute(POSTING_TABLES):
+        pass
     text_rows.rebuild(connection, analyzer)
 
 
-STEPS: Mapping[int, Callable[[Any, Analyzer], None]] = {5: _find_values_by_their_words}
+STEPS: Mapping[int, Callable[[Any, Analyzer], None]] = {5: _find_segments_by_row, 6: _look_terms_up_apart}

@@ -1,4 +1,4 @@
-"""Where each term stands: the inverted index, as two tables of the one file.
+"""Where each term stands: the inverted index, as three tables of the one file.
 
 A row is a text that is written once and never edited: a passage, or what a document says of itself (`Space`). Rows
 come in; for each term the rows that hold it come out, with how often and where. The rows of a transaction become a
@@ -17,13 +17,33 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import IntEnum, StrEnum
-from itertools import count
+from itertools import count, islice
 from typing import Any
 
+import apsw
 import numpy as np
 import numpy.typing as npt
 
 from indexer.backends.embedded import vocabulary
+
+POSTING_TABLES = """
+-- Where a segment keeps a term's posting. Entries are small, so that a few pages lead to any of them: most of a word's
+-- look-ups, one in each segment, end here and find nothing.
+CREATE TABLE term(
+    segment INTEGER NOT NULL,
+    term TEXT NOT NULL,          -- behind the letter of its field
+    posting INTEGER NOT NULL,
+    PRIMARY KEY(segment, term)
+) WITHOUT ROWID;
+
+-- In the order in which a segment is written and read. The positions come last: only phrases read that far.
+CREATE TABLE posting(
+    id INTEGER PRIMARY KEY,
+    rows BLOB NOT NULL,          -- uint32 [n], ascending
+    frequencies BLOB NOT NULL,   -- uint16 [n]
+    positions BLOB NOT NULL      -- uint16 [sum of frequencies], ascending within each row
+);
+"""
 
 TABLES = f"""
 CREATE TABLE segment(
@@ -35,17 +55,7 @@ CREATE TABLE segment(
     dead_rows INTEGER NOT NULL   -- of them, deleted since
 );
 CREATE INDEX segment_of_space ON segment(space, first_row);
-
--- In the order in which a segment is written and read. The positions come last: only phrases read that far.
-CREATE TABLE posting(
-    segment INTEGER NOT NULL,
-    term TEXT NOT NULL,          -- behind the letter of its field
-    rows BLOB NOT NULL,          -- uint32 [n], ascending
-    frequencies BLOB NOT NULL,   -- uint16 [n]
-    positions BLOB NOT NULL,     -- uint16 [sum of frequencies], ascending within each row
-    PRIMARY KEY(segment, term)
-) WITHOUT ROWID;
-
+{POSTING_TABLES}
 -- What a document says of itself (title, attributes, path), as a row of the text index: a new one with each new text.
 CREATE TABLE heading(
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -59,24 +69,33 @@ Rows = npt.NDArray[np.uint32]
 Frequencies = npt.NDArray[np.uint16]
 Positions = npt.NDArray[np.uint16]
 
+_ROW_BYTES = 4
 _POSITION_BITS = 16
+_TERMS_AT_ONCE = 1_000  # written at once: with their columns some hundred kilobytes
 _FEW_ROWS = 1_000  # cheaper to sort than to mark among all rows of the index
 _MAX_ROW = 2**32 - 1  # ids are not reused: a thousand new rows a second take seven weeks to get there
 _MAX_COUNT = 2**16 - 1  # longest text in terms that is indexed as it is; passages are two hundred times shorter
 
 _OF_TERM = """
-SELECT {columns} FROM segment s CROSS JOIN posting p ON p.segment = s.id AND p.term = ?
-WHERE s.space = ? ORDER BY s.first_row
+SELECT {columns} FROM segment s CROSS JOIN term t ON t.segment = s.id AND t.term = ?
+CROSS JOIN posting p ON p.id = t.posting WHERE s.space = ? ORDER BY s.first_row
 """
 _ROWS_OF_TERM = _OF_TERM.format(columns="p.rows, p.frequencies")
 _PLACE_BYTES_OF_TERM = _OF_TERM.format(columns="coalesce(sum(length(p.positions)), 0)")  # reads no position
 _PLACES_OF_TERM = _OF_TERM.format(columns="p.rows, p.frequencies, p.positions")
 _ROWS_OF_PREFIX = """
-SELECT p.rows FROM segment s CROSS JOIN posting p ON p.segment = s.id AND p.term >= ? AND p.term < ? WHERE s.space = ?
+SELECT p.rows FROM segment s CROSS JOIN term t ON t.segment = s.id AND t.term >= ? AND t.term < ?
+CROSS JOIN posting p ON p.id = t.posting WHERE s.space = ?
+"""
+# The terms outside, the segments inside: a term is looked up in every segment before the next one is.
+_ROWS_OF_TERMS = """
+SELECT t.term, p.rows FROM carray(?) wanted CROSS JOIN segment s
+CROSS JOIN term t ON t.segment = s.id AND t.term = wanted.value
+CROSS JOIN posting p ON p.id = t.posting WHERE s.space = ?
 """
 _LAST_CHARACTER = chr(0x10FFFF)
 _NEXT_TERM = """
-SELECT min((SELECT p.term FROM posting p WHERE p.segment = s.id AND p.term >= ? ORDER BY p.term LIMIT 1))
+SELECT min((SELECT t.term FROM term t WHERE t.segment = s.id AND t.term >= ? ORDER BY t.term LIMIT 1))
 FROM segment s WHERE s.space = ?
 """
 
@@ -137,6 +156,20 @@ def postings(connection: Any, field: Field, term: str) -> Postings:
         np.frombuffer(b"".join([rows for rows, _ in found]), "<u4"),
         np.frombuffer(b"".join([frequencies for _, frequencies in found]), "<u2"),
     )
+
+
+def rows_of_terms(connection: Any, field: Field, terms: Sequence[str]) -> tuple[Rows, npt.NDArray[np.int64]]:
+    """Return the rows that hold one of some distinct terms, some deleted ones included, and the place of that term.
+
+    One statement for all: of hundreds of rare terms, sending each its own is most of the work.
+    """
+    place = {field + term: at for at, term in enumerate(terms)}
+    if not place:
+        return np.zeros(0, np.uint32), np.zeros(0, np.int64)
+    found = connection.execute(_ROWS_OF_TERMS, (apsw.carray(tuple(place)), field.space)).fetchall()
+    rows = np.frombuffer(b"".join([rows for _, rows in found]), "<u4")
+    counts = [len(rows) // _ROW_BYTES for _, rows in found]
+    return rows, np.repeat(np.asarray([place[term] for term, _ in found], np.int64), counts)
 
 
 def places(connection: Any, field: Field, term: str) -> Places:
@@ -320,7 +353,20 @@ def insert_segment(connection: Any, space: Space, *, first_row: int, last_row: i
 
 def insert_postings(connection: Any, segment: int, entries: Iterable[tuple[str, bytes, bytes, bytes]]) -> None:
     """Enter terms of a segment, with their columns, in the order of the terms."""
-    connection.executemany("INSERT INTO posting VALUES(?, ?, ?, ?, ?)", ((segment, *entry) for entry in entries))
+    last = connection.execute("SELECT coalesce(max(id), 0) FROM posting").fetchone()[0]
+    placed = iter(enumerate(entries, start=last + 1))
+    while portion := list(islice(placed, _TERMS_AT_ONCE)):
+        connection.executemany(
+            "INSERT INTO posting VALUES(?, ?, ?, ?)", ((at, *columns) for at, (_, *columns) in portion)
+        )
+        connection.executemany("INSERT INTO term VALUES(?, ?, ?)", ((segment, term, at) for at, (term, *_) in portion))
+
+
+def delete_segment(connection: Any, segment: int) -> None:
+    """Remove a segment with all its terms."""
+    connection.execute("DELETE FROM posting WHERE id IN (SELECT posting FROM term WHERE segment = ?)", (segment,))
+    connection.execute("DELETE FROM term WHERE segment = ?", (segment,))
+    connection.execute("DELETE FROM segment WHERE id = ?", (segment,))
 
 
 def _count_dead(connection: Any, space: Space, rows: Iterable[int]) -> None:

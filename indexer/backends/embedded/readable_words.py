@@ -33,10 +33,9 @@ class EmbeddedWords:
         return int(np.count_nonzero(self.text.holding(Word(term))))
 
     def near(self, term: str, *, slips: int) -> Iterator[tuple[str, int]]:
-        for other in vocabulary.near(self.text.connection, term, slips=slips):
-            documents = self._documents(self._spelled(other))
-            if documents.size:
-                yield other, documents.size
+        near = vocabulary.near(self.text.connection, term, slips=slips)
+        counts = self.text.documents_with_each(near, fields=_SPELLED_FIELDS)
+        yield from ((other, count) for other, count in zip(near, counts.tolist(), strict=True) if count)
 
     def forms(self, term: str) -> Iterator[str]:
         found = self._spelled(term)

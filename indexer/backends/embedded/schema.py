@@ -18,7 +18,7 @@ from indexer.search.analysis import analyzer, name_of_analysis
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
-_VERSION = 6
+_VERSION = 7
 
 _TABLES = f"""
 CREATE TABLE state(

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.embedded.postings import Space, insert_postings, insert_segment
+from indexer.backends.embedded.postings import Space, delete_segment, insert_postings, insert_segment
 
 _FAN_IN = 8
 _SMALLEST = 512  # rows; up to here segments are of one size: the batches of a crawl
@@ -102,11 +102,13 @@ def _rewrite(connection: Any, space: Space, run: Sequence[Segment]) -> None:
         for terms in _merged_terms(connection, run):
             insert_postings(connection, merged, terms if live is None else _living(terms, live, first))
     for each in run:
-        connection.execute("DELETE FROM posting WHERE segment = ?", (each.id,))
-        connection.execute("DELETE FROM segment WHERE id = ?", (each.id,))
+        delete_segment(connection, each.id)
 
 
-_PORTION = "SELECT term, rows, frequencies, positions FROM posting WHERE segment = ? AND term > ? AND term <= ?"
+_PORTION = """
+SELECT t.term, p.rows, p.frequencies, p.positions FROM term t CROSS JOIN posting p ON p.id = t.posting
+WHERE t.segment = ? AND t.term > ? AND t.term <= ? ORDER BY t.term
+"""
 
 
 def _merged_terms(connection: Any, run: Sequence[Segment]) -> Iterator[list[Entry]]:
@@ -130,7 +132,7 @@ def _boundary(connection: Any, run: Sequence[Segment], after: str) -> str | None
     ends = []
     for each in run:
         found = connection.execute(
-            "SELECT max(term) FROM (SELECT term FROM posting WHERE segment = ? AND term > ? ORDER BY term LIMIT ?)",
+            "SELECT max(term) FROM (SELECT term FROM term WHERE segment = ? AND term > ? ORDER BY term LIMIT ?)",
             (each.id, after, _TERMS_AT_ONCE),
         ).fetchone()[0]
         if found is not None:

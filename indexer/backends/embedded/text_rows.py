@@ -122,7 +122,7 @@ def batch_of(connection: Any, analyzer: Analyzer, space: Space, *, first: int, l
 
 def rebuild(connection: Any, analyzer: Analyzer) -> None:
     """Write the whole text index anew, in the caller's transaction."""
-    for table in ("posting", "segment", "heading", "vocabulary"):
+    for table in ("posting", "term", "segment", "heading", "vocabulary"):
         connection.execute(f"DELETE FROM {table}")  # noqa: S608 - our tables
     for rows in _portions(connection, "SELECT id, body FROM passage WHERE id > ? ORDER BY id LIMIT ?"):
         text = TextRows(connection, analyzer)

@@ -24,6 +24,7 @@ from indexer.backends.embedded.postings import (
     Rows,
     distinct_rows,
     postings,
+    rows_of_terms,
     rows_with_phrase,
     rows_with_prefix,
 )
@@ -152,6 +153,17 @@ class TextSearch:
         by_document[~wanted] = 0
         return Matches.of(self.catalogue, slots, by_slot[slots], by_document)
 
+    def documents_with_each(self, terms: Sequence[str], *, fields: Iterable[TextField]) -> npt.NDArray[np.int64]:
+        """Return how many readable documents hold each of some distinct terms in one of the fields; int64 [terms]."""
+        pairs = [np.zeros(0, np.int64)]
+        for field in fields:
+            rows, places = rows_of_terms(self.connection, _FIELDS[field], terms)
+            _, documents = self._located(field, rows)
+            seen = self.readable[documents]
+            pairs.append(places[seen] * self.readable.size + documents[seen])
+        distinct = np.unique(np.concatenate(pairs))
+        return np.bincount(distinct // self.readable.size, minlength=len(terms))
+
     def found(self, clause: Clause, *, fields: Iterable[TextField] = tuple(_FIELDS)) -> list[Found]:
         """Return where a clause occurs, field by field, some thousand places at a time; read once for a query."""
         found: list[Found] = []
@@ -168,14 +180,16 @@ class TextSearch:
             yield self._seen(field, held.rows[portion], held.frequencies[portion])
 
     def _seen(self, field: TextField, rows: Rows, frequencies: Frequencies) -> Found:
-        places = rows.astype(np.int64)
-        if field is TextField.BODY:
-            places = self.catalogue.slots_of(places).astype(np.int64)
-            documents = self.catalogue.passage_documents[places].astype(np.int64)
-        else:
-            documents = self.catalogue.heading_documents[places].astype(np.int64)
+        places, documents = self._located(field, rows)
         seen = self.readable[documents]
         return Found(field, places[seen], documents[seen], frequencies[seen].astype(np.float64))
+
+    def _located(self, field: TextField, rows: Rows) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+        """Return the place of each row (`Found`) and its document."""
+        if field is TextField.BODY:
+            slots = self.catalogue.slots_of(rows).astype(np.int64)
+            return slots, self.catalogue.passage_documents[slots].astype(np.int64)
+        return rows.astype(np.int64), self.catalogue.heading_documents[rows].astype(np.int64)
 
     def _holding(self, found: Sequence[Found]) -> Mask:
         holding = np.zeros(self.readable.size, np.bool_)

@@ -33,7 +33,7 @@ def note(connection: Any, terms: Iterable[str]) -> None:
 def missing(connection: Any) -> list[str]:
     """Return terms of texts and titles that are not remembered though they should be."""
     found = connection.execute(
-        "SELECT DISTINCT substr(term, 2) FROM posting WHERE (term > 'b' AND term < 'c') OR (term > 't' AND term < 'u')"
+        "SELECT DISTINCT substr(term, 2) FROM term WHERE (term > 'b' AND term < 'c') OR (term > 't' AND term < 'u')"
         " EXCEPT SELECT term FROM vocabulary"
     )
     return [term for (term,) in found if is_spelled(term)]

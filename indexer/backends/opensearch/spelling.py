@@ -25,7 +25,7 @@ from indexer.search.spelling import (
     near_terms,
     plain_words,
     respelled,
-    slips_of,
+    slips_tried,
     suspects,
 )
 
@@ -57,7 +57,14 @@ class Speller:
         return respelled(text, better)
 
     async def _better(self, token: Token) -> str | None:
-        near = sorted(await self._near(token))
+        for slips in slips_tried(token):
+            form = await self._nearest_form(token, slips)
+            if form is not None:
+                return form
+        return None
+
+    async def _nearest_form(self, token: Token, slips: int) -> str | None:
+        near = sorted(await self._near(token, slips))
         if not near:
             return None
         (counted,) = await self.ask([self.reader.counting([_spelled(_is(term)) for term in near])])
@@ -65,14 +72,14 @@ class Speller:
         terms = best_terms(token, counts, held=self.held[token.term])
         answers = await self.ask([_holders_of(self.reader, term) for term in terms])
         forms = {term: tuple(self._forms(term, answer)) for term, answer in zip(terms, answers, strict=True)}
-        return best_form(token, forms)
+        return best_form(token, forms, slips=slips)
 
-    async def _near(self, token: Token) -> set[str]:
+    async def _near(self, token: Token, slips: int) -> set[str]:
         """Return terms that the reader's documents hold and that are at most some slips away."""
         near: set[str] = set()
         for _ in range(_LOOKS):
-            (answer,) = await self.ask([_holders_of_like(self.reader, token, besides=sorted(near))])
-            met = near_terms(token.term, sorted(_terms(answer)), slips=slips_of(token))
+            (answer,) = await self.ask([_holders_of_like(self.reader, token, slips, besides=sorted(near))])
+            met = near_terms(token.term, sorted(_terms(answer)), slips=slips)
             if near.issuperset(met):
                 break
             near.update(met)
@@ -86,9 +93,9 @@ class Speller:
                 yield from (text[each.start : each.end] for each in self.analyzer.tokens(text) if each.term == term)
 
 
-def _holders_of_like(reader: Reader, token: Token, *, besides: Sequence[str]) -> PermittedSearch:
+def _holders_of_like(reader: Reader, token: Token, slips: int, *, besides: Sequence[str]) -> PermittedSearch:
     """Return the search for documents that hold a term near the token's, and none of those that were met before."""
-    like = {"value": token.term, "fuzziness": slips_of(token), "prefix_length": 1, "rewrite": "constant_score"}
+    like = {"value": token.term, "fuzziness": slips, "prefix_length": 1, "rewrite": "constant_score"}
 
     def near(field: str) -> Clause:
         known = [{"term": {field: term}} for term in (*besides, token.term)]

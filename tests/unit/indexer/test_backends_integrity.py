@@ -52,8 +52,10 @@ def damage(tmp_path: Path, statement: str) -> None:
 
 
 DERIVED = {
-    "terms that differ from the passages": "DELETE FROM posting WHERE term = 'bpie'",
-    "terms that differ from the documents": "UPDATE posting SET frequencies = x'0900' WHERE term = 't3'",
+    "terms that differ from the passages": "DELETE FROM term WHERE term = 'bpie'",
+    "postings of no term": "INSERT INTO posting VALUES(999, x'', x'', x'')",
+    "terms that differ from the documents": "UPDATE posting SET frequencies = x'0900'"
+    " WHERE id IN (SELECT posting FROM term WHERE term = 't3')",
     "passages without their terms": "DELETE FROM segment WHERE space = 0",
     "documents without a heading": "DELETE FROM heading WHERE document_id = 2",
     "attributes differ": "DELETE FROM attribute WHERE field = 'n' AND document_id = 4",

@@ -113,6 +113,7 @@ def test_dead_rows_give_their_room_back(connection: Any) -> None:
     assert tidy(connection)
     assert connection.execute("SELECT count(*) FROM segment").fetchone() == (0,)
     assert connection.execute("SELECT count(*) FROM posting").fetchone() == (0,)
+    assert connection.execute("SELECT count(*) FROM term").fetchone() == (0,)
 
 
 def test_fields_and_spaces_do_not_mix(connection: Any) -> None:

@@ -63,7 +63,7 @@ def test_a_deep_check_finds_and_repairs_what_is_derived(folder: CliFolder) -> No
 
     assert judged() == {"index private": True, "index private: every part": True}
     connection = apsw.Connection(str(folder.path / "data" / "private"))
-    connection.execute("DELETE FROM posting WHERE term LIKE 'blighthous%'")
+    connection.execute("DELETE FROM term WHERE term LIKE 'blighthous%'")
     connection.close()
     assert found(folder) == []
     assert judged(exit_code=1)["index private: every part"] is False
