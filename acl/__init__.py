@@ -12,7 +12,7 @@ from acl.decide import Decision, Ground, decide, may_read
 from acl.expand import GroupGraph, expand
 from acl.identity_store import IdentityCounts, IdentityStore, Match, MatchOutcome
 from acl.mapping import IdentityMapping, MappingKey, key_of
-from acl.mapping_file import MappingFile
+from acl.mapping_file import FileMappings, MappingFile
 from acl.mapping_lookup import IdentityMappings
 from acl.mapping_store import KeptMapping, MappingStore
 from acl.reader import AdoptedGroups, MatchUserBy, ReaderClaims, SourceIdentityRule
@@ -25,6 +25,7 @@ __all__ = [
     "AclStore",
     "AdoptedGroups",
     "Decision",
+    "FileMappings",
     "Ground",
     "GroupGraph",
     "HeldAccess",

@@ -12,8 +12,9 @@ from fastapi import APIRouter
 
 from service.admin.administration import Administration
 from service.routes.admin_acts import acts_router
+from service.routes.admin_identities import identities_router
 
 
 def admin_routers(administration: Administration) -> Sequence[APIRouter]:
     """Return the routers of all subjects."""
-    return [acts_router(administration)]
+    return [acts_router(administration), identities_router(administration)]

@@ -17,7 +17,7 @@ from service.admin.administrators import MAX_BODY_BYTES, Administrator, Administ
 from service.admin.key_config import Scope
 from service.http_errors import MEDIA_TYPE
 from tests.unit.service.admin_world import EVERYTHING, KEYS, WRONG, key_of, with_key
-from tests.unit.service.http_world import HttpWorld, bearer, furnish, rule, served
+from tests.unit.service.http_world import ISSUER, HttpWorld, bearer, furnish, rule, served
 
 PROBLEM = "urn:sightline:problem:"
 
@@ -36,8 +36,11 @@ class Route:
         return f"{self.method} {self.path}"
 
 
+MAPPING = {"issuer": ISSUER, "user": "a.miller@example.com", "source": "hr", "person": "ann"}
 ROUTES = [
     Route("GET", "/admin/acts", Scope.ACTS),
+    Route("GET", "/admin/identities", Scope.IDENTITIES),
+    Route("PUT", "/admin/identities", Scope.IDENTITIES, body=MAPPING),
 ]
 EVERY_ROUTE = pytest.mark.parametrize("route", ROUTES, ids=str)
 
