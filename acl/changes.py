@@ -18,6 +18,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, select, t
 from acl.folding import fold
 from acl.identity_store import person_of
 from acl.reader import MatchUserBy
+from acl.store import digest_of
 from acl.tables import Effect, Realm, acl_changes, acl_entries, acl_lists, acl_memberships, acl_people
 from vocabulary.access import Acl, AclId, Person, Principal
 
@@ -51,13 +52,22 @@ class StoredEntry:
 
 @dataclass(frozen=True, slots=True)
 class StoredAcl:
-    """A list as it is stored; `brought_by` is the last change of any of its entries."""
+    """A list as it is stored; `brought_by` is the last change of any of its entries.
+
+    `digest` was written with the entries: what is not `as_written` was changed by something else than this program.
+    """
 
     id: AclId
     source: str
     key: str
     entries: tuple[StoredEntry, ...]
     brought_by: AccessChange | None
+    digest: str
+
+    @property
+    def as_written(self) -> bool:
+        """Whether the entries are those that were written."""
+        return self.digest == digest_of(self.meant)
 
     @property
     def in_force(self) -> Acl:
@@ -141,6 +151,7 @@ class AccessRecords:
                 for entry in entries
             ),
             brought_by=changes.get(stored.version),
+            digest=stored.digest,
         )
 
     def _people(self, source: str, who: ColumnElement[bool]) -> tuple[StoredPerson, ...]:

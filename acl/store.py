@@ -185,7 +185,7 @@ def _write(
 
 
 def _update(connection: Connection, lists: Mapping[AclId, Acl], *, version: int) -> dict[str, _Stored]:
-    written = {acl.key: _Stored(acl_id, _digest(acl)) for acl_id, acl in lists.items()}
+    written = {acl.key: _Stored(acl_id, digest_of(acl)) for acl_id, acl in lists.items()}
     if written:
         connection.execute(
             update(acl_lists)
@@ -199,7 +199,7 @@ def _update(connection: Connection, lists: Mapping[AclId, Acl], *, version: int)
 def _insert(connection: Connection, source: str, lists: Mapping[str, Acl], *, version: int) -> dict[str, _Stored]:
     if not lists:
         return {}
-    rows = [{"source": source, "key": acl.key, "digest": _digest(acl), "version": version} for acl in lists.values()]
+    rows = [{"source": source, "key": acl.key, "digest": digest_of(acl), "version": version} for acl in lists.values()]
     inserted = connection.execute(
         insert(acl_lists).returning(acl_lists.c.key, acl_lists.c.id, acl_lists.c.digest), rows
     )
@@ -304,10 +304,10 @@ def _stored(connection: Connection, source: str, keys: Iterable[str]) -> dict[st
 
 
 def _changed(lists: Mapping[str, Acl], stored: Mapping[str, _Stored]) -> dict[str, Acl]:
-    return {key: acl for key, acl in lists.items() if key not in stored or stored[key].digest != _digest(acl)}
+    return {key: acl for key, acl in lists.items() if key not in stored or stored[key].digest != digest_of(acl)}
 
 
-def _digest(acl: Acl) -> str:
+def digest_of(acl: Acl) -> str:
     """One spelling for one set of entries, whatever their order; JSON keeps the entries apart."""
     entries = [sorted(map(str, acl.allow)), sorted(map(str, acl.deny))]
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()

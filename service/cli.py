@@ -9,6 +9,7 @@ import typer
 from typer.core import TyperGroup
 
 from service.commands.acts import acts
+from service.commands.audit import audit
 from service.commands.backup import backup
 from service.commands.demo import demo
 from service.commands.reindex import migrate_index, reindex
@@ -45,7 +46,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for command in (demo, init, check, sync, schedule, serve, search, status, acts, backup):
+for command in (demo, init, check, sync, audit, schedule, serve, search, status, acts, backup):
     app.command()(command)
 app.command()(reindex)
 app.command("migrate-index")(migrate_index)

@@ -30,6 +30,7 @@ _URL = re.compile(r"https?://[^/@?#\s]+(/[^?#\s]*)?")
 # What OpenSearch takes as a name, short enough for the number that the index behind an alias adds.
 _Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=200)]
 _OPTIONS = IndexOptions()
+MOST_CHECKED_LATE = 100  # the largest page that the API gives
 
 
 def _as_list(value: object) -> object:
@@ -109,6 +110,9 @@ class _Index(_Part):
     access: IndexAccess = IndexAccess.TOKEN
     languages: tuple[_Language, ...] = DEFAULT_LANGUAGES
     ranking: RankingSettings | None = None
+    late_check: int = Field(default=0, ge=0, le=MOST_CHECKED_LATE)  # hits of a page; 0: none
+    # Within what people take for an answer at once; an Alfresco near by answers ten hits in some hundred milliseconds.
+    late_check_timeout_s: float = Field(default=2.0, gt=0, le=60)
 
 
 class EmbeddedIndexSettings(_Index):

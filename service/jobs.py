@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -16,6 +17,8 @@ from datetime import UTC, datetime
 from indexer.state.leases import RunInProgress
 from indexer.state.run_history import RunState
 from indexer.state.tally import Tally
+from service.audit.auditing import audit_source
+from service.audit.drawing import USUAL_QUESTIONS, Sampling
 from service.scheduler import Scheduler
 from service.settings import Settings
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
@@ -49,6 +52,8 @@ class Jobs:
         return outcome.run is None or outcome.run.state is not RunState.INTERRUPTED
 
     async def _sync(self, job: Job, options: SyncOptions) -> SyncOutcome:
+        if job.mode is SyncMode.AUDIT:
+            return await self._audit(job)
         if job.mode is SyncMode.IDENTITIES:
             return await sync_identities(self.settings, self.state, job.source, options=options)
         return await sync_source(
@@ -60,6 +65,12 @@ class Jobs:
             options=options,
             on_progress=_show_nothing,
         )
+
+    async def _audit(self, job: Job) -> SyncOutcome:
+        index = self.workshop.search.service.index(self.settings.sources[job.source].index)
+        sampling = Sampling(USUAL_QUESTIONS, seed=secrets.randbelow(2**31))
+        outcome = await audit_source(self.settings, self.state, index, job.source, sampling)
+        return SyncOutcome(job.source, run=outcome.run)
 
 
 def _show_nothing(tally: Tally) -> None:

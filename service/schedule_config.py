@@ -51,6 +51,7 @@ MODE_OF_KEY: Mapping[str, SyncMode] = {
     "changes": SyncMode.CHANGES,
     "permissions": SyncMode.PERMISSIONS,
     "identities": SyncMode.IDENTITIES,
+    "audit": SyncMode.AUDIT,
 }
 
 
@@ -80,6 +81,7 @@ class SourceSchedule(_Frozen):
     changes: Cron | None = None
     permissions: Cron | None = None
     identities: Cron | None = None
+    audit: Cron | None = None
     timezone: ZoneName = "UTC"
     jitter_s: Annotated[float, Field(ge=0, le=_DAY_S)] = 30.0  # spreads sources that share a time and a server
     missed: Missed = Missed.RUN_ONCE
@@ -88,7 +90,7 @@ class SourceSchedule(_Frozen):
     @model_validator(mode="after")
     def _names_a_time(self) -> Self:
         if not self.crons:
-            raise ValueError("names no time: content, changes, permissions or identities")
+            raise ValueError("names no time: content, changes, permissions, identities or audit")
         return self
 
     @property

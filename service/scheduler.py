@@ -3,11 +3,12 @@
 Into it go a timetable and what runs a job; nothing comes out but log lines, for what a run did is in its report.
 
 - One job of a source at a time; permissions go before changes, these before everything, but none has a second turn
-  before those that wait have had their first. People and groups are read beside all that: they touch no document.
+  before those that wait have had their first. People and groups are read, and audits made, beside all that: they touch
+  no document.
 - Due permissions do not wait for hours behind a crawl of documents: the crawl is asked to stop at its next page, they
   are read, the crawl goes on from its checkpoint.
 - Crawls of documents share `concurrent_sources` places. Permissions and identities have as many of their own, so that
-  a revocation waits for no other source either.
+  a revocation waits for no other source either; and so have audits.
 - A job that fails is logged; it ends neither the loop nor another job.
 - Asked to stop, the scheduler starts nothing more, asks what runs to stop in order, and cancels what is left after
   `drain_s`. Cancelled, it cancels at once.
@@ -36,7 +37,8 @@ _log = logging.getLogger(__name__)
 RunJob = Callable[[Job, asyncio.Event], Awaitable[bool]]
 """Runs a job; the event asks it to stop in order. False: it stopped, and has work left."""
 
-_BY_URGENCY = (SyncMode.IDENTITIES, SyncMode.PERMISSIONS, SyncMode.CHANGES, SyncMode.FULL)
+_BY_URGENCY = (SyncMode.IDENTITIES, SyncMode.PERMISSIONS, SyncMode.CHANGES, SyncMode.FULL, SyncMode.AUDIT)
+_BESIDE = (SyncMode.IDENTITIES, SyncMode.AUDIT)  # they touch no document: each has a lane of its own
 _CRAWLS = frozenset({SyncMode.CHANGES, SyncMode.FULL})  # of documents, with their content
 # A crawl that has just begun or gone on is left alone for so long, and for as long as it was held up: at least half of
 # the time is the documents'.
@@ -79,7 +81,7 @@ class _Running:
 
 @dataclass(slots=True)
 class _Lane:
-    """Jobs that run one after the other: those of one source's documents, or of its people."""
+    """Jobs that run one after the other: those of one source's documents, of its people, or its audits."""
 
     overlap: Overlap
     due: dict[SyncMode, datetime] = field(default_factory=dict)  # since when
@@ -192,7 +194,7 @@ class Scheduler:
         running.task = tasks.create_task(self._run_one(lane, running, due=lane.due.pop(mode)))
 
     def _has_place(self, mode: SyncMode) -> bool:
-        alike = [running for running in self._running() if (running.job.mode in _CRAWLS) == (mode in _CRAWLS)]
+        alike = [running for running in self._running() if _places_of(running.job.mode) == _places_of(mode)]
         return len(alike) < self._settings.concurrent_sources
 
     def _running(self) -> Iterator[_Running]:
@@ -231,5 +233,10 @@ class Scheduler:
                 running.task.cancel()
 
 
-def _lane_of(job: Job) -> tuple[str, bool]:
-    return job.source, job.mode is SyncMode.IDENTITIES
+def _places_of(mode: SyncMode) -> str:
+    """Which places a job takes: what takes long keeps no revocation waiting."""
+    return "crawls" if mode in _CRAWLS else "audits" if mode is SyncMode.AUDIT else "revocations"
+
+
+def _lane_of(job: Job) -> tuple[str, str]:
+    return job.source, job.mode if job.mode in _BESIDE else ""

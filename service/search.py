@@ -15,6 +15,7 @@ from acl import SourceIdentityRule
 from indexer.reindexing import LiveIndex, OpenedPlace
 from indexer.search.query_language import meaning_of
 from service.index_settings import IndexAccess
+from service.late_check import LateCheck
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NumberingMismatch
 from vocabulary.ports import Enricher, SearchBackend
@@ -50,6 +51,7 @@ class ServedIndex:
     access: IndexAccess
     backend: SearchBackend
     identity_rules: tuple[SourceIdentityRule, ...]
+    late_check: LateCheck | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -81,8 +83,8 @@ class SearchService:
         """
         if isinstance(index.backend, LiveIndex):  # it knows its model, and both may be switched at any time
             async with index.backend.present() as opened:
-                return await _answer(opened, query, access)
-        return await _answer(OpenedPlace(index.backend, self._enricher), query, access)
+                return await _checked(opened, query, access, index.late_check)
+        return await _checked(OpenedPlace(index.backend, self._enricher), query, access, index.late_check)
 
     async def suggest(
         self, index: ServedIndex, text: str, access: AccessFilter, *, size: int
@@ -113,6 +115,12 @@ class SearchService:
 async def is_occupied(backend: SearchBackend) -> bool:
     """Whether another index is kept, or copied to, where the settings lead: then this one has nothing to say."""
     return isinstance(backend, LiveIndex) and await backend.occupant() is not None
+
+
+async def _checked(opened: OpenedPlace, query: Query, access: AccessFilter, late_check: LateCheck | None) -> Page:
+    if late_check is None:
+        return await _answer(opened, query, access)
+    return await late_check.confirmed(lambda narrowed: _answer(opened, query, narrowed), access, opened.backend)
 
 
 async def _answer(opened: OpenedPlace, query: Query, access: AccessFilter) -> Page:

@@ -275,6 +275,8 @@ def _contradictions(
             yield f"sources.{name}.index: no such index (there are: {', '.join(sorted(named)) or 'none'})"
         yield from (f"sources.{name}.schedule.{problem}" for problem in _impossible_times(source))
         yield from (f"sources.{name}.adopt_groups.{problem}" for problem in _impossible_adoption(source, tokens))
+        if source.adopt_groups is not None and source.index in indexes and indexes[source.index].late_check:
+            yield f"indexes.{source.index}.late_check: {name} adopts groups, and would deny what they give"
     issuers = [token.issuer for token in tokens]
     for position, issuer in enumerate(issuers):
         if issuer in issuers[:position]:

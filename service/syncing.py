@@ -132,20 +132,20 @@ async def sync_source(
 
 async def _identities_run(source: str, state: State, directory: IdentitySource, options: SyncOptions) -> SyncOutcome:
     """Read people and groups in a run of their own."""
-    run_id = await state.runs.begin_identities(source)
+    run_id = await state.runs.begin_beside(source, SyncMode.IDENTITIES)
     try:
         counts = await _refresh(source, state, directory, options, run=run_id)
     except asyncio.CancelledError:
-        await asyncio.shield(state.runs.finish_identities(run_id, RunState.INTERRUPTED, "interrupted"))
+        await asyncio.shield(state.runs.finish_beside(run_id, RunState.INTERRUPTED, "interrupted"))
         raise
     except Exception as error:
-        run = await state.runs.finish_identities(run_id, RunState.FAILED, str(error) or type(error).__name__)
+        run = await state.runs.finish_beside(run_id, RunState.FAILED, str(error) or type(error).__name__)
         if not isinstance(error, SightlineError):
             raise
         return SyncOutcome(source, run=run)
     how = "changed" if counts.changed else "as before"
     message = f"{counts.people} people, {counts.memberships} memberships, {how}"
-    run = await state.runs.finish_identities(run_id, RunState.SUCCEEDED, message)
+    run = await state.runs.finish_beside(run_id, RunState.SUCCEEDED, message)
     return SyncOutcome(source, identities=counts, run=run)
 
 

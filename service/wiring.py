@@ -4,6 +4,7 @@
     open_search     the model and the indexes, opened on top of the state
     open_workshop   these, and what reads text out of files
     open_source     one source system
+    open_witness    the same, asked who may read what
     make_readers    what tells a reader by a token
     make_metrics    what is measured of all this
 
@@ -39,20 +40,23 @@ from connectors.registry import CONNECTORS, SourceConnector
 from embedder import ModelEnricher
 from indexer.extract import KreuzbergExtractor
 from indexer.reindexing import LiveIndex, PlaceStore, Reindexing, Standing
+from indexer.state.audits import AuditHistory
 from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore
 from indexer.state.tables import create_tables as create_indexer_tables
 from service.admin.acts import AdminActs
 from service.admin.acts_tables import create_tables as create_acts_tables
 from service.enrichers import Enrichers
-from service.metrics import AccessCollector, Metrics, QueryMetrics, SourceMetrics
+from service.index_settings import IndexAccess
+from service.late_check import LateCheck, LateCheckOptions
+from service.metrics import AccessCollector, AuditMetrics, LateCheckCollector, Metrics, QueryMetrics, SourceMetrics
 from service.places import IndexPlaces
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
 from service.settings import Settings, SourceSettings
 from service.tokens import TokenVerifier
 from vocabulary.errors import SettingInvalid
-from vocabulary.ports import Enricher, Extractor, SearchBackend
+from vocabulary.ports import Enricher, Extractor, SearchBackend, SourceWitness
 
 # A second process may hold the write lock while it stores a directory of a hundred thousand people.
 SQLITE_BUSY_TIMEOUT_S = 30.0
@@ -141,8 +145,29 @@ async def open_search(
                 access=settings.indexes[name].access,
                 backend=index,
                 identity_rules=identity_rules(settings, name),
+                late_check=await opened.enter_async_context(_late_check(settings, name)),
             )
         yield Search(enrichers.configured, SearchService(served, enrichers.configured))
+
+
+@asynccontextmanager
+async def _late_check(settings: Settings, index: str) -> AsyncIterator[LateCheck | None]:
+    """Open what confirms hits of an index at its sources; None where its settings want nothing confirmed."""
+    configured = settings.indexes[index]
+    if not configured.late_check:
+        yield None
+        return
+    options = LateCheckOptions(
+        hits=configured.late_check,
+        within_s=configured.late_check_timeout_s,
+        is_public=configured.access is IndexAccess.PUBLIC,
+    )
+    async with AsyncExitStack() as opened:
+        witnesses = {
+            source: await opened.enter_async_context(open_witness(settings, source))
+            for source in settings.sources_of(index)
+        }
+        yield LateCheck(witnesses, options)
 
 
 @asynccontextmanager
@@ -151,6 +176,14 @@ async def open_source(settings: Settings, source: str) -> AsyncIterator[SourceCo
     configured = settings.sources[source]
     async with CONNECTORS[configured.connector].create(source, configured.connection) as connector:
         yield connector
+
+
+@asynccontextmanager
+async def open_witness(settings: Settings, source: str) -> AsyncIterator[SourceWitness]:
+    """Open what a source is asked by whether a person may read a document."""
+    configured = settings.sources[source]
+    async with CONNECTORS[configured.connector].witness(source, configured.connection) as witness:
+        yield witness
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,14 +232,18 @@ def make_readers(settings: Settings, state: State) -> Readers:
     return Readers(state.access_control, TokenVerifier(settings.tokens))
 
 
-def make_metrics(settings: Settings, state: State) -> Metrics:
-    """Make what measures this process, in a registry of its own."""
+def make_metrics(settings: Settings, state: State, service: SearchService | None = None) -> Metrics:
+    """Make what measures this process, in a registry of its own; `service` answers its queries, if it answers any."""
     registry = CollectorRegistry()
     registry.register(AccessCollector(state.access_control))
+    served = service.indexes if service is not None else {}
+    late_checks = {name: check for name, index in served.items() if (check := index.late_check) is not None}
+    registry.register(LateCheckCollector(late_checks))
     return Metrics(
         registry,
         queries=QueryMetrics(registry, indexes=settings.indexes),
         sources=SourceMetrics(registry, modes=settings.modes(), runs=state.runs, ledger=state.ledger),
+        audits=AuditMetrics(registry, sources=settings.sources, history=AuditHistory(state.engine)),
     )
 
 

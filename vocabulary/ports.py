@@ -23,6 +23,7 @@ from vocabulary.documents import (
 )
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
 from vocabulary.search import Page, Query, Suggestion
+from vocabulary.statements import Question, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,7 @@ class SyncMode(StrEnum):
     CHANGES = "changes"  # what is new, modified or gone since the last full or changes sync
     PERMISSIONS = "permissions"  # who may read each document; no content
     IDENTITIES = "identities"  # people and groups only
+    AUDIT = "audit"  # nothing: a sample of what the index shows is compared with what the source says
 
 
 class KnownDocuments(Protocol):
@@ -165,6 +167,23 @@ class IdentitySource(Protocol):
 
     def identities(self) -> AsyncIterator[Identity]:
         """Yield every person and every direct membership once. Ended without an error, the list was complete."""
+        ...
+
+
+class SourceWitness(Protocol):
+    """A source, asked whether its people may find its documents: by requests of its own, and by no code of a crawl.
+
+    It is an async context manager; it sends nothing before the first question.
+    """
+
+    async def testify(self, questions: Sequence[Question]) -> Sequence[Statement]:
+        """Answer the questions, in their order, by what the source says now; nothing of an earlier call is used.
+
+        A question that the source does not answer is `UNKNOWN`, never left out or guessed at. Nothing is retried.
+
+        Raises:
+            CredentialsRejected, ConfigurationError: the source refuses to be asked at all.
+        """
         ...
 
 

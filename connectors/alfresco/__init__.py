@@ -9,6 +9,7 @@ retries, never follows a redirect, and never takes an error for an absence. See 
     streams/        walks of folder trees, readings of the index, looks at single nodes: all as changes
     lanes/          optional quicker news: trashcan, audit log, index tracking
     mapping.py, fields.py, permissions.py, identity.py    records to the words of the vocabulary
+    witness/        the same questions of access asked again, by code of its own
     simulator/      a server to try it all against
 """
 

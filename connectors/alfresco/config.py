@@ -12,6 +12,7 @@ from typing import Annotated, Literal, Self
 import httpx
 from pydantic import AfterValidator, Field, model_validator
 
+from connectors.alfresco.audit_settings import AuditSettings
 from connectors.alfresco.fields import FieldMappings
 from connectors.alfresco.rendition_settings import RenditionSettings
 from connectors.alfresco.scope.protected import ProtectedKind
@@ -69,6 +70,7 @@ class AlfrescoConfig(ScopeKeys):
     include_comments: bool = True
     rendition: RenditionSettings | None = None  # read instead of files whose own bytes have no text
     extra_read_permissions: frozenset[Name] = frozenset()  # roles of own permission models that grant Read
+    audit: AuditSettings | None = None  # whose eyes audits and late checks look with; None: the crawler's
 
     connect_timeout_s: float = Field(default=10.0, gt=0)
     read_timeout_s: float = Field(default=60.0, gt=0)  # silence, not duration: a big file may take longer

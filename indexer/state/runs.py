@@ -26,6 +26,8 @@ from indexer.state.tally import Tally
 from vocabulary.documents import Checkpoint
 from vocabulary.ports import SyncMode
 
+_BESIDE = (SyncMode.IDENTITIES, SyncMode.AUDIT)  # runs that touch no document, and need no lease
+
 
 @dataclass(frozen=True, slots=True)
 class RunTicket:
@@ -121,7 +123,7 @@ class RunStore(RunHistory):
         return standing
 
     def _close_dead_runs(self, connection: sa.Connection, source: str) -> None:
-        of_documents = (runs.c.source == source) & (runs.c.mode != SyncMode.IDENTITIES)
+        of_documents = (runs.c.source == source) & runs.c.mode.not_in(_BESIDE)
         self._close(connection, of_documents, "the process died")
 
     def _close(self, connection: sa.Connection, whose: sa.ColumnElement[bool], message: str) -> None:
@@ -211,23 +213,23 @@ class RunStore(RunHistory):
 
         await asyncio.to_thread(forget)
 
-    async def begin_identities(self, source: str) -> int:
-        """Open a run that reads people and groups. It takes no lease: it touches no document, and whose list is older
-        than the one that is stored is refused there.
+    async def begin_beside(self, source: str, mode: SyncMode) -> int:
+        """Open a run that reads people and groups, or an audit. It takes no lease: it touches no document, and whose
+        list of people is older than the one that is stored is refused there.
         """
 
         def begin() -> int:
             with self._engine.begin() as connection:
-                of_people = (runs.c.source == source) & (runs.c.mode == SyncMode.IDENTITIES)
-                self._close(connection, of_people, "the process died, or another run began")
-                return self._open_run(connection, source, SyncMode.IDENTITIES, resumed=False)
+                alike = (runs.c.source == source) & (runs.c.mode == mode)
+                self._close(connection, alike, "the process died, or another run began")
+                return self._open_run(connection, source, mode, resumed=False)
 
         run_id = await asyncio.to_thread(begin)
-        log_began(source, SyncMode.IDENTITIES, run_id, resumed=False)
+        log_began(source, mode, run_id, resumed=False)
         return run_id
 
-    async def finish_identities(self, run_id: int, state: RunState, message: str) -> RunReport:
-        """Close a run that read people and groups; the message says how many."""
+    async def finish_beside(self, run_id: int, state: RunState, message: str) -> RunReport:
+        """Close a run that was begun beside those of documents; the message says what it found."""
 
         def finish() -> None:
             with self._engine.begin() as connection:

@@ -112,6 +112,37 @@ run_documents = sa.Table(
     sa.Column("reason", sa.Text, nullable=False),
 )
 
+# What a run of mode `audit` asked and found; its run says when it began and how it ended.
+audits = sa.Table(
+    "audits",
+    metadata,
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False, index=True),
+    sa.Column("seed", sa.BigInteger, nullable=False),
+    sa.Column("asked", sa.Integer, nullable=False),
+    sa.Column("agreed", sa.Integer, nullable=False),
+    sa.Column("as_reader", sa.Integer, nullable=False),  # answered by the source to the readers themselves
+    sa.Column(
+        "even_asked", sa.Integer, nullable=False
+    ),  # of those drawn evenly, which were answered: the rate is theirs
+    sa.Column("even_wrong", sa.Integer, nullable=False),
+)
+
+# The questions of an audit that index and source did not answer alike.
+audit_findings = sa.Table(
+    "audit_findings",
+    metadata,
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("native_id", sa.Text, primary_key=True),
+    sa.Column("reader", sa.Text, primary_key=True),  # a principal's spelling; empty: anybody
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("shown", sa.Boolean, nullable=False),
+    sa.Column("verdict", sa.Text, nullable=False),
+    sa.Column("standpoint", sa.Text, nullable=False),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("since", sa.Float, nullable=False),  # when an audit first found it
+)
+
 # Where an index is, once it has been built anew or moved, and the copy of it that follows: the next one, or the former.
 index_places = sa.Table(
     "index_places",

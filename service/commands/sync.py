@@ -90,6 +90,9 @@ def _show_plan(settings: Settings, names: Sequence[str], *, mode: SyncMode, as_j
 
 def _chosen(settings: Settings, sources: Sequence[str], mode: SyncMode) -> list[str]:
     """The named sources, or all that know the mode; a named one that does not exist or lacks it is wrong usage."""
+    if mode is SyncMode.AUDIT:
+        print_problem("--mode: an audit brings nothing up to date; use: sightline audit SOURCE")
+        raise typer.Exit(ExitCode.MISUSED)
     for source in sources:
         if source not in settings.sources:
             print_problem(f"no such source: {source} (there are: {', '.join(settings.sources) or 'none'})")

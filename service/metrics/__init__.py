@@ -3,6 +3,7 @@
     query_metrics    queries as this process answers them, and tokens it refuses
     access_metrics   what this process holds of lists and filters
     source_metrics   runs, documents and requests of every source, as the state store has them, whoever did them
+    audit_metrics    what audits and late checks found
     registry         all of it in one registry, brought up to date and written out when it is asked for
 
 Labels come from the settings (index, source), from the modes of search and sync, and from fixed words of ours. No label
@@ -12,8 +13,17 @@ and no number comes from a document, a person, a list or a query.
 from __future__ import annotations
 
 from service.metrics.access_metrics import AccessCollector
+from service.metrics.audit_metrics import AuditMetrics, LateCheckCollector
 from service.metrics.query_metrics import SUGGESTING, QueryMetrics
 from service.metrics.registry import Metrics
 from service.metrics.source_metrics import SourceMetrics
 
-__all__ = ["SUGGESTING", "AccessCollector", "Metrics", "QueryMetrics", "SourceMetrics"]
+__all__ = [
+    "SUGGESTING",
+    "AccessCollector",
+    "AuditMetrics",
+    "LateCheckCollector",
+    "Metrics",
+    "QueryMetrics",
+    "SourceMetrics",
+]

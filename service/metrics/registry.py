@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from sqlalchemy.exc import SQLAlchemyError
 
+from service.metrics.audit_metrics import AuditMetrics
 from service.metrics.query_metrics import QueryMetrics
 from service.metrics.source_metrics import SourceMetrics
 
@@ -20,11 +21,14 @@ _log = logging.getLogger(__name__)
 class Metrics:
     """The metrics of one process; nothing of them is global."""
 
-    def __init__(self, registry: CollectorRegistry, *, queries: QueryMetrics, sources: SourceMetrics) -> None:
+    def __init__(
+        self, registry: CollectorRegistry, *, queries: QueryMetrics, sources: SourceMetrics, audits: AuditMetrics
+    ) -> None:
         ProcessCollector(registry=registry)
         self._registry = registry
         self.queries = queries
         self._sources = sources
+        self._audits = audits
         self._asking = asyncio.Lock()
         self._answers = Gauge(
             "sightline_state_store_up",
@@ -37,6 +41,7 @@ class Metrics:
         try:
             async with asyncio.timeout(_PATIENCE_S):
                 await self._sources.refresh()
+                await self._audits.refresh()
         except (SQLAlchemyError, TimeoutError):
             _log.warning("metrics: the state store does not answer")
             self._answers.set(0)

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel
 
+from connectors.alfresco.audit_settings import AuditSettings
 from connectors.alfresco.fields import FieldMapping
 from connectors.alfresco.rendition_settings import RenditionSettings
 from connectors.alfresco.scope.rules import Rule
@@ -66,6 +67,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     'auth = { kind = "basic" }': BasicAuth,
     'auth = { kind = "ticket" }': TicketAuth,
     'auth = { kind = "oauth2" }': OAuth2Auth,
+    "audit = { … }": AuditSettings,
     "aspects = [{ … }]": AspectTest,
     "include = [{ … }]": Rule,
     'fields = { "…" = { … } }': FieldMapping,
@@ -159,7 +161,7 @@ def served_app() -> FastAPI:
         Readers(unused, unused),
         probes={},
         administration=administration,
-        metrics=Metrics(CollectorRegistry(), queries=unused, sources=unused),
+        metrics=Metrics(CollectorRegistry(), queries=unused, sources=unused, audits=unused),
     )
 
 

@@ -15,6 +15,7 @@ class RequestKind(StrEnum):
     CONTENT = "content"
     COMMENTS = "comments"
     IDENTITY = "identity"  # people, groups, members
+    WITNESS = "witness"  # whether a person may read: audits and late checks
     SIGN_IN = "sign-in"  # tickets and access tokens
 
 

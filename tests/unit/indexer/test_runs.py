@@ -216,15 +216,15 @@ async def test_a_run_is_one_log_line_when_it_begins_and_one_when_it_has_ended(
 async def test_people_are_read_beside_a_run_of_documents(engine: sa.Engine) -> None:
     runs = RunStore(engine)
     ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
-    dead = await runs.begin_identities("files")
-    run_id = await runs.begin_identities("files")
+    dead = await runs.begin_beside("files", SyncMode.IDENTITIES)
+    run_id = await runs.begin_beside("files", SyncMode.IDENTITIES)
     assert (await runs.show(dead)).state is RunState.INTERRUPTED
     assert (await runs.show(ticket.run_id)).state is RunState.RUNNING
     await runs.finish(ticket, RunState.SUCCEEDED, Tally(), "")
     await runs.finish(await runs.begin("files", SyncMode.FULL, index_id="i"), RunState.SUCCEEDED, Tally(), "")
-    report = await runs.finish_identities(run_id, RunState.SUCCEEDED, "2 people")
+    report = await runs.finish_beside(run_id, RunState.SUCCEEDED, "2 people")
     assert (report.state, report.mode, report.message) == (RunState.SUCCEEDED, SyncMode.IDENTITIES, "2 people")
-    assert await runs.finish_identities(run_id, RunState.FAILED, "again") == report, "history is only added to"
+    assert await runs.finish_beside(run_id, RunState.FAILED, "again") == report, "history is only added to"
 
 
 def test_a_tally_that_lost_a_document_says_so() -> None:

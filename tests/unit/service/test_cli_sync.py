@@ -190,7 +190,7 @@ def test_status_says_how_each_source_stands(folder: CliFolder, first_sync: dict[
     (standing,) = folder.json("status")
     assert (standing["source"], standing["index"], standing["access"]) == ("handbook", "private", "token")
     assert standing["last_run"] == folder.json("runs")[0]["id"]
-    full, identities = standing["modes"]
+    full, identities, _audit = standing["modes"]
     assert (full["mode"], full["last_run"]) == ("full", folder.json("runs", "--mode", "full")[0]["id"])
     assert (identities["mode"], identities["last_run"]) == (
         "identities",

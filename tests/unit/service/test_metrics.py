@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -11,19 +12,23 @@ import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
 
 from acl import AclStore, IdentityStore
+from indexer.state.audits import AuditCounts, AuditHistory, AuditRecord, Finding, FindingKind
 from indexer.state.ledger import Ledger, LedgerRow
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.tally import Tally
 from service.admin.key_config import Scope
 from service.http_errors import known_problems
+from service.late_check import LateCheck, LateCheckOptions
+from service.metrics import LateCheckCollector
 from service.metrics.query_metrics import ANSWERED, UNKNOWN_INDEX, UNREAD
 from tests.unit.service.admin_world import KEYS, key_of, with_key
 from tests.unit.service.http_world import HttpWorld, bearer, furnish, listed, rule, served
 from vocabulary.access import Acl, Membership, Person, Principal
-from vocabulary.documents import DocumentState
+from vocabulary.documents import DocumentId, DocumentState
 from vocabulary.ports import SyncMode
 from vocabulary.search import SearchMode
+from vocabulary.statements import Question, Statement, Verdict
 
 SECRET = "zanzibar"
 RULES = {"private": [rule("hr")], "open": [rule("web")]}
@@ -252,3 +257,27 @@ async def test_readers_move_the_same_numbers_whether_or_not_they_find_something(
             return {name: told[name] for name in ours if not name.endswith("_created")}
 
     assert await moved_by("ann") == await moved_by("bob")
+
+
+async def test_the_last_audit_of_each_source_is_told_by_what_it_found(world: HttpWorld) -> None:
+    assert "sightline_audit_questions" not in await scraped(world), "none was made"
+    reader = Principal.user("hr", "ann")
+    leak = Finding(
+        Question(DocumentId("hr", SECRET), reader), FindingKind.LEAK, True, Statement(Verdict.DENIED), datetime.now(UTC)
+    )
+    run_id = await RunStore(world.engine).begin_beside("hr", SyncMode.AUDIT)
+    await AuditHistory(world.engine).add(AuditRecord(run_id, "hr", AuditCounts(1, 10, 9, 0, 5, 0), (leak,)))
+    assert (await scraped(world))["sightline_audit_questions"] == {
+        labelled(source="hr", found="alike"): 9,
+        labelled(source="hr", found="leak"): 1,
+    }
+    assert SECRET not in (await world.client.get("/metrics")).text
+
+
+def test_what_late_checks_heard_is_counted_by_index_and_source() -> None:
+    late_check = LateCheck({}, LateCheckOptions(hits=10, within_s=1.0, is_public=False))
+    late_check.found["hr", Verdict.DENIED] += 2
+    (hits,) = LateCheckCollector({"private": late_check}).collect()
+    assert [(sample.labels, sample.value) for sample in hits.samples] == [
+        ({"index": "private", "source": "hr", "verdict": "denied"}, 2)
+    ]

@@ -41,8 +41,9 @@ class Workplace:
     left_s: dict[Job, float] = field(default_factory=dict)
 
     async def run(self, job: Job, stop: asyncio.Event) -> bool:
-        beside = {other for other in self.under_way if other.source == job.source and other.mode is not IDENTITIES}
-        assert job.mode is IDENTITIES or not beside, "one run of a source's documents at a time"
+        touching = {other for other in self.under_way if other.mode not in {IDENTITIES, SyncMode.AUDIT}}
+        beside = {other for other in touching if other.source == job.source}
+        assert job.mode in {IDENTITIES, SyncMode.AUDIT} or not beside, "one run of a source's documents at a time"
         self.under_way.add(job)
         self._note("began", job)
         try:
@@ -154,6 +155,18 @@ async def test_people_are_read_beside_a_crawl_and_hold_nothing_up(clock: Scripte
         await clock.advance(at(120))
     assert workplace.of("began") == [(60, NIGHTLY), (70, PEOPLE)]
     assert workplace.of("done") == [(75, PEOPLE), (120, NIGHTLY)]
+
+
+async def test_an_audit_is_made_beside_all_else_and_takes_nobodys_place(
+    clock: ScriptedClock, workplace: Workplace
+) -> None:
+    audit, rights = job("intranet", SyncMode.AUDIT), job("extranet", PERMISSIONS)
+    workplace.work_s = {NIGHTLY: 3600, audit: 1800}
+    timetable = [entry(NIGHTLY, "0 1 * * *"), entry(audit, "10 1 * * *"), entry(rights, "20 1 * * *")]
+    async with scheduling(workplace, timetable, settings=SchedulerSettings(concurrent_sources=1)):
+        await clock.advance(at(120))
+    assert workplace.of("began") == [(60, NIGHTLY), (70, audit), (80, rights)]
+    assert workplace.of("done") == [(80, rights), (100, audit), (120, NIGHTLY)]
 
 
 async def test_jitter_delays_a_job_and_leaves_its_next_time_alone(clock: ScriptedClock, workplace: Workplace) -> None:

@@ -329,6 +329,20 @@ def test_settings_never_show_their_secrets(load: Load) -> None:
     assert SECRET not in repr(settings)
 
 
+def test_hits_are_not_confirmed_by_a_source_that_adopts_groups(
+    load: Load, problems_of: Callable[..., tuple[str, ...]]
+) -> None:
+    """It does not know of them itself: it would deny what they give."""
+    text = changed('access = "token"', 'access = "token"\nlate_check = 10')
+    text = text.replace('algorithms = ["HS256"]', 'algorithms = ["HS256"]\ngroups_claim = "groups"')
+    assert load(text).indexes["private"].late_check == 10
+    adopting = 'match_user_by = "username"\nadopt_groups = { issuer = "https://idp.example.com" }'
+    text = text.replace('match_user_by = "username"', adopting)
+    assert problems_of(text) == (
+        "indexes.private.late_check: onprem-private adopts groups, and would deny what they give",
+    )
+
+
 def test_one_issuer_is_configured_once(problems_of: Callable[..., tuple[str, ...]]) -> None:
     entry = COMPLETE[COMPLETE.index("[[tokens]]") : COMPLETE.index("[sources.onprem-private]")]
     assert problems_of(COMPLETE + entry) == ("tokens.1.issuer: is another entry's issuer, too",)

@@ -1,0 +1,180 @@
+"""`audit`: hold a sample of what an index shows against what its source says, and list what differs."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Annotated, Any
+
+import typer
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from indexer.state.audits import AuditRecord, Finding, FindingKind
+from indexer.state.run_history import RunState
+from service.admin.acts import Act
+from service.admin.command_line import command_line
+from service.audit.auditing import AuditOptions, AuditOutcome, audit_source
+from service.audit.drawing import USUAL_QUESTIONS, Sampling
+from service.audit.rates import rate_of
+from service.commands.runs import report_json
+from service.commands.terminal import (
+    ConfigOption,
+    ExitCode,
+    JsonOption,
+    console,
+    counted,
+    error_console,
+    print_json,
+    print_note,
+    print_problem,
+    print_table,
+    printable,
+)
+from service.http_server import cancelled_by_signals
+from service.settings import Settings, load_settings, settings_file
+from service.wiring import open_search, open_state
+from vocabulary.documents import DocumentId
+from vocabulary.errors import QueryInvalid
+
+_EXIT_CODES = {RunState.SUCCEEDED: ExitCode.DONE, RunState.INCOMPLETE: ExitCode.SOME_DOCUMENTS_FAILED}
+
+
+def audit(
+    source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source's name.")],
+    *,
+    sample: Annotated[
+        int, typer.Option(min=1, max=100_000, help="How many questions: documents × readers.")
+    ] = USUAL_QUESTIONS,
+    person: Annotated[
+        str | None,
+        typer.Option(metavar="USER", help="Only ask for this reader: an address or user name, as a token would give."),
+    ] = None,
+    document: Annotated[
+        str | None, typer.Option(metavar="SOURCE/ID", help="Only ask about this document, as answers show its id.")
+    ] = None,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**31 - 1, help="Draw what an earlier audit with this seed drew.")
+    ] = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Ask the source itself who may read what. Exits with 1 for leaks or silence, with 3 for losses alone."""
+    settings = load_settings(settings_file(config))
+    if source not in settings.sources:
+        print_problem(f"no such source: {source} (there are: {', '.join(settings.sources) or 'none'})")
+        raise typer.Exit(ExitCode.MISUSED)
+    sampling = Sampling(
+        questions=1 if person is not None and document is not None else sample,
+        seed=secrets.randbelow(2**31) if seed is None else seed,
+        user=person,
+        document=None if document is None else _document_of(source, document),
+    )
+    try:
+        outcome = asyncio.run(_audit(settings, source, sampling))
+    except asyncio.CancelledError:
+        print_problem("interrupted")
+        raise typer.Exit(ExitCode.FAILED) from None
+    if as_json:
+        print_json(audit_json(outcome))
+    else:
+        _print_outcome(outcome)
+    raise typer.Exit(_EXIT_CODES.get(outcome.run.state, ExitCode.FAILED))
+
+
+def _document_of(source: str, spelled: str) -> DocumentId:
+    own_id = spelled.removeprefix(f"{source}/")
+    if own_id == spelled or not own_id:
+        raise QueryInvalid(f"--document: expected {source}/ID, as answers show it")
+    return DocumentId(source, own_id)
+
+
+async def _audit(settings: Settings, source: str, sampling: Sampling) -> AuditOutcome:
+    index = settings.sources[source].index
+    with cancelled_by_signals(), _progress() as show:
+        async with open_state(settings) as state, open_search(settings, state, indexes=[index]) as search:
+            options, served = AuditOptions(on_progress=show), search.service.index(index)
+            asked = {"questions": sampling.questions, "person": sampling.user, "document": _spelled(sampling.document)}
+            async with state.acts.record(command_line(), Act.AUDIT, subject=source, parameters=asked) as act:
+                outcome = await audit_source(settings, state, served, source, sampling, options=options)
+                act.outcome = outcome.run.state
+                return outcome
+
+
+def _spelled(document_id: DocumentId | None) -> str | None:
+    return None if document_id is None else str(document_id)
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[int, int], None]]:
+    """Show how many questions are answered; without a terminal, nothing."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}", markup=False), BarColumn(20), TimeElapsedColumn())
+    with Progress(*columns, console=error_console(), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task("asking", total=None)
+        yield lambda done, total: progress.update(task, completed=done, total=total)
+
+
+def audit_json(outcome: AuditOutcome) -> dict[str, Any]:
+    """Spell an audit for programs."""
+    record = outcome.record
+    return {"run": report_json(outcome.run), "audit": None if record is None else _record_json(record)}
+
+
+def _record_json(record: AuditRecord) -> dict[str, Any]:
+    counts = record.counts
+    rate = rate_of(counts.even_wrong, counts.even_asked)
+    return {
+        "source": record.source,
+        "seed": counts.seed,
+        "asked": counts.asked,
+        "as_reader": counts.as_reader,
+        "agreed": counts.agreed,
+        **{kind: record.number_of(kind) for kind in FindingKind},
+        "mismatch_rate": None if rate is None else {"share": rate.share, "low": rate.low, "high": rate.high},
+        "findings": [_finding_json(finding) for finding in record.findings],
+    }
+
+
+def _finding_json(finding: Finding) -> dict[str, Any]:
+    reader = finding.question.reader
+    return {
+        "kind": finding.kind,
+        "document_id": str(finding.question.document_id),
+        "reader": None if reader is None else reader.id,
+        "index": "shows" if finding.shown else "hides",
+        "source": finding.statement.verdict,
+        "asked_by": finding.statement.standpoint,
+        "reason": finding.statement.reason,
+        "since": finding.since,
+    }
+
+
+def _print_outcome(outcome: AuditOutcome) -> None:
+    record = outcome.record
+    if record is None:
+        print_problem(f"{outcome.run.source}: {outcome.run.message}")
+        return
+    counts = record.counts
+    if record.findings:
+        _print_findings(record)
+    console().print(f"{counted(counts.asked, 'question')} asked (seed {counts.seed}), {counts.agreed} answered alike.")
+    if counts.as_reader:
+        print_note(f"{counts.as_reader} of them the source answered to the readers themselves")
+    rate = rate_of(counts.even_wrong, counts.even_asked)
+    if rate is not None:
+        console().print(
+            f"Of {counted(counts.even_asked, 'question')} drawn evenly, {counts.even_wrong} wrong: "
+            f"{rate.share:.2%} (95 % of the time between {rate.low:.2%} and {rate.high:.2%} of all)"
+        )
+    if any(finding.statement.reason == "groups-refused" for finding in record.findings):
+        print_note("groups-refused: only an administrator is told of others' groups; set `audit.auth` of the source")
+    if record.number_of(FindingKind.PENDING):
+        print_note("pending: changed at the source since it was last read; the next audit looks again")
+
+
+def _print_findings(record: AuditRecord) -> None:
+    columns = ["found", "document", "reader", "index", "source", "asked by", "reason"]
+    rows = [list(_finding_json(finding).values())[:-1] for finding in record.findings]
+    print_table(columns, [[("anybody" if cell is None else printable(cell)) for cell in row] for row in rows])
