@@ -1,7 +1,8 @@
 """What one met document needs, by what the ledger knows of it. Pure: rows in, a plan out.
 
 The rule behind it: content that did not change is not read again, text that did not change is not embedded again, and
-a document without readable permissions is hidden.
+a document without readable permissions is hidden. One that the index could not hold is left alone until its time comes
+or any part of it changes.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from indexer.fingerprints import comments_sha256, description_sha256
-from indexer.retrying import is_due
+from indexer.retrying import is_due, standing_failure
 from indexer.state.ledger import LedgerRow
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import Document
@@ -50,15 +51,18 @@ def plan(document: Document, acl_id: AclId, previous: LedgerRow | None, *, recip
 
     if acl_id == HIDDEN_ACL:
         return needs(Need.HIDING)
-    if previous is None or not previous.in_index or previous.recipe != recipe:
+    if previous is None or previous.recipe != recipe or previous.content_version != version or is_due(previous, now):
         return needs(Need.CONTENT)
-    if previous.content_version != version or is_due(previous, now):
-        return needs(Need.CONTENT)
+    is_as_described = previous.description_sha256 == description
+    is_as_permitted = is_under(previous, acl_id, document.owner)
+    if not previous.in_index:
+        is_as_rejected = is_as_described and is_as_permitted and previous.comments_sha256 == comments
+        return needs(Need.NOTHING if is_as_rejected and standing_failure(previous) else Need.CONTENT)
     if previous.comments_sha256 != comments:
         return needs(Need.COMMENTS)
-    if previous.description_sha256 != description:
+    if not is_as_described:
         return needs(Need.DESCRIPTION)
-    if not is_under(previous, acl_id, document.owner):
+    if not is_as_permitted:
         return needs(Need.ACCESS)
     return needs(Need.NOTHING)
 

@@ -58,13 +58,17 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Settlement:
-    """Changes ready to be written: what the index is told, and what the ledger says once it is acknowledged."""
+    """Changes ready to be written: what the index is told, and what the ledger says once it is acknowledged.
+
+    `earlier` is what the ledger said before of the one document whose content was read.
+    """
 
     numbers: tuple[int, ...]
     rows: tuple[LedgerRow, ...] = ()
     unchanged: tuple[str, ...] = ()  # documents whose row stays as it is
     removed: tuple[str, ...] = ()
     operations: tuple[IndexOperation, ...] = ()
+    earlier: LedgerRow | None = None
 
     @property
     def weight(self) -> int:

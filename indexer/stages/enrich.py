@@ -80,4 +80,4 @@ def _settlement(document: Prepared, passages: tuple[EnrichedPassage, ...]) -> Se
     operation: IndexOperation = Put(task.description, passages)
     if document.keeps_passages:
         operation = Describe(task.description)
-    return Settlement((task.number,), rows=(document.row,), operations=(operation,))
+    return Settlement((task.number,), rows=(document.row,), operations=(operation,), earlier=task.previous)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from indexer.channel import Channel, ChannelClosed
+from indexer.retrying import with_rejection
 from indexer.state.ledger import LedgerRow
 from indexer.walk import Walk
 from indexer.work import Settlement
@@ -41,7 +42,7 @@ class IndexStage:
         refused: Mapping[DocumentId, Refusal] = {}
         if operations:
             refused = await self._walk.policy.call(lambda: self._apply(operations))
-        rows = [_as_found(row, refused, self._walk.ticket.source) for one in batch for row in one.rows]
+        rows = [self._as_found(row, refused, one.earlier) for one in batch for row in one.rows]
         unchanged = [native_id for one in batch for native_id in one.unchanged]
         removed = [native_id for one in batch for native_id in one.removed]
         await self._record(rows, unchanged, removed, frozenset(number for one in batch for number in one.numbers))
@@ -49,6 +50,16 @@ class IndexStage:
     async def _apply(self, operations: Sequence[IndexOperation]) -> Mapping[DocumentId, Refusal]:
         await self._walk.ledger.doubt(self._walk.ticket, [document_of(each).native_id for each in operations])
         return await self._walk.ports.backend.apply(operations, fence=self._walk.ticket.fence)
+
+    def _as_found(self, row: LedgerRow, refused: Mapping[DocumentId, Refusal], earlier: LedgerRow | None) -> LedgerRow:
+        """What the index did not do as told: what it lost is read again by the next run, what it cannot hold later."""
+        refusal = refused.get(DocumentId(self._walk.ticket.source, row.native_id))
+        if refusal is None:
+            return row
+        if refusal is Refusal.REJECTED:
+            return with_rejection(row, earlier, self._walk.clock())
+        is_there = refusal is Refusal.SUPERSEDED
+        return LedgerRow(row.native_id, DocumentState.FAILED, refusal.value, in_index=is_there, retry_at=0.0)
 
     async def _record(
         self,
@@ -74,17 +85,3 @@ class IndexStage:
             walk.tally.settle(DocumentState.DELETED, "")
         walk.recorded.set()
         walk.on_progress(walk.tally)
-
-
-def _as_found(row: LedgerRow, refused: Mapping[DocumentId, Refusal], source: str) -> LedgerRow:
-    """What the index did not do as told, since it lost the document or cannot hold it: the next run reads it again."""
-    refusal = refused.get(DocumentId(source, row.native_id))
-    if refusal is None:
-        return row
-    return LedgerRow(
-        row.native_id,
-        DocumentState.FAILED,
-        refusal.value,
-        in_index=refusal is Refusal.SUPERSEDED,
-        retry_at=0.0,
-    )

@@ -24,6 +24,7 @@ from vocabulary.ports import SyncMode
 pytestmark = [pytest.mark.opensearch, pytest.mark.timeout(600)]
 
 DOCUMENTS = 25
+UNHOLDABLE = "x" * 40_000  # an id that is longer than any term that Lucene takes
 
 
 class Killed(Exception):
@@ -135,11 +136,24 @@ async def test_an_index_put_back_from_a_backup_hides_all_until_it_was_read_again
 
 async def test_a_document_that_the_index_cannot_hold_is_a_counted_failure_and_no_other_is(bench: Bench) -> None:
     bench.source = numbered(3)
-    bench.source.put("x" * 40_000, "its id is longer than any term that Lucene takes")
+    bench.source.put(UNHOLDABLE, "words about walruses")
     report = await bench.sync()
     assert report.tally.states == {DocumentState.INDEXED: 3, DocumentState.FAILED: 1}
     assert report.tally.reasons == {"failed: rejected-by-index": 1}
     assert await bench.find("document") == {"d000", "d001", "d002"}
+    assert await _ids_read(bench) == [UNHOLDABLE]  # once more at once, then ever more rarely
+    assert await _ids_read(bench) == []
+    assert (await bench.sync()).tally.reasons == {"failed: rejected-by-index": 1}
+    bench.now += 16 * 60
+    assert await _ids_read(bench) == [UNHOLDABLE]
+    assert await bench.find("document") == {"d000", "d001", "d002"}
+
+
+async def _ids_read(bench: Bench) -> list[str]:
+    """The documents whose content a further sync reads."""
+    read = len(bench.source.opened)
+    await bench.sync()
+    return bench.source.opened[read:]
 
 
 async def test_ids_are_those_of_the_source(bench: Bench) -> None:

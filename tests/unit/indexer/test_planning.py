@@ -5,6 +5,7 @@ import pytest
 
 from indexer.fingerprints import comments_sha256, description_sha256
 from indexer.planning import Need, plan
+from indexer.retrying import with_rejection
 from indexer.state.ledger import LedgerRow
 from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
 from vocabulary.documents import Comment, Document, DocumentId, DocumentState
@@ -84,6 +85,45 @@ def test_the_comments_when_one_was_edited_whatever_else_changed() -> None:
 )
 def test_the_content_when_the_index_does_not_surely_hold_it(row: LedgerRow | None) -> None:
     assert need(row=row) is Need.CONTENT
+
+
+REJECTED = replace(ROW, in_index=False, state=DocumentState.FAILED, reason="rejected-by-index", failures=2)
+
+
+def test_what_the_index_could_not_hold_waits_for_its_time() -> None:
+    waiting = replace(REJECTED, retry_at=NOW + 1)
+    assert need(row=waiting) is Need.NOTHING
+    assert need(row=replace(waiting, retry_at=NOW)) is Need.CONTENT
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        replace(DOCUMENT, title="Shorter"),
+        replace(DOCUMENT, content_version="2"),
+        replace(DOCUMENT, comments=()),
+        replace(DOCUMENT, owner=Principal.user("files", "ann")),
+    ],
+    ids=["description", "content", "comments", "owner"],
+)
+def test_what_the_index_could_not_hold_is_tried_at_once_when_any_part_of_it_changed(changed: Document) -> None:
+    waiting = replace(REJECTED, retry_at=NOW + 1)
+    assert need(changed, row=waiting) is Need.CONTENT
+    assert need(row=waiting, acl_id=AclId(8)) is Need.CONTENT
+
+
+def test_the_waits_for_what_the_index_cannot_hold_grow_and_never_end() -> None:
+    row: LedgerRow | None = None
+    waits: list[float] = []
+    for _ in range(12):
+        row = with_rejection(ROW, row, NOW)
+        assert (row.in_index, row.state) == (False, DocumentState.FAILED)
+        assert row.retry_at is not None
+        waits.append(row.retry_at - NOW)
+    assert waits == sorted(waits)
+    assert (waits[0], waits[-1]) == (0.0, 24 * 3600.0)
+    mended = replace(ROW, content_version="2")
+    assert with_rejection(mended, row, NOW).failures == 1
 
 
 def test_the_content_when_its_version_changed_or_it_vanished() -> None:
