@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
-from indexer.search.analysis import Analyzer, analyzer, fold
+from indexer.search.analysis import Analyzer, fold
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
 from vocabulary.search import (
@@ -34,7 +34,6 @@ _MAX_WORD_CHARACTERS = 40
 # A word is worth following by its neighbour when that pair stands in more than one document.
 _PAIR_DOCUMENTS = 2
 
-_ENGLISH = analyzer()
 _WORD = re.compile(r"[^\W_]+")
 _PAIR_GAP = re.compile(r"[ \u00a0_-]")  # a blank, or what file names put in its place
 
@@ -61,7 +60,7 @@ class _Word:
 
 
 async def suggest(
-    search: Search, text: str, access: AccessFilter, *, size: int, analyzer: Analyzer = _ENGLISH
+    search: Search, text: str, access: AccessFilter, *, size: int, analyzer: Analyzer
 ) -> tuple[Suggestion, ...]:
     """Complete what was typed from the best hits of `search`, best first; `analyzer` is that of the index."""
     typed = read_typed(text)

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from indexer.backends.opensearch.backend import OpenSearchBackend
 from indexer.backends.opensearch.config import IndexOptions, OpenSearchConfig
+from indexer.search.analysis import DEFAULT_LANGUAGES
 from tests.fakes.documents import DIMENSIONS
 from tests.servers.opensearch import OpenSearchServer
 from vocabulary.ports import SearchBackend
@@ -35,11 +36,15 @@ def serving(server: OpenSearchServer) -> Iterator[None]:
 
 
 @asynccontextmanager
-async def opensearch_index(folder: Path, tuning: Tuning = Tuning()) -> AsyncIterator[SearchBackend]:  # noqa: B008 - immutable
+async def opensearch_index(
+    folder: Path,
+    tuning: Tuning = Tuning(),  # noqa: B008 - immutable
+    languages: Sequence[str] = DEFAULT_LANGUAGES,
+) -> AsyncIterator[SearchBackend]:
     """Open the index of a folder; opened again within the test, it is the same one."""
     assert _Serving.server is not None, "mark the test with `opensearch`"
     alias = f"test-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
     _Serving.aliases.add(alias)
     config = OpenSearchConfig(urls=(_Serving.server.url,), alias=alias, options=IndexOptions(replicas=0))
-    async with OpenSearchBackend(config, dimensions=DIMENSIONS, tuning=tuning) as backend:
+    async with OpenSearchBackend(config, dimensions=DIMENSIONS, languages=languages, tuning=tuning) as backend:
         yield backend

@@ -18,7 +18,7 @@ from indexer.backends.opensearch.search import Searcher
 from indexer.backends.opensearch.state import IndexState, StateDocument, in_next_epoch
 from indexer.backends.opensearch.writer import Writer
 from indexer.search import suggestions
-from indexer.search.analysis import DEFAULT_LANGUAGES
+from indexer.search.analysis import DEFAULT_LANGUAGES, analyzer
 from indexer.search.request import refuse_foreign_vectors
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
@@ -160,7 +160,7 @@ class OpenSearchBackend:
         Raises:
             NumberingMismatch: the filter's numbering is not the index's.
         """
-        return await suggestions.suggest(self.search, text, access, size=size)
+        return await suggestions.suggest(self.search, text, access, size=size, analyzer=analyzer(self._languages))
 
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds, as of its last refresh."""
