@@ -6,7 +6,8 @@
             access = await filter_of(case, reader, access_control)  # what a backend's search takes
             ...  # expect exactly the documents named reader.sees
 
-`may_read_one_by_one` answers a reader the plain way, from the pure functions alone: the reference for all others.
+`may_read_one_by_one` answers a reader the plain way, from the pure functions alone: the reference for all others. Rows
+that are told as Alfresco has them come with their repository (`alfresco_cases.py`), which has an opinion of its own.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 from sqlalchemy import Engine
@@ -32,6 +33,7 @@ from acl import (
     may_read,
 )
 from acl.folding import fold
+from tests.contract.alfresco_cases import Repository, repository_of
 from tests.fakes.documents import passage
 from vocabulary.access import HIDDEN_ACL, AccessFilter, Acl, AclId, Identity, Membership, Person, Principal
 from vocabulary.documents import DocumentId
@@ -71,6 +73,7 @@ class AccessCase:
     memberships: tuple[Membership, ...]
     documents: tuple[AccessDocument, ...]
     readers: tuple[AccessReader, ...]
+    repository: Repository | None = None  # where the row is told as Alfresco has it
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -148,13 +151,13 @@ async def _listed(identities: Iterable[Identity]) -> AsyncIterator[Identity]:
 
 def _case(row: dict[str, Any]) -> AccessCase:
     name = row.pop("name")
-    documents, match = row.pop("docs"), row.pop("match", {})
-    sees, tokens, public = row.pop("sees"), row.pop("tokens", {}), row.pop("public", None)
-    people, memberships = _identities(row)
+    match, tokens = row.pop("match", {}), row.pop("tokens", {})
+    sees, public = row.pop("sees"), row.pop("public", None)
+    repository = repository_of(row.pop("alfresco"), source=MAIN_SOURCE) if "alfresco" in row else None
+    people, memberships, documents = _of_repository(repository) if repository else _of_row(row)
     if row:
         raise ValueError(f"{name}: unknown keys {sorted(row)}")
-    sources = {MAIN_SOURCE, *(person.principal.scope for person in people)}
-    sources |= {document.get("in", MAIN_SOURCE) for document in documents.values()}
+    sources = {MAIN_SOURCE, *(person.principal.scope for person in people), *(each.source for each in documents)}
     readers = [
         AccessReader(ReaderClaims(user or "", tuple(tokens.get(user, ())), ISSUER), frozenset(found))
         for user, found in sees.items()
@@ -166,9 +169,27 @@ def _case(row: dict[str, Any]) -> AccessCase:
         rules=tuple(SourceIdentityRule(source, MatchUserBy(match.get(source, "email"))) for source in sorted(sources)),
         people=people,
         memberships=memberships,
-        documents=tuple(_document(name, document) for name, document in documents.items()),
+        documents=documents,
         readers=tuple(readers),
+        repository=repository,
     )
+
+
+_Told: TypeAlias = tuple[tuple[Person, ...], tuple[Membership, ...], tuple[AccessDocument, ...]]
+
+
+def _of_row(row: dict[str, Any]) -> _Told:
+    """Take what the row says of people, groups and documents out of it."""
+    documents = row.pop("docs")
+    return *_identities(row), tuple(_document(name, document) for name, document in documents.items())
+
+
+def _of_repository(repository: Repository) -> _Told:
+    documents = tuple(
+        AccessDocument(name, MAIN_SOURCE, repository.acl_of(name), repository.owner_of(name))
+        for name in repository.documents
+    )
+    return repository.people(), repository.memberships(), documents
 
 
 def _identities(row: dict[str, Any]) -> tuple[tuple[Person, ...], tuple[Membership, ...]]:
