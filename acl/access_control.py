@@ -14,10 +14,11 @@ from dataclasses import dataclass
 from pyroaring import BitMap, FrozenBitMap
 from sqlalchemy import Engine
 
+from acl.expand import GroupGraph
 from acl.identity_store import IdentityStore, Match, MatchOutcome
 from acl.mapping_lookup import IdentityMappings, Mapped
 from acl.principal_numbers import PrincipalNumbers
-from acl.reader import ReaderClaims, SourceIdentityRule
+from acl.reader import KnownReader, ReaderClaims, SourceIdentityRule
 from acl.store import AclStore
 from acl.tables import Realm, read_versions
 from acl.visible import AclMaps, VisibleAcls
@@ -89,6 +90,10 @@ class AccessControl:
             return await self._identities.find(rule.source, claims.user, by=rule.match_user_by)
         return await self._match_mapped(mapped, rule.source)
 
+    async def mapped(self, claims: ReaderClaims, source: str) -> Mapped | None:
+        """What an operator has said of who the bearer of the claims is in a source; None: nothing, so names decide."""
+        return await self._mappings.find(claims, source)
+
     async def _match_mapped(self, mapped: Mapped, source: str) -> Match:
         if mapped.is_unreadable:
             return Match(MatchOutcome.MAPPINGS_UNREADABLE)
@@ -96,6 +101,15 @@ class AccessControl:
             return Match(MatchOutcome.MAPPINGS_DISAGREE)
         [person_id] = mapped.people
         return await self._identities.find_mapped(source, person_id)
+
+    async def reader(self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> KnownReader:
+        """Who the bearer of the claims is in the sources that know them, and everything they act as there."""
+        people, principals = await self._held_by(claims, sources)
+        return KnownReader(people, self._numbers.names(principals))
+
+    async def groups(self, source: str) -> GroupGraph:
+        """Who belongs to which group of a source, as it is stored now."""
+        return await self._identities.groups(source)
 
     async def is_administrator(self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> bool:
         """Whether one of the sources knows the bearer of the claims as a person whom it lets read everything."""
@@ -114,17 +128,24 @@ class AccessControl:
     async def _compute(
         self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule], versions: _Versions
     ) -> AccessFilter:
-        people = await self._people(claims, sources)
-        principals = self._numbers.of_all(_groups_of_token(claims, sources))
-        adopted = {rule.source: adopted_groups(claims, rule) for rule in sources}
-        for source, person in people.items():
-            principals |= await self._identities.numbers_of(person, also_in=adopted[source])
+        people, principals = await self._held_by(claims, sources)
         visible = await asyncio.to_thread(self._maps.visible_to, principals, versions=_list_versions(people, versions))
         return await self._filter(visible, owners=frozenset(str(person.principal) for person in people.values()))
 
     async def _compute_public(self, sources: Sequence[str], versions: _Versions) -> AccessFilter:
         visible = await asyncio.to_thread(self._maps.visible_to_public, versions=_list_versions(sources, versions))
         return await self._filter(visible, owners=frozenset())
+
+    async def _held_by(
+        self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]
+    ) -> tuple[dict[str, Person], BitMap]:
+        """Who the reader is, in each source that knows them, and the numbers of all that they act as."""
+        people = await self._people(claims, sources)
+        principals = self._numbers.of_all(_groups_of_token(claims, sources))
+        adopted = {rule.source: adopted_groups(claims, rule) for rule in sources}
+        for source, person in people.items():
+            principals |= await self._identities.numbers_of(person, also_in=adopted[source])
+        return people, principals
 
     async def _people(self, claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> dict[str, Person]:
         """Who the reader is, in each source that knows them."""

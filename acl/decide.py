@@ -16,14 +16,16 @@ class Ground(StrEnum):
     """What decided."""
 
     NO_READABLE_ACL = "no readable ACL"  # hides from administrators too: there is nothing to trust
+    UNKNOWN_READER = "unknown reader"  # nobody in the document's source: what `explain` calls holding no principal
     ADMINISTRATOR = "administrator"
     DENIED = "denied"
     ALLOWED = "allowed"
     OWNER = "owner"
     NOTHING_MATCHED = "nothing matched"
 
-
-_ADMITTING = frozenset({Ground.ADMINISTRATOR, Ground.ALLOWED, Ground.OWNER})
+    @property
+    def is_admitting(self) -> bool:
+        return self in {Ground.ADMINISTRATOR, Ground.ALLOWED, Ground.OWNER}
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,7 @@ class Decision:
 
     @property
     def allowed(self) -> bool:
-        return self.ground in _ADMITTING
+        return self.ground.is_admitting
 
     def __str__(self) -> str:
         verdict = "may read" if self.allowed else "may not read"

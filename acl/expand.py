@@ -6,7 +6,7 @@ a bitmap of them is made and compared in microseconds.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pyroaring import BitMap
 
@@ -38,6 +38,33 @@ class GroupGraph:
             reached |= newly
             leading_on = newly & self._members
         return reached
+
+    def direct_groups_of(self, member: int) -> BitMap:
+        """The groups that `member` belongs to by itself."""
+        return BitMap(self._groups_of.get(member, ()))
+
+    def chain(self, member: str, group: str) -> tuple[str, ...]:
+        """The shortest way from `member` to `group`, both included; of several the first in order of names.
+
+        Empty where `member` does not belong to `group`.
+        """
+        start, goal = self.numbers.of(member), self.numbers.of(group)
+        came_from: dict[int, int] = {}
+        frontier = [start]
+        while frontier and goal not in came_from:
+            reached: list[int] = []
+            for number in frontier:
+                newly = sorted(self.direct_groups_of(number).difference(BitMap(came_from)), key=self.numbers.name)
+                came_from |= dict.fromkeys(newly, number)
+                reached += newly
+            frontier = reached
+        return self._way_back(goal, start, came_from) if goal in came_from else ()
+
+    def _way_back(self, goal: int, start: int, came_from: Mapping[int, int]) -> tuple[str, ...]:
+        way = [goal, came_from[goal]]
+        while way[-1] != start:
+            way.append(came_from[way[-1]])
+        return tuple(map(self.numbers.name, reversed(way)))
 
 
 def expand(person: Person, graph: GroupGraph) -> frozenset[Principal]:

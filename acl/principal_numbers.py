@@ -28,6 +28,10 @@ class PrincipalNumbers:
     def of_all(self, names: Iterable[str]) -> BitMap:
         return BitMap([self.of(name) for name in names])
 
+    def name(self, number: int) -> str:
+        """The canonical spelling of a principal that was given the number."""
+        return self._names[number]
+
     def names(self, numbers: BitMap) -> frozenset[str]:
         """The canonical spellings of principals that were given numbers."""
         return frozenset(self._names[number] for number in numbers)

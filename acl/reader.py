@@ -1,9 +1,12 @@
-"""Who asks, before any source knows them: the claims of a verified token, and how each source looks for its user."""
+"""Who asks: the claims of a verified token, how each source looks for its user, and whom it finds."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
+
+from vocabulary.access import Person
 
 
 class MatchUserBy(StrEnum):
@@ -37,3 +40,11 @@ class SourceIdentityRule:
     source: str
     match_user_by: MatchUserBy
     adopted: AdoptedGroups | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class KnownReader:
+    """Whom each source that knows the reader takes them for, and all that they act as, in canonical spelling."""
+
+    people: Mapping[str, Person]
+    principals: frozenset[str]
