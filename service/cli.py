@@ -12,6 +12,7 @@ from service.commands.acts import acts
 from service.commands.audit import audit
 from service.commands.backup import backup
 from service.commands.demo import demo
+from service.commands.explain_access import explain_access
 from service.commands.reindex import migrate_index, reindex
 from service.commands.runs import runs
 from service.commands.schedule import schedule
@@ -49,6 +50,7 @@ app = typer.Typer(
 for command in (demo, init, check, sync, audit, schedule, serve, search, status, acts, backup):
     app.command()(command)
 app.command()(reindex)
+app.command("explain-access")(explain_access)
 app.command("migrate-index")(migrate_index)
 app.command("simulate-alfresco")(simulate_alfresco)
 app.add_typer(runs, name="runs")

@@ -12,9 +12,11 @@ from fastapi import APIRouter
 
 from service.admin.administration import Administration
 from service.routes.admin_acts import acts_router
+from service.routes.admin_explain import explain_router
 from service.routes.admin_identities import identities_router
 
 
 def admin_routers(administration: Administration) -> Sequence[APIRouter]:
     """Return the routers of all subjects."""
-    return [acts_router(administration), identities_router(administration)]
+    subjects = (acts_router, explain_router, identities_router)
+    return [router_of(administration) for router_of in subjects]

@@ -41,6 +41,7 @@ ROUTES = [
     Route("GET", "/admin/acts", Scope.ACTS),
     Route("GET", "/admin/identities", Scope.IDENTITIES),
     Route("PUT", "/admin/identities", Scope.IDENTITIES, body=MAPPING),
+    Route("GET", "/admin/explain-access?user=ann&document=hr/open", Scope.EXPLAIN),
 ]
 EVERY_ROUTE = pytest.mark.parametrize("route", ROUTES, ids=str)
 

@@ -1,0 +1,63 @@
+"""`GET /admin/explain-access`: what the admin API says of a single decision, and that asking is an act."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import httpx
+import pytest
+import sqlalchemy as sa
+
+from service.admin.acts import Act, AdminActs
+from tests.unit.service.admin_world import KEYS, with_key
+from tests.unit.service.http_world import ISSUER, HttpWorld, furnish, rule, served
+
+
+@pytest.fixture
+async def world(engine: sa.Engine) -> AsyncIterator[HttpWorld]:
+    rules = {"private": [rule("hr")], "open": [rule("web")]}
+    async with served(engine, rules, public=["open"], admin_keys=KEYS) as running:
+        await furnish(running)
+        yield running
+
+
+async def explain(world: HttpWorld, **parameters: Any) -> httpx.Response:
+    return await world.client.get("/admin/explain-access", params=parameters, headers=with_key())
+
+
+@pytest.mark.parametrize(
+    ("user", "document", "allowed", "ground"),
+    [
+        ("ann@example.com", "hr/plan", True, "allowed"),
+        ("bob@example.com", "hr/plan", False, "nothing matched"),
+        ("user:hr/ann", "hr/plan", True, "allowed"),
+        ("zoe@example.com", "hr/menu", False, "unknown reader"),
+        ("ada@example.com", "hr/plan", True, "administrator"),
+        ("zoe@example.com", "web/menu", True, "allowed"),  # a public index asks nobody
+    ],
+)
+async def test_a_decision_is_told_with_its_ground(
+    world: HttpWorld, user: str, document: str, allowed: bool, ground: str
+) -> None:
+    answer = await explain(world, user=user, document=document)
+    assert answer.status_code == 200, answer.text
+    told = answer.json()
+    assert (told["allowed"], told["ground"], told["document"]["presence"]) == (allowed, ground, "shown")
+    assert told["remedies"]
+
+
+async def test_whoever_asks_is_recorded_with_whom_and_what_it_was_about(world: HttpWorld) -> None:
+    await explain(world, user="ann@example.com", document="hr/plan", group=["STAFF", "ALL"])
+    (act,) = await AdminActs(world.engine).listed(limit=2)
+    assert (act.administrator, act.act, act.subject) == ("root", Act.EXPLAIN_ACCESS, "ann@example.com")
+    assert act.parameters == {"document": "hr/plan", "issuer": ISSUER, "groups": ["STAFF", "ALL"]}
+
+
+@pytest.mark.parametrize(
+    ("document", "problem"),
+    [("plan", "not a document id: 'plan' (expected <source>/<id>)"), ("x/y", "no such source: x (there are: hr, web)")],
+)
+async def test_a_document_that_cannot_be_named_is_400(world: HttpWorld, document: str, problem: str) -> None:
+    answer = await explain(world, user="ann@example.com", document=document)
+    assert (answer.status_code, answer.json()["detail"]) == (400, problem)
