@@ -21,6 +21,7 @@ from acl.mapping_store import KeptMapping, MappingStore
 from acl.reader import AdoptedGroups, MatchUserBy, ReaderClaims, SourceIdentityRule
 from acl.refresh import refresh_identities
 from acl.remedies import Change, Measure, Remedy
+from acl.revocations import FirstUses, Revocation, RevocationRecords
 from acl.store import AclStore
 from acl.tables import Effect, Realm, create_tables
 
@@ -37,6 +38,7 @@ __all__ = [
     "Decision",
     "Effect",
     "FileMappings",
+    "FirstUses",
     "Ground",
     "GroupGraph",
     "HeldAccess",
@@ -55,6 +57,8 @@ __all__ = [
     "ReaderClaims",
     "Realm",
     "Remedy",
+    "Revocation",
+    "RevocationRecords",
     "SourceIdentityRule",
     "SourceMatch",
     "StoredAcl",

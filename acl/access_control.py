@@ -19,6 +19,7 @@ from acl.identity_store import IdentityStore, Match, MatchOutcome
 from acl.mapping_lookup import IdentityMappings, Mapped
 from acl.principal_numbers import PrincipalNumbers
 from acl.reader import KnownReader, ReaderClaims, SourceIdentityRule
+from acl.revocations import FirstUses
 from acl.store import AclStore
 from acl.tables import Realm, read_versions
 from acl.visible import AclMaps, VisibleAcls
@@ -62,6 +63,7 @@ class AccessControl:
         self._identities = IdentityStore(engine, self._numbers)
         self._maps = AclMaps(engine, self._numbers)
         self._filters: OrderedDict[Hashable, _CachedFilter] = OrderedDict()
+        self.first_uses = FirstUses(engine)
         self._reused = 0
         self._computed = 0
 
@@ -74,14 +76,18 @@ class AccessControl:
         key = (claims, tuple(sources))
         versions = await self._versions([rule.source for rule in sources])
         cached = self._cached(key, versions)
-        return cached or self._remember(key, versions, await self._compute(claims, sources, versions))
+        access = cached or self._remember(key, versions, await self._compute(claims, sources, versions))
+        self.first_uses.note(versions)
+        return access
 
     async def public_filter(self, sources: Sequence[str]) -> AccessFilter:
         """What anybody may see of the named sources: the lists that allow everyone and deny nobody."""
         key = ("public", tuple(sources))
         versions = await self._versions(sources)
         cached = self._cached(key, versions)
-        return cached or self._remember(key, versions, await self._compute_public(sources, versions))
+        access = cached or self._remember(key, versions, await self._compute_public(sources, versions))
+        self.first_uses.note(versions)
+        return access
 
     async def match(self, claims: ReaderClaims, rule: SourceIdentityRule) -> Match:
         """Who the bearer of the claims is in a source, or why nobody. What an operator has mapped overrules names."""

@@ -21,6 +21,7 @@ from acl.expand import GroupGraph, acting_as
 from acl.folding import fold
 from acl.principal_numbers import PrincipalNumbers
 from acl.reader import MatchUserBy
+from acl.revocations import record_revocation
 from acl.tables import Origin, Realm, acl_memberships, acl_people, lock_version, read_versions, set_version
 from vocabulary.access import Identity, Membership, Person, Principal, PrincipalKind
 from vocabulary.errors import RetryableError, RunAborted
@@ -154,7 +155,18 @@ class IdentityStore:
                 _write_difference(connection, table, stored[table], rows[table], version=version + 1)
             if stored == rows:
                 return False
-            set_version(connection, version + 1, realm=Realm.IDENTITIES, source=source, origin=origin, at=self._clock())
+            at = self._clock()
+            set_version(connection, version + 1, realm=Realm.IDENTITIES, source=source, origin=origin, at=at)
+            if any(stored[table] - rows[table] for table in rows):
+                record_revocation(
+                    connection,
+                    version + 1,
+                    realm=Realm.IDENTITIES,
+                    source=source,
+                    run=origin.run,
+                    changed_at=origin.changed_at,
+                    at=at,
+                )
             return True
 
     def _find(self, source: str, user: str, by: MatchUserBy) -> Match:

@@ -22,6 +22,7 @@ from typing import TypeAlias, TypeVar
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 
+from acl.revocations import record_revocation
 from acl.tables import (
     Effect,
     Origin,
@@ -181,6 +182,11 @@ def _write(
     _write_entries(connection, before, after, version=version)
     earliest = min((changed_at[key] for key in changed if key in changed_at), default=None)
     set_version(connection, version, realm=Realm.LISTS, source=source, origin=Origin(run, earliest), at=at)
+    takers = [key for key in known if _takes(before[stored[key].id], narrowed[stored[key].id])]
+    if takers:
+        told = [changed_at[key] for key in takers if key in changed_at]
+        first = min(told) if len(told) == len(takers) else None
+        record_revocation(connection, version, realm=Realm.LISTS, source=source, run=run, changed_at=first, at=at)
     return stored
 
 
@@ -220,6 +226,11 @@ def _narrowed(before: _Entries, acl: Acl) -> _Entries:
         Effect.DENY: after[Effect.DENY] | before[Effect.DENY],
         Effect.DENY_NO_LONGER: before[Effect.DENY] - after[Effect.DENY],
     }
+
+
+def _takes(before: _Entries, after: _Entries) -> bool:
+    """Whether somebody is allowed no more, or denied anew, by what is in force."""
+    return bool(before[Effect.ALLOW] - after[Effect.ALLOW] or after[Effect.DENY] - before[Effect.DENY])
 
 
 def _carry_out_waiting(connection: Connection, source: str, *, version: int, up_to: int | None) -> bool:

@@ -65,6 +65,21 @@ acl_changes = Table(
     Column("changed_at", Float),  # the earliest change at the source that the step brought, where the source told one
 )
 
+# Those of the steps that took something from somebody: `acl/revocations.py`.
+acl_revocations = Table(
+    "acl_revocations",
+    _metadata,
+    Column("realm", Text, primary_key=True),
+    Column("source", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("run", Integer, index=True),
+    Column("changed_at", Float),  # at the source, where it tells of all that the step took; the earliest
+    Column("in_force_at", Float, nullable=False, index=True),
+    Column(
+        "obeyed_at", Float, index=True
+    ),  # the first filter of any process that was built since; None: nobody has asked yet
+)
+
 
 def _brought_by() -> Column[int]:
     """The version that brought a row; 0 in rows that are older than this column."""

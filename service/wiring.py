@@ -33,6 +33,7 @@ from acl import (
     MappingFile,
     MappingStore,
     MatchUserBy,
+    RevocationRecords,
     SourceIdentityRule,
 )
 from acl import create_tables as create_acl_tables
@@ -49,9 +50,18 @@ from service.admin.acts_tables import create_tables as create_acts_tables
 from service.enrichers import Enrichers
 from service.index_settings import IndexAccess
 from service.late_check import LateCheck, LateCheckOptions
-from service.metrics import AccessCollector, AuditMetrics, LateCheckCollector, Metrics, QueryMetrics, SourceMetrics
+from service.metrics import (
+    AccessCollector,
+    AuditMetrics,
+    LateCheckCollector,
+    Metrics,
+    QueryMetrics,
+    RevocationMetrics,
+    SourceMetrics,
+)
 from service.places import IndexPlaces
 from service.reader import Readers
+from service.revocation_times import RevocationTimes
 from service.search import SearchService, ServedIndex
 from service.settings import Settings, SourceSettings
 from service.tokens import TokenVerifier
@@ -76,10 +86,12 @@ class State:
     runs: RunStore
     places: PlaceStore
     acts: AdminActs
+    revocations: RevocationTimes
 
     @classmethod
     def over(cls, engine: sa.Engine, *, mapping_file: MappingFile | None = None) -> State:
         """Look at a state store whose tables exist."""
+        runs = RunStore(engine)
         return cls(
             engine=engine,
             acls=AclStore(engine),
@@ -88,9 +100,10 @@ class State:
             mapping_file=mapping_file,
             access_control=AccessControl(engine, mappings=IdentityMappings(engine, mapping_file)),
             ledger=Ledger(engine),
-            runs=RunStore(engine),
+            runs=runs,
             places=PlaceStore(engine),
             acts=AdminActs(engine),
+            revocations=RevocationTimes(RevocationRecords(engine), runs),
         )
 
 
@@ -242,8 +255,11 @@ def make_metrics(settings: Settings, state: State, service: SearchService | None
     return Metrics(
         registry,
         queries=QueryMetrics(registry, indexes=settings.indexes),
-        sources=SourceMetrics(registry, modes=settings.modes(), runs=state.runs, ledger=state.ledger),
-        audits=AuditMetrics(registry, sources=settings.sources, history=AuditHistory(state.engine)),
+        followed=[
+            SourceMetrics(registry, modes=settings.modes(), runs=state.runs, ledger=state.ledger),
+            AuditMetrics(registry, sources=settings.sources, history=AuditHistory(state.engine)),
+            RevocationMetrics(registry, sources=settings.sources, times=state.revocations),
+        ],
     )
 
 

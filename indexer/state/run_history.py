@@ -99,12 +99,17 @@ class RunHistory:
         rows = await asyncio.to_thread(self._rows, wanted)
         return {(row.source, row.mode): datetime.fromtimestamp(row.at, UTC) for row in rows}
 
-    async def last_begin(self, source: str, modes: Collection[SyncMode]) -> float | None:
-        """When the last complete run in one of the modes began, in epoch seconds; None where there was none."""
-        complete = (RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED)
+    async def last_begin(self, source: str, modes: Collection[SyncMode], *, before: int | None = None) -> float | None:
+        """When the last complete look in one of the modes began, in epoch seconds; None where there was none.
+
+        A run that went on with an interrupted pass is none: what that pass had met by then may have changed since. With
+        `before`, only runs that began before that one count.
+        """
         wanted = sa.select(sa.func.max(runs.c.started_at).label("at")).where(
-            runs.c.source == source, runs.c.mode.in_(modes), runs.c.state.in_(complete)
+            runs.c.source == source, runs.c.mode.in_(modes), runs.c.state.in_(COMPLETE), ~runs.c.resumed
         )
+        if before is not None:
+            wanted = wanted.where(runs.c.id < before)
         begun_at = (await asyncio.to_thread(self._rows, wanted))[0].at
         return None if begun_at is None else float(begun_at)
 

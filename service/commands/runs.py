@@ -27,6 +27,8 @@ from service.commands.terminal import (
     print_table,
     printable,
 )
+from service.revocation_summary import in_words, summary_json
+from service.revocation_times import TimedRevocation
 from service.settings import load_settings, settings_file
 from service.wiring import open_state
 from vocabulary.documents import DocumentState
@@ -110,25 +112,29 @@ def show_run(
     """Tell one run: its counts, its reasons and, if asked, its documents."""
     settings = load_settings(settings_file(config))
 
-    async def look_up() -> tuple[RunReport, list[RunDocument]]:
+    async def look_up() -> tuple[RunReport, list[TimedRevocation], list[RunDocument]]:
         async with open_state(settings) as state:
-            report = await state.runs.show(run_id)
+            report, revoked = await state.runs.show(run_id), await state.revocations.of_run(run_id)
             if documents is None:
-                return report, []
+                return report, revoked, []
             behind = after.removeprefix(f"{report.source}/")
-            return report, await state.runs.documents(run_id, documents.state, after=behind, limit=limit + 1)
+            listed = await state.runs.documents(run_id, documents.state, after=behind, limit=limit + 1)
+            return report, revoked, listed
 
     try:
-        report, listed = asyncio.run(look_up())
+        report, revoked, listed = asyncio.run(look_up())
     except KeyError:
         print_problem(f"no such run: {run_id}")
         raise typer.Exit(ExitCode.MISUSED) from None
     page = listed[:limit]
     next_after = str(page[-1].document_id) if len(listed) > limit else None
     if as_json:
-        print_json(report_json(report) | ({} if documents is None else _documents_json(page, next_after)))
+        told = report_json(report) | {"revocations": summary_json(revoked)}
+        print_json(told | ({} if documents is None else _documents_json(page, next_after)))
         return
     _print_run(report)
+    if revoked:
+        console().print(in_words(revoked))
     if documents is not None:
         _print_documents(page, documents, next_after)
 

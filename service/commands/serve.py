@@ -44,6 +44,7 @@ async def _serve(settings: Settings, *, host: str, port: int, crawls: bool) -> N
             state = await opened.enter_async_context(open_state(settings))
             workshop = await opened.enter_async_context(open_workshop(settings, state)) if crawls else None
             search = workshop.search if workshop else await opened.enter_async_context(open_search(settings, state))
+            await opened.enter_async_context(state.access_control.first_uses.recording())
             metrics = make_metrics(settings, state, search.service)
             await metrics.refresh()  # what ends from now on is counted
             app = create_app(

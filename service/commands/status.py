@@ -9,12 +9,14 @@ from typing import Any
 from connectors.registry import CONNECTORS
 from indexer.state.run_history import RunReport
 from service.commands.terminal import ConfigOption, JsonOption, print_json, print_table
+from service.revocation_summary import summary_json
 from service.settings import Settings, load_settings, settings_file
 from service.timetable import Job, timetable
 from service.wiring import State, open_state
 from vocabulary.ports import SyncMode
 
 _NEVER = "never synced"
+_REVOCATIONS = 100  # the latest ones: enough for a 99th percentile
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3_600, 86_400
 
 
@@ -62,6 +64,7 @@ async def _source_standing(
         "last_run": last.id if last else None,
         "state": last.state if last else _NEVER,
         "ended_at": last.ended_at if last else None,
+        "revocations": summary_json(await state.revocations.latest(source, limit=_REVOCATIONS)),
     }
 
 
@@ -80,7 +83,16 @@ def _mode_standing(mode: SyncMode, last: RunReport | None, next_run: datetime | 
 
 def _print_sources(sources: list[dict[str, Any]]) -> None:
     columns = ["source", "index", "documents", "retries_waiting", "given_up"]
-    print_table([column.replace("_", " ") for column in columns], [[s[column] for column in columns] for s in sources])
+    revoked = [_revoked(source["revocations"]) for source in sources]
+    rows = [[s[column] for column in columns] + [words] for s, words in zip(sources, revoked, strict=True)]
+    print_table([column.replace("_", " ") for column in [*columns, "revocations in force after"]], rows)
+
+
+def _revoked(summary: dict[str, Any]) -> str:
+    """Say how long the latest revocations took; the p99 of so few may well be the longest."""
+    if not summary["counted"]:
+        return ""
+    return f"{_period(summary['in_force_p50_s'])}, p99 {_period(summary['in_force_p99_s'])}"
 
 
 def _print_modes(sources: list[dict[str, Any]]) -> None:

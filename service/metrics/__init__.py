@@ -4,6 +4,7 @@
     access_metrics   what this process holds of lists and filters
     source_metrics   runs, documents and requests of every source, as the state store has them, whoever did them
     audit_metrics    what audits and late checks found
+    revocation_metrics  how soon revocations are obeyed, as the state store has it
     registry         all of it in one registry, brought up to date and written out when it is asked for
 
 Labels come from the settings (index, source), from the modes of search and sync, and from fixed words of ours. No label
@@ -16,6 +17,7 @@ from service.metrics.access_metrics import AccessCollector
 from service.metrics.audit_metrics import AuditMetrics, LateCheckCollector
 from service.metrics.query_metrics import SUGGESTING, QueryMetrics
 from service.metrics.registry import Metrics
+from service.metrics.revocation_metrics import RevocationMetrics
 from service.metrics.source_metrics import SourceMetrics
 
 __all__ = [
@@ -25,5 +27,6 @@ __all__ = [
     "LateCheckCollector",
     "Metrics",
     "QueryMetrics",
+    "RevocationMetrics",
     "SourceMetrics",
 ]

@@ -4,31 +4,38 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
+from typing import Protocol
 
 from prometheus_client import CollectorRegistry, Gauge, ProcessCollector
 from prometheus_client.exposition import choose_encoder
 from sqlalchemy.exc import SQLAlchemyError
 
-from service.metrics.audit_metrics import AuditMetrics
 from service.metrics.query_metrics import QueryMetrics
-from service.metrics.source_metrics import SourceMetrics
 
 _PATIENCE_S = 5.0  # Prometheus gives up after ten seconds, unless told otherwise
 
 _log = logging.getLogger(__name__)
 
 
+class FollowedMetrics(Protocol):
+    """Metrics of what the state store tells."""
+
+    async def refresh(self) -> None:
+        """Bring them up to date; the first time sets the begin of all that is counted."""
+        ...
+
+
 class Metrics:
     """The metrics of one process; nothing of them is global."""
 
     def __init__(
-        self, registry: CollectorRegistry, *, queries: QueryMetrics, sources: SourceMetrics, audits: AuditMetrics
+        self, registry: CollectorRegistry, *, queries: QueryMetrics, followed: Sequence[FollowedMetrics] = ()
     ) -> None:
         ProcessCollector(registry=registry)
         self._registry = registry
         self.queries = queries
-        self._sources = sources
-        self._audits = audits
+        self._followed = followed
         self._asking = asyncio.Lock()
         self._answers = Gauge(
             "sightline_state_store_up",
@@ -40,8 +47,8 @@ class Metrics:
         """Read what others have done; a state store that does not answer is a metric, too."""
         try:
             async with asyncio.timeout(_PATIENCE_S):
-                await self._sources.refresh()
-                await self._audits.refresh()
+                for each in self._followed:
+                    await each.refresh()
         except (SQLAlchemyError, TimeoutError):
             _log.warning("metrics: the state store does not answer")
             self._answers.set(0)

@@ -161,7 +161,7 @@ def served_app() -> FastAPI:
         Readers(unused, unused),
         probes={},
         administration=administration,
-        metrics=Metrics(CollectorRegistry(), queries=unused, sources=unused, audits=unused),
+        metrics=Metrics(CollectorRegistry(), queries=unused),
     )
 
 

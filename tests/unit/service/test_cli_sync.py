@@ -230,6 +230,7 @@ def test_json_has_the_documented_keys_and_no_other(folder: CliFolder, first_sync
     shown = folder.json("runs", "show", str(first_sync["run"]["id"]), "--documents", "failed")
     assert set(shown.pop("documents")[0]) == documented_keys("`documents`")
     assert shown.pop("next_after") is None
+    assert set(shown.pop("revocations")) == documented_keys("`revocations`")
     assert set(shown) == set(folder.json("runs")[0]) == set(first_sync["run"]) == documented_keys("`runs`")
     assert set(first_sync) == documented_keys("`sync`")
     assert set(first_sync["identities"]) == documented_keys("`identities`")
