@@ -22,7 +22,7 @@ from vocabulary.errors import QueryInvalid
 from vocabulary.statements import Question
 
 # Of an audit that nobody gave a number. Where none of the 250 drawn evenly is wrong, less than 1.6 % of all are (95 %);
-# all of them together cost some two thousand requests.
+# all of them together cost some thousand requests (docs/decisions/012).
 USUAL_QUESTIONS = 500
 
 _Drawn: TypeAlias = tuple[DrawnDocument, bool]  # and whether it was drawn evenly

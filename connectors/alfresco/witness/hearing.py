@@ -64,7 +64,9 @@ class Hearing:
         if not _is_open(person, user):
             return None
         groups = await groups_of(self._exchange, user)
-        return groups if isinstance(groups, Silence) else Authorities.of(person, groups)
+        if isinstance(groups, Silence):
+            return None if groups is GONE else groups  # removed since they were asked for
+        return Authorities.of(person, groups)
 
     def _entries(self, node: NodeFacts) -> EntryOrder | Silence:
         """The entries that count for a node, nearest first."""

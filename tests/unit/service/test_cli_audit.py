@@ -31,7 +31,8 @@ def test_an_audit_of_a_sound_index_is_done_and_kept(folder: CliFolder) -> None:
 def test_a_person_and_a_document_make_one_question(folder: CliFolder) -> None:
     one = ("--person", "bob@example.com", "--document", "handbook/board/merger.txt")
     printed = folder.run("audit", "handbook", *one)
-    assert (printed.exit_code, printed.stdout.partition(" (seed")[0]) == (0, "1 question asked")
+    assert printed.exit_code == 0, printed.stderr
+    assert printed.stdout.startswith("1 question asked")
 
 
 def test_what_is_asked_about_must_be_there(folder: CliFolder) -> None:
