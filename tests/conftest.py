@@ -1,4 +1,4 @@
-"""What the whole test run shares: the watch over every simulated Alfresco, and the one real OpenSearch.
+"""What the whole test run shares: the watch over every simulated Alfresco, the state store, and the real servers.
 
 A wrong answer of a simulated Alfresco fails the test that asked for it.
 """
@@ -6,13 +6,19 @@ A wrong answer of a simulated Alfresco fails the test that asked for it.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import hypothesis
 import pytest
+import sqlalchemy as sa
 from openapi_validation import MISSING, OPENAPI, AnswerWatch, OfficialApi, official_api
 
+from service.state_store import open_engine
+from tests.servers import opensearch as opensearch_server
+from tests.servers import postgresql as postgresql_server
 from tests.servers.java import ServerMissing, skip_or_fail
-from tests.servers.opensearch import OpenSearchServer, running_opensearch, started_elsewhere
+from tests.servers.opensearch import OpenSearchServer, running_opensearch
+from tests.servers.postgresql import PostgresServer, running_postgresql
 
 # Speed is shown by benchmarks, never by tests: a busy machine must not fail a property.
 hypothesis.settings.register_profile("sightline", deadline=None)
@@ -61,7 +67,7 @@ def alfresco_api() -> OfficialApi:
 @pytest.fixture(scope="session")
 def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSearchServer]:
     """The OpenSearch of the run: started once, or kept running by somebody. Skips where it cannot be had, CI apart."""
-    server = started_elsewhere()
+    server = opensearch_server.started_elsewhere()
     if server is not None:
         yield server
         server.drop_all()
@@ -71,3 +77,45 @@ def opensearch(tmp_path_factory: pytest.TempPathFactory) -> Iterator[OpenSearchS
             yield started
     except ServerMissing as missing:
         skip_or_fail("OpenSearch", missing)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[PostgresServer]:
+    """The PostgreSQL of the run: started once, or kept running by somebody. Skips where it cannot be had, CI apart."""
+    server = postgresql_server.started_elsewhere()
+    if server is not None:
+        yield server
+        return
+    try:
+        with running_postgresql() as started:
+            yield started
+    except ServerMissing as missing:
+        skip_or_fail("PostgreSQL", missing)
+
+
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
+def state_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The address of an empty database for a state store, of each kind in turn."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'state.db'}"
+        return
+    server: PostgresServer = request.getfixturevalue("postgresql")
+    url = server.new_database()
+    yield url
+    server.drop(url)
+
+
+@pytest.fixture
+def engine(state_url: str) -> Iterator[sa.Engine]:
+    """A state store, opened as the program opens it."""
+    engine = open_engine(state_url)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def other_engine(state_url: str, engine: sa.Engine) -> Iterator[sa.Engine]:
+    """A second process's view of the same state."""
+    other = open_engine(state_url)
+    yield other
+    other.dispose()

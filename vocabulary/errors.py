@@ -42,6 +42,10 @@ class IndexBusy(RetryableError):
     """The index cannot take the request now."""
 
 
+class StateUnavailable(RetryableError):
+    """The state store does not answer: without it nobody is admitted, and nothing counts as recorded."""
+
+
 class SkippedDocument(SightlineError):
     """Record the document with `reason`, count it and go on.
 

@@ -8,7 +8,7 @@ the two costs a second reading, never a document, and leaves nothing in the inde
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from types import MappingProxyType
@@ -16,12 +16,11 @@ from typing import Any
 from urllib.parse import quote
 
 import sqlalchemy as sa
-from sqlalchemy.dialects import postgresql, sqlite
 
 from indexer.state.leases import require_lease
 from indexer.state.ledger_counts import LedgerCounts
 from indexer.state.runs import RunTicket
-from indexer.state.tables import IN_DOUBT, ledger, positions, run_documents
+from indexer.state.tables import IN_DOUBT, ledger, positions, run_documents, upsert
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import Checkpoint, DocumentState
 
@@ -120,7 +119,7 @@ class Ledger(LedgerCounts):
         rows = [doubtful | {"native_id": native_id} for native_id in native_ids]  # `met_in` is left as it is, or empty
         with self._engine.begin() as connection:
             require_lease(connection, source=ticket.source, runner=ticket.runner)
-            statement = _insert(connection)(ledger).on_conflict_do_update(
+            statement = upsert(connection, ledger).on_conflict_do_update(
                 index_elements=["source", "native_id"], set_=IN_DOUBT
             )
             connection.execute(statement, rows)
@@ -184,7 +183,7 @@ class Ledger(LedgerCounts):
     def _upsert(
         self, connection: sa.Connection, table: sa.Table, values: list[dict[str, Any]], *, kept: Sequence[str] = ()
     ) -> None:
-        statement = _insert(connection)(table)
+        statement = upsert(connection, table)
         keys = [column.name for column in table.primary_key.columns]
         keys_and_kept = [*keys, *kept]
         updated = {
@@ -242,11 +241,6 @@ class Ledger(LedgerCounts):
     def _execute(self, statement: sa.Delete | sa.Update) -> None:
         with self._engine.begin() as connection:
             connection.execute(statement)
-
-
-def _insert(connection: sa.Connection) -> Callable[[sa.Table], Any]:
-    """An insert that can say what to do on conflict, in the dialect of the state store."""
-    return postgresql.insert if connection.dialect.name == "postgresql" else sqlite.insert
 
 
 def _met_row(row: sa.Row[Any]) -> MetRow:

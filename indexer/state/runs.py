@@ -21,7 +21,7 @@ from indexer.state import positions, tables
 from indexer.state.leases import LEASE_S, RunInProgress, is_dead, lost, require_lease
 from indexer.state.run_history import COMPLETE, RunHistory, RunReport, RunState
 from indexer.state.run_log import log_began, log_ended
-from indexer.state.tables import runs, source_state
+from indexer.state.tables import runs, source_state, upsert
 from indexer.state.tally import Tally
 from vocabulary.documents import Checkpoint
 from vocabulary.ports import SyncMode
@@ -117,8 +117,8 @@ class RunStore(RunHistory):
     def _standing(self, connection: sa.Connection, source: str) -> sa.Row[Any]:
         mine = sa.select(source_state).where(source_state.c.source == source)
         standing = connection.execute(mine).first()
-        if standing is None:
-            connection.execute(sa.insert(source_state).values(source=source))
+        if standing is None:  # of two that begin the first run of a source at once, both come here
+            connection.execute(upsert(connection, source_state).values(source=source).on_conflict_do_nothing())
             standing = connection.execute(mine).one()
         return standing
 

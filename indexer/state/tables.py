@@ -1,6 +1,7 @@
 """The room's tables in the state store: the document ledger, the runs, and where each source's sync stands.
 
 Portable between SQLite and PostgreSQL. Times are stored as UTC epoch seconds, so that both give back what was put in.
+A database of an earlier version is brought to this one by `service/state_schema.py`.
 """
 
 from __future__ import annotations
@@ -8,33 +9,34 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import sqlalchemy as sa
-from sqlalchemy.schema import CreateColumn
+from sqlalchemy.dialects import postgresql, sqlite
 
 metadata = sa.MetaData()
 
-# Ranges of lineages are read by prefix, which only byte order gives in every database.
-_Ordered = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
+# Sorted and compared by its bytes in every database, whatever language the server was set up for: ranges of lineages
+# are read by prefix, and pages go on behind the last id of the former one.
+_Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")
 
 # One row per document that a crawl ever met. The columns from `in_index` to `owner` say what the index holds; a None
 # among them means "unknown, write it again" (an owner may also be nobody).
 ledger = sa.Table(
     "ledger",
     metadata,
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("native_id", sa.Text, primary_key=True),
-    sa.Column("walk", sa.Text, nullable=False),  # the last full walk that met it, or a changes sync during that walk
-    sa.Column("met_in", sa.Text, nullable=False, server_default=""),  # the last pass of any mode that met it
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("native_id", _Text, primary_key=True),
+    sa.Column("walk", _Text, nullable=False),  # the last full walk that met it, or a changes sync during that walk
+    sa.Column("met_in", _Text, nullable=False, server_default=""),  # the last pass of any mode that met it
+    sa.Column("state", _Text, nullable=False),
+    sa.Column("reason", _Text, nullable=False, server_default=""),
     sa.Column("in_index", sa.Boolean, nullable=False),
-    sa.Column("content_version", sa.Text),
-    sa.Column("content_sha256", sa.Text),
-    sa.Column("comments_sha256", sa.Text),
-    sa.Column("description_sha256", sa.Text),
-    sa.Column("recipe", sa.Text),
+    sa.Column("content_version", _Text),
+    sa.Column("content_sha256", _Text),
+    sa.Column("comments_sha256", _Text),
+    sa.Column("description_sha256", _Text),
+    sa.Column("recipe", _Text),
     sa.Column("acl_id", sa.Integer),
-    sa.Column("owner", sa.Text),
-    sa.Column("lineage", _Ordered, nullable=False, server_default=""),  # folder ids, `/outermost/…/innermost/`
+    sa.Column("owner", _Text),
+    sa.Column("lineage", _Text, nullable=False, server_default=""),  # folder ids, `/outermost/…/innermost/`
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row, of one version of the content
     sa.Column("retry_at", sa.Float),  # when to try again what failed; None: nothing to try, or given up
     sa.Column("run", sa.Integer),  # the last one that changed the row; None: it is older than this column
@@ -58,9 +60,9 @@ sa.Index("ledger_retries", ledger.c.source, ledger.c.retry_at)
 source_state = sa.Table(
     "source_state",
     metadata,
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("index_id", sa.Text),
-    sa.Column("runner", sa.Text),
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("index_id", _Text),
+    sa.Column("runner", _Text),
     sa.Column("lease_until", sa.Float),
     sa.Column("fence", sa.BigInteger, nullable=False, server_default="0"),  # of the last lease, grows with each
 )
@@ -71,8 +73,8 @@ index_seals = sa.Table(
     "index_seals",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("index_id", sa.Text, nullable=False, index=True),
-    sa.Column("seal", sa.Text, nullable=False),
+    sa.Column("index_id", _Text, nullable=False, index=True),
+    sa.Column("seal", _Text, nullable=False),
 )
 
 # Where each mode of a source stands. Of `full` and `permissions` there is a row while a pass is unfinished; the row of
@@ -80,25 +82,25 @@ index_seals = sa.Table(
 positions = sa.Table(
     "positions",
     metadata,
-    sa.Column("source", sa.Text, primary_key=True),
-    sa.Column("mode", sa.Text, primary_key=True),
-    sa.Column("walk", sa.Text, nullable=False),  # the pass under way
-    sa.Column("checkpoint", sa.Text),
-    sa.Column("mark", sa.Text),  # of a full walk: where changes are to be read from once it is complete
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("mode", _Text, primary_key=True),
+    sa.Column("walk", _Text, nullable=False),  # the pass under way
+    sa.Column("checkpoint", _Text),
+    sa.Column("mark", _Text),  # of a full walk: where changes are to be read from once it is complete
 )
 
 runs = sa.Table(
     "runs",
     metadata,
     sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("source", sa.Text, nullable=False, index=True),
-    sa.Column("mode", sa.Text, nullable=False),
-    sa.Column("state", sa.Text, nullable=False),
+    sa.Column("source", _Text, nullable=False, index=True),
+    sa.Column("mode", _Text, nullable=False),
+    sa.Column("state", _Text, nullable=False),
     sa.Column("resumed", sa.Boolean, nullable=False),
     sa.Column("started_at", sa.Float, nullable=False),
     sa.Column("ended_at", sa.Float),
     sa.Column("tally", sa.JSON, nullable=False),
-    sa.Column("message", sa.Text, nullable=False, server_default=""),
+    sa.Column("message", _Text, nullable=False, server_default=""),
     sqlite_autoincrement=True,  # a run's number is never given twice
 )
 
@@ -107,9 +109,9 @@ run_documents = sa.Table(
     "run_documents",
     metadata,
     sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("native_id", sa.Text, primary_key=True),
-    sa.Column("state", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("native_id", _Text, primary_key=True),
+    sa.Column("state", _Text, nullable=False),
+    sa.Column("reason", _Text, nullable=False),
 )
 
 # What a run of mode `audit` asked and found; its run says when it began and how it ended.
@@ -117,7 +119,7 @@ audits = sa.Table(
     "audits",
     metadata,
     sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("source", sa.Text, nullable=False, index=True),
+    sa.Column("source", _Text, nullable=False, index=True),
     sa.Column("seed", sa.BigInteger, nullable=False),
     sa.Column("asked", sa.Integer, nullable=False),
     sa.Column("agreed", sa.Integer, nullable=False),
@@ -133,13 +135,13 @@ audit_findings = sa.Table(
     "audit_findings",
     metadata,
     sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
-    sa.Column("native_id", sa.Text, primary_key=True),
-    sa.Column("reader", sa.Text, primary_key=True),  # a principal's spelling; empty: anybody
-    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("native_id", _Text, primary_key=True),
+    sa.Column("reader", _Text, primary_key=True),  # a principal's spelling; empty: anybody
+    sa.Column("kind", _Text, nullable=False),
     sa.Column("shown", sa.Boolean, nullable=False),
-    sa.Column("verdict", sa.Text, nullable=False),
-    sa.Column("standpoint", sa.Text, nullable=False),
-    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("verdict", _Text, nullable=False),
+    sa.Column("standpoint", _Text, nullable=False),
+    sa.Column("reason", _Text, nullable=False),
     sa.Column("since", sa.Float, nullable=False),  # when an audit first found it
 )
 
@@ -147,19 +149,19 @@ audit_findings = sa.Table(
 index_places = sa.Table(
     "index_places",
     metadata,
-    sa.Column("index_name", sa.Text, primary_key=True),
-    sa.Column("index_id", sa.Text),
-    sa.Column("place", sa.Text, nullable=False),  # as `indexer/reindexing/places.py` spells it
-    sa.Column("copy", sa.Text),
-    sa.Column("phase", sa.Text, nullable=False),
+    sa.Column("index_name", _Text, primary_key=True),
+    sa.Column("index_id", _Text),
+    sa.Column("place", _Text, nullable=False),  # as `indexer/reindexing/places.py` spells it
+    sa.Column("copy", _Text),
+    sa.Column("phase", _Text, nullable=False),
     sa.Column("is_switching", sa.Boolean, nullable=False),  # writers wait
     sa.Column("switches", sa.Integer, nullable=False),  # how often the index has changed places
-    sa.Column("position", sa.Text, nullable=False, server_default=""),  # how far the rows have been copied
+    sa.Column("position", _Text, nullable=False, server_default=""),  # how far the rows have been copied
     sa.Column("is_filled", sa.Boolean, nullable=False),  # every row has been copied once
     sa.Column("copied", sa.Integer, nullable=False),
     sa.Column("expected", sa.Integer, nullable=False),
     sa.Column("copiers", sa.Integer, nullable=False),  # how many there have been
-    sa.Column("holder", sa.Text),  # who copies
+    sa.Column("holder", _Text),  # who copies
     sa.Column("lease_until", sa.Float),
     sa.Column("began_at", sa.Float),
 )
@@ -169,10 +171,10 @@ followed_writes = sa.Table(
     "followed_writes",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("index_name", sa.Text, nullable=False),
-    sa.Column("source", sa.Text, nullable=False),
-    sa.Column("native_id", sa.Text, nullable=False),
-    sa.Column("write", sa.Text),
+    sa.Column("index_name", _Text, nullable=False),
+    sa.Column("source", _Text, nullable=False),
+    sa.Column("native_id", _Text, nullable=False),
+    sa.Column("write", _Text),
     sqlite_autoincrement=True,  # what was read under a number is never taken for a later write
 )
 sa.Index(
@@ -184,30 +186,10 @@ sa.Index(
 
 
 def create_tables(engine: sa.Engine) -> None:
-    """Create the tables, and the columns of a later version in tables of an earlier one; all else is left as it is.
-
-    Two processes of a new version may start at once: whichever comes second finds its work done at a second look.
-    """
-    try:
-        _create_missing(engine)
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError, sa.exc.IntegrityError):
-        _create_missing(engine)
-
-
-def _create_missing(engine: sa.Engine) -> None:
-    present = set(sa.inspect(engine).get_table_names())
-    with engine.begin() as connection:
-        for table in metadata.sorted_tables:
-            if table.name in present:
-                _add_missing_columns(connection, table)
+    """Create the tables that are missing; all else is left as it is."""
     metadata.create_all(engine)
 
 
-def _add_missing_columns(connection: sa.Connection, table: sa.Table) -> None:
-    present = {column["name"] for column in sa.inspect(connection).get_columns(table.name)}
-    for column in table.columns:
-        if column.name not in present:
-            definition = CreateColumn(column).compile(dialect=connection.dialect)
-            connection.execute(sa.text(f"ALTER TABLE {table.name} ADD COLUMN {definition}"))
-    for index in table.indexes:
-        index.create(connection, checkfirst=True)
+def upsert(connection: sa.Connection, table: sa.Table) -> sqlite.Insert | postgresql.Insert:
+    """An insert that can say what to do on conflict, in the dialect of the state store."""
+    return postgresql.insert(table) if connection.dialect.name == "postgresql" else sqlite.insert(table)

@@ -7,16 +7,18 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-_metadata = sa.MetaData()
+metadata = sa.MetaData()
+
+_Text = sa.Text().with_variant(sa.Text(collation="C"), "postgresql")  # as all texts of the state store
 
 acts = sa.Table(
     "admin_acts",
-    _metadata,
+    metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
     sa.Column("at", sa.Float, nullable=False),
-    sa.Column("administrator", sa.Text, nullable=False),
-    sa.Column("act", sa.Text, nullable=False),
-    sa.Column("subject", sa.Text, nullable=False),
+    sa.Column("administrator", _Text, nullable=False),
+    sa.Column("act", _Text, nullable=False),
+    sa.Column("subject", _Text, nullable=False),
     sa.Column("parameters", sa.JSON, nullable=False),
     sa.Index("admin_acts_by_time", "at"),
     sqlite_autoincrement=True,  # a number is never given twice
@@ -24,10 +26,10 @@ acts = sa.Table(
 
 act_outcomes = sa.Table(
     "admin_act_outcomes",
-    _metadata,
+    metadata,
     sa.Column("number", sa.Integer, sa.ForeignKey("admin_acts.number"), primary_key=True, autoincrement=False),
     sa.Column("at", sa.Float, nullable=False),
-    sa.Column("outcome", sa.Text, nullable=False),
+    sa.Column("outcome", _Text, nullable=False),
 )
 
 _WORDS = "the log of acts is only added to"
@@ -66,8 +68,5 @@ for _table in (acts, act_outcomes):
 
 
 def create_tables(engine: sa.Engine) -> None:
-    """Create what is missing. Two processes may start at once: whichever is second finds it done at a second look."""
-    try:
-        _metadata.create_all(engine)
-    except (sa.exc.OperationalError, sa.exc.ProgrammingError, sa.exc.IntegrityError):
-        _metadata.create_all(engine)
+    """Create what is missing."""
+    metadata.create_all(engine)

@@ -36,8 +36,9 @@ def running_process(
     log: Path,
     is_ready: Callable[[], bool],
     within_s: float,
+    user: str | None = None,
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Run a server for the time of the context, from when it is ready.
+    """Run a server for the time of the context, from when it is ready; `user`: as somebody else, which root may.
 
     Raises:
         RuntimeError: it ended or was not ready in time; the message has the end of its log.
@@ -50,6 +51,7 @@ def running_process(
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # a process group of its own, which is ended as one
+            user=user,
         )
     try:
         _wait(process, is_ready, log, within_s)

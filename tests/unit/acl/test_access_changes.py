@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
-from sqlalchemy import Engine, create_engine, inspect, select, text
+from sqlalchemy import Engine, inspect, select, text
 
 from acl.changes import AccessChange, AccessRecords, StoredAcl
 from acl.identity_store import IdentityStore
 from acl.reader import MatchUserBy
 from acl.store import AclStore
-from acl.tables import Effect, Realm, acl_changes, create_tables
+from acl.tables import Effect, Realm, acl_changes
+from service.state_schema import prepare
 from vocabulary.access import Acl, AclId, Identity, Membership, Person, Principal
 
 ANN = Person(Principal.user("hr", "ann"), username="ann", email="ann@example.com", display_name="Ann")
@@ -136,18 +136,16 @@ async def test_everybody_of_a_name_is_found_whatever_its_case(engine: Engine) ->
     assert await AccessRecords(engine).people_named("hr", "", by=MatchUserBy.EMAIL) == ()
 
 
-async def test_a_state_of_an_earlier_version_gets_the_columns_and_goes_on(tmp_path: Path) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    create_tables(engine)
+async def test_a_state_of_an_earlier_version_gets_the_columns_and_goes_on(engine: Engine) -> None:
     store = AclStore(engine)
     acl_id = (await store.number("hr", [Acl("a", frozenset({STAFF}))]))["a"]
     await IdentityStore(engine).replace("hr", _listed(ANN))
     with engine.begin() as connection:  # as it was before steps were recorded
+        connection.execute(text("UPDATE state_schema SET version = 1"))
         connection.execute(text("DROP TABLE acl_changes"))
         for table in ("acl_entries", "acl_people", "acl_memberships"):
             connection.execute(text(f"ALTER TABLE {table} DROP COLUMN version"))
-    create_tables(engine)
-    create_tables(engine)
+    prepare(engine)
     assert "version" in {column["name"] for column in inspect(engine).get_columns("acl_people")}
     person = await AccessRecords(engine).person(ANN.principal)
     assert person is not None
@@ -155,4 +153,3 @@ async def test_a_state_of_an_earlier_version_gets_the_columns_and_goes_on(tmp_pa
     assert _runs(await _stored(engine, acl_id)) == {(Effect.ALLOW, STAFF): None}
     await store.number("hr", [Acl("a", frozenset({STAFF}), frozenset({BOARD}))], run=3)
     assert _runs(await _stored(engine, acl_id)) == {(Effect.ALLOW, STAFF): None, (Effect.DENY, BOARD): 3}
-    engine.dispose()

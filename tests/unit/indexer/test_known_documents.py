@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 import sqlalchemy as sa
 
 from indexer.state import ledger as ledger_room
 from indexer.state.known_documents import LedgerTree
-from indexer.state.tables import create_tables, ledger
+from indexer.state.tables import ledger
 from tests.fakes.plain_rooms import MemoryNumbering
 from vocabulary.access import HIDDEN_ACL, Acl
 
@@ -26,9 +24,7 @@ PLACES = {
 
 
 @pytest.fixture
-async def tree(tmp_path: Path) -> LedgerTree:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    create_tables(engine)
+async def tree(engine: sa.Engine) -> LedgerTree:
     numbering = MemoryNumbering()
     numbers = await numbering.number(SOURCE, [STAFF, CLOSED])
     with engine.begin() as connection:

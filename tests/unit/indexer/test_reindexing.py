@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -20,7 +19,6 @@ from indexer.reindexing.switching import CopyDiffers
 from indexer.state.ledger import Ledger, LedgerRow
 from indexer.state.runs import RunStore
 from indexer.state.seals import renew_seal
-from indexer.state.tables import create_tables
 from tests.fakes.documents import NUMBERING, description, hashed_vector, names, reader
 from tests.fakes.kept_places import PlacesInMemory
 from tests.fakes.plain_rooms import DIMENSIONS
@@ -90,15 +88,12 @@ class Bench:
 
 
 @pytest.fixture
-async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}", connect_args={"timeout": 30})
-    create_tables(engine)
+async def bench(engine: sa.Engine) -> AsyncIterator[Bench]:
     bench = Bench(engine)
     async with bench.live:
         await bench.live.adopt(NUMBERING)
         await bench.live.apply([book(f"b{number:03}", f"volume {number}") for number in range(200)])
         yield bench
-    engine.dispose()
 
 
 async def test_an_index_that_was_never_built_anew_is_where_the_settings_say(bench: Bench) -> None:

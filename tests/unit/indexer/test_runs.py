@@ -2,13 +2,9 @@ import logging
 import socket
 import subprocess
 import sys
-import threading
 from collections import Counter
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from datetime import timedelta
-from pathlib import Path
-from typing import Any
 
 import pytest
 import sqlalchemy as sa
@@ -17,7 +13,7 @@ from indexer.state.leases import LEASE_S, RunInProgress, require_lease
 from indexer.state.ledger import Ledger, LedgerRow
 from indexer.state.run_history import RunReport, RunState
 from indexer.state.runs import RunStore
-from indexer.state.tables import create_tables, source_state
+from indexer.state.tables import source_state
 from indexer.state.tally import Tally
 from vocabulary.documents import Checkpoint, DocumentState
 from vocabulary.ports import SyncMode
@@ -29,14 +25,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now_s
-
-
-@pytest.fixture
-def engine(tmp_path: Path) -> Iterator[sa.Engine]:
-    engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    create_tables(engine)
-    yield engine
-    engine.dispose()
 
 
 async def test_a_second_run_of_a_source_is_refused_while_the_first_is_alive(engine: sa.Engine) -> None:
@@ -60,14 +48,18 @@ async def test_a_run_of_another_machine_is_taken_over_when_its_lease_has_expired
     assert (await runs.show(ticket.run_id)).state is RunState.INTERRUPTED
 
 
-async def test_nobody_takes_a_lease_while_something_is_written_under_it(engine: sa.Engine, tmp_path: Path) -> None:
+async def test_nobody_takes_a_lease_while_something_is_written_under_it(
+    engine: sa.Engine, other_engine: sa.Engine
+) -> None:
     ticket = await RunStore(engine).begin("files", SyncMode.FULL, index_id="i")
-    another = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}", connect_args={"timeout": 0})
-    with engine.begin() as connection:
-        require_lease(connection, source="files", runner=ticket.runner)
-        with pytest.raises(sa.exc.OperationalError, match="locked"):
-            _hold(another, "elsewhere:1:ab", 0.0)
-    another.dispose()
+    with ThreadPoolExecutor(1) as another:
+        with engine.begin() as connection:
+            require_lease(connection, source="files", runner=ticket.runner)
+            taking = another.submit(_hold, other_engine, "elsewhere:1:ab", 0.0)
+            assert not wait([taking], timeout=0.2).done
+        taking.result(timeout=30)
+    with pytest.raises(RunInProgress, match="lost"):
+        await RunStore(engine).heartbeat(ticket, Tally())
 
 
 async def test_a_dead_process_of_this_machine_holds_no_lease(engine: sa.Engine) -> None:
@@ -247,28 +239,3 @@ async def _run_of_two(runs: RunStore, ledger: Ledger, clock: Clock) -> RunReport
 def _hold(engine: sa.Engine, runner: str, until: float) -> None:
     with engine.begin() as connection:
         connection.execute(sa.update(source_state).values(runner=runner, lease_until=until))
-
-
-def test_two_processes_bring_the_same_old_tables_up_to_date(tmp_path: Path) -> None:
-    """Both have looked before either changes anything."""
-    url = f"sqlite:///{tmp_path / 'state.db'}"
-    create_tables(sa.create_engine(url))
-    first, second = sa.create_engine(url), sa.create_engine(url)
-    with first.begin() as connection:
-        connection.execute(sa.text("ALTER TABLE ledger DROP COLUMN failures"))
-    have_looked = threading.Barrier(2, timeout=10)
-    looks: Counter[int] = Counter()
-
-    def look(engine: sa.Engine) -> None:
-        @sa.event.listens_for(engine, "before_cursor_execute")
-        def wait(*arguments: Any) -> None:
-            if "ADD COLUMN" in arguments[2] and not looks[id(engine)]:
-                looks[id(engine)] += 1
-                have_looked.wait()
-
-        create_tables(engine)
-
-    with ThreadPoolExecutor(2) as threads:
-        list(threads.map(look, (first, second)))
-    with first.begin() as connection:
-        assert "failures" in {column["name"] for column in sa.inspect(connection).get_columns("ledger")}

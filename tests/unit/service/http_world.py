@@ -34,9 +34,10 @@ from service.routes.health import Probe
 from service.schedule_config import SchedulerSettings
 from service.search import SearchService, ServedIndex
 from service.settings import ConfiguredSource, Settings, StateSettings
+from service.state_schema import prepare
 from service.tokens import TokenVerifier
 from service.tokens.config import Algorithm, JwtTokenConfig
-from service.wiring import State, create_state_tables, make_metrics
+from service.wiring import State, make_metrics
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from tests.fakes.plain_rooms import HashingEnricher
 from vocabulary.access import Acl, Identity, Person, Principal
@@ -154,7 +155,7 @@ async def served(
 
     `believing` None: tokens of `token_for`.
     """
-    create_state_tables(engine)
+    prepare(engine)
     async with AsyncExitStack() as opened:
         backends = {name: await opened.enter_async_context(MemoryBackend(dimensions=DIMENSIONS)) for name in rules}
         for backend in backends.values():
