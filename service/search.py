@@ -82,7 +82,7 @@ class SearchService:
             QueryInvalid, NumberingMismatch, IndexBusy: as the backend finds it.
         """
         if isinstance(index.backend, LiveIndex):  # it knows its model, and both may be switched at any time
-            async with index.backend.present() as opened:
+            async with index.backend.answering() as opened:
                 return await _checked(opened, query, access, index.late_check)
         return await _checked(OpenedPlace(index.backend, self._enricher), query, access, index.late_check)
 

@@ -3,11 +3,15 @@
 Every call looks at the state store first. A query is answered by the place that it met; one that began before a switch
 ends where it began. A write is noted before and after where a copy follows, and repeated where the index has moved
 meanwhile: operations may be replayed.
+
+Readers are answered only while index and state store are of one time, as the seals tell (`indexer/state/seals.py`): put
+back from a backup, a state store would admit whom it has shut out since.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
@@ -15,10 +19,10 @@ from types import TracebackType
 from typing import Self, TypeAlias, TypeVar
 
 from indexer.reindexing.followed_writes import EVERYTHING, FollowedWrites, Noted
-from indexer.reindexing.places import Place, PlaceStore, PlaceUnknown, Standing
+from indexer.reindexing.places import Place, PlaceStore, PlaceUnknown, Standing, is_of_one_time
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
-from vocabulary.errors import IndexBusy, RunAborted
+from vocabulary.errors import IndexBusy, NumberingMismatch, RunAborted
 from vocabulary.indexing import (
     Describe,
     IndexOperation,
@@ -35,6 +39,10 @@ T = TypeVar("T")
 
 _SWITCH_POLL_S = 0.05
 _SWITCH_PATIENCE_S = 30.0  # a switch brings some hundred documents to the copy: well under a second
+
+_SEAL_TRUSTED_S = 10.0  # so long a restored index may go unnoticed by who had it open; a restored state store does not
+_SEAL_POLL_S = 0.05  # while two runs that begin at once put their seals one over the other
+_SEAL_LOOKS = 5
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -56,6 +64,8 @@ class _Opened:
     opened: OpenedPlace
     closing: AsyncExitStack
     users: int = 0
+    noted: frozenset[str] | None = None  # the seals in the state store when that of the index was last found among them
+    sealed_at: float = 0.0  # when that was, on the monotonic clock
 
 
 class LiveIndex:
@@ -96,6 +106,36 @@ class LiveIndex:
         self._present = _key(standing)
         async with self._at(standing) as opened:
             yield opened
+
+    @asynccontextmanager
+    async def answering(self) -> AsyncIterator[OpenedPlace]:
+        """The index as `present` has it, for a reader.
+
+        Raises:
+            IndexBusy: as `present` does.
+            NumberingMismatch: index and state store are not of one time; a run has to read again who may read what.
+        """
+        standing, noted = await self._places.read_sealed(self.name, self._index_id)
+        _require_own_place(standing)
+        self._present = _key(standing)
+        async with self._at(standing) as opened:
+            await self._require_seal(self._opened[_key(standing)], noted)
+            yield opened
+
+    async def _require_seal(self, entry: _Opened, noted: frozenset[str]) -> None:
+        """Make sure that the index bears one of the noted seals; it is asked when they change, and now and then."""
+        if entry.noted == noted and time.monotonic() - entry.sealed_at < _SEAL_TRUSTED_S:
+            return
+        for _ in range(_SEAL_LOOKS):
+            seal = await entry.opened.backend.seal()
+            _, noted = await self._places.read_sealed(self.name, entry.opened.backend.index_id)
+            if is_of_one_time(seal, noted):
+                entry.noted, entry.sealed_at = noted, time.monotonic()
+                return
+            await asyncio.sleep(_SEAL_POLL_S)
+        raise NumberingMismatch(
+            f"index {self.name!r} and the state store are not of one time: sync it before it answers"
+        )
 
     async def occupant(self) -> str | None:
         """The other index that is kept, or copied to, where the settings of this one lead; None: nobody."""
@@ -173,11 +213,11 @@ class LiveIndex:
     # --- the port: reading ---
 
     async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
-        async with self.present() as opened:
+        async with self.answering() as opened:
             return await opened.backend.search(query, vector, access)
 
     async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
-        async with self.present() as opened:
+        async with self.answering() as opened:
             return await opened.backend.suggest(text, access, size=size)
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import asdict, dataclass, field, replace
 from enum import StrEnum
 from typing import Any, TypeVar
@@ -106,6 +106,15 @@ class PlaceStore:
         """How an index stands now; blocks for one statement."""
         with self.engine.connect() as connection:
             return standing_of(connection, index)
+
+    async def read_sealed(self, index: str, index_id: str) -> tuple[Standing, frozenset[str]]:
+        """How an index stands now, and the seals that runs have noted of it."""
+
+        def read() -> tuple[Standing, frozenset[str]]:
+            with self.engine.connect() as connection:
+                return standing_of(connection, index), noted_seals(connection, index_id)
+
+        return await asyncio.to_thread(read)
 
     async def change(self, index: str, change: Callable[[sa.Connection, Standing], T]) -> T:
         """Change how an index stands, with its row locked from the beginning."""
@@ -219,9 +228,14 @@ def require_holder(standing: Standing, holder: str) -> None:
         raise CopyInProgress(f"index {standing.index!r} is being copied by another process ({standing.holder})")
 
 
-def is_noted_seal(connection: sa.Connection, index_id: str, seal: str) -> bool:
+def noted_seals(connection: sa.Connection, index_id: str) -> frozenset[str]:
+    """Read the seals of which an index bears one, if it is of one time with the state store."""
+    noted = sa.select(index_seals.c.seal).where(index_seals.c.index_id == index_id)
+    return frozenset(connection.execute(noted).scalars())
+
+
+def is_of_one_time(seal: str, noted: Collection[str]) -> bool:
     """Whether an index with this seal is of one time with the state store; one that no run has sealed yet is."""
-    noted = set(connection.execute(sa.select(index_seals.c.seal).where(index_seals.c.index_id == index_id)).scalars())
     return seal in noted or not (noted or seal)
 
 

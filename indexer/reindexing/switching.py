@@ -19,6 +19,7 @@ from indexer.reindexing.comparison import AnswersCompared, compare_answers
 from indexer.reindexing.copier import Copier
 from indexer.reindexing.followed_writes import FollowedWrites, PendingWrites
 from indexer.reindexing.places import PlaceStore, Standing
+from indexer.state.leases import lock_sources
 from indexer.state.tables import ledger, source_state
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError, SightlineError
@@ -89,30 +90,30 @@ class Switch:
                 return False
             if not agreed or not followed_writes.still_as(connection, self.index, pending):
                 return False
-            if not places.is_noted_seal(connection, self.copier.source.index_id, seal):
+            if not places.is_of_one_time(seal, places.noted_seals(connection, self.copier.source.index_id)):
                 raise ConfigurationError(f"index {self.index!r} is not of one time with the state store: sync it first")
             followed_writes.remove(connection, self.index, pending.documents)
             places.insert(connection, places.switched(standing))
+            sources = lock_sources(connection, self.copier.source.index_id)
             for old, new in self.recipes.items():
-                _hand_over(connection, self.copier.source.index_id, old, new)
+                _hand_over(connection, sources, old, new)
             if self.recipes or self.copier.fence is None:
-                _end_runs(connection, self.copier.source.index_id)
+                _end_runs(connection, sources)
             return True
 
         return flip
 
 
-def _hand_over(connection: sa.Connection, index_id: str, old: str, new: str) -> None:
+def _hand_over(connection: sa.Connection, sources: Sequence[str], old: str, new: str) -> None:
     """Say that the passages are under another model."""
-    sources = sa.select(source_state.c.source).where(source_state.c.index_id == index_id)
     of_index = ledger.c.source.in_(sources) & (ledger.c.recipe == old)
     connection.execute(sa.update(ledger).where(of_index).values(recipe=new))
 
 
-def _end_runs(connection: sa.Connection, index_id: str) -> None:
+def _end_runs(connection: sa.Connection, sources: Sequence[str]) -> None:
     """Take the leases of the index's runs: they embed with the former model, or their fences are below the copier's.
 
     Each ends before its next write; what it did not get to, the next run does.
     """
-    runners = source_state.c.index_id == index_id
+    runners = source_state.c.source.in_(sources)
     connection.execute(sa.update(source_state).where(runners).values(runner=None, lease_until=None))

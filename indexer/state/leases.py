@@ -30,6 +30,16 @@ def require_lease(connection: sa.Connection, *, source: str, runner: str) -> Non
         raise lost(source)
 
 
+def lock_sources(connection: sa.Connection, index_id: str) -> list[str]:
+    """Lock the rows of the sources of an index until the transaction ends, and name them.
+
+    Runs lock their source before anything else that they write, so whoever writes ledger rows or leases of several
+    sources locks them first, too, and in their order: two that lock the same in different orders wait for ever.
+    """
+    of_index = sa.select(source_state.c.source).where(source_state.c.index_id == index_id)
+    return list(connection.execute(of_index.order_by(source_state.c.source).with_for_update()).scalars())
+
+
 def lost(source: str) -> RunInProgress:
     return RunInProgress(f"the lease on source {source!r} was lost to another run")
 

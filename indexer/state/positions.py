@@ -11,6 +11,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from indexer.state.leases import lock_sources
 from indexer.state.tables import IN_DOUBT, ledger, positions, source_state
 from vocabulary.ports import SyncMode
 
@@ -59,7 +60,7 @@ def close(connection: sa.Connection, source: str, mode: SyncMode) -> None:
 
 def doubt_index(connection: sa.Connection, index_id: str) -> None:
     """Doubt all rows that speak of an index, and forget how far its sources have been read."""
-    sources = sa.select(source_state.c.source).where(source_state.c.index_id == index_id)
+    sources = lock_sources(connection, index_id)
     held = ledger.c.source.in_(sources) & ledger.c.in_index
     connection.execute(sa.update(ledger).where(held).values(IN_DOUBT))
     connection.execute(sa.delete(positions).where(positions.c.source.in_(sources)))
