@@ -19,18 +19,20 @@ from indexer.modes.changes import sync_changes
 from indexer.modes.ending import Ending
 from indexer.modes.full import sync_everything
 from indexer.modes.permissions import sync_permissions
-from indexer.state.leases import HEARTBEAT_S, RunInProgress
+from indexer.state.leases import HEARTBEAT_S, LEASE_S, RunInProgress
 from indexer.state.ledger import Ledger
 from indexer.state.run_history import COMPLETE, RunReport, RunState
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.seals import renew_seal
 from indexer.state.tally import Tally
 from indexer.walk import PipelineLimits, RemovalBrake, SyncPorts, Walk
-from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError
+from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError, StateUnavailable
 from vocabulary.ports import Connector, IncrementalConnector, SyncMode
 
 # What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
 DELETE_BRAKE = 0.15
+
+_RENEWAL_POLL_S = 2.0  # a database server that is started anew answers again within seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,7 +154,7 @@ async def _run(  # noqa: PLR0917 - what `run_sync` was given
         if not isinstance(cause, SightlineError):
             raise
         return report, isinstance(cause, CheckpointInvalid) and ticket.checkpoint is not None
-    return await runs.finish(ticket, ended.state, walk.tally, ended.message), False
+    return await settings.policy.call(lambda: runs.finish(ticket, ended.state, walk.tally, ended.message)), False
 
 
 def _require_mode(mode: SyncMode, connector: Connector, settings: SyncSettings) -> None:
@@ -183,20 +185,23 @@ async def _end_early(walk: Walk, cause: BaseException) -> RunReport:
     if isinstance(cause, CheckpointInvalid):
         await walk.runs.forget_position(walk.ticket)
     state = RunState.INTERRUPTED if isinstance(cause, RunStopped) else RunState.FAILED
-    return await walk.runs.finish(walk.ticket, state, walk.tally, str(cause) or type(cause).__name__)
+    message = str(cause) or type(cause).__name__
+    return await walk.policy.call(lambda: walk.runs.finish(walk.ticket, state, walk.tally, message))
 
 
 @asynccontextmanager
 async def _heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AsyncIterator[None]:
-    """Renew the lease while the body runs; a lease that is lost, or cannot be renewed, ends the body."""
+    """Renew the lease while the body runs; a lease that is lost, or cannot be renewed before it ends, ends the body."""
     body = asyncio.current_task()
     lost: list[Exception] = []
 
     async def beat() -> None:
+        renewed_at = time.monotonic()
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             try:
-                await runs.heartbeat(ticket, tally)
+                await _renew(runs, ticket, tally, until=renewed_at + LEASE_S)
+                renewed_at = time.monotonic()
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody keeps another run away any more
                 lost.append(error)
                 if body is not None:
@@ -216,6 +221,17 @@ async def _heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AsyncIt
         if body is not None:
             body.uncancel()
         raise lost[0] from None
+
+
+async def _renew(runs: RunStore, ticket: RunTicket, tally: Tally, *, until: float) -> None:
+    """Renew the lease, and go on trying while the state store does not answer and the lease lasts (monotonic clock)."""
+    while True:
+        try:
+            return await runs.heartbeat(ticket, tally)
+        except StateUnavailable:
+            if time.monotonic() + _RENEWAL_POLL_S > until:
+                raise
+        await asyncio.sleep(_RENEWAL_POLL_S)
 
 
 def _first_cause(error: BaseException) -> BaseException:

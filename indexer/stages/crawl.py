@@ -111,9 +111,10 @@ class CrawlStage:
         ids = [_id(change) for change in documents]
         # Taken before the look-up: what is settled meanwhile leaves this set, and its row may have been read too early.
         repeated = set(ids) & self._walk.under_way
-        met = await self._walk.ledger.look_up(self._walk.ticket.source, [each.native_id for each in ids])
-        acl_ids = await self._number_acls(page)
-        not_public = await self._not_public(acl_ids.values())
+        ask = self._walk.policy.call
+        met = await ask(lambda: self._walk.ledger.look_up(self._walk.ticket.source, [each.native_id for each in ids]))
+        acl_ids = await ask(lambda: self._number_acls(page))
+        not_public = await ask(lambda: self._not_public(acl_ids.values()))
         settled: list[Settlement] = []
         for document_id, change in zip(ids, documents, strict=True):
             known = met.get(document_id.native_id)

@@ -71,7 +71,11 @@ class IndexStage:
         walk = self._walk
         checkpoint = walk.acknowledgements.reached(closing=numbers)
         if rows or unchanged or removed or checkpoint is not None:
-            await walk.ledger.settle(walk.ticket, rows, unchanged=unchanged, removed=removed, checkpoint=checkpoint)
+            await walk.policy.call(
+                lambda: walk.ledger.settle(
+                    walk.ticket, rows, unchanged=unchanged, removed=removed, checkpoint=checkpoint
+                )
+            )
         for number in numbers:
             walk.acknowledgements.close(number)
         for row in rows:
