@@ -67,9 +67,9 @@ acl_changes = Table(
 # Those of the steps that took something from somebody: `acl/revocations.py`.
 acl_revocations = Table(
     "acl_revocations",
-    _metadata,
-    Column("realm", Text, primary_key=True),
-    Column("source", Text, primary_key=True),
+    metadata,
+    Column("realm", _Text, primary_key=True),
+    Column("source", _Text, primary_key=True),
     Column("version", Integer, primary_key=True),
     Column("run", Integer, index=True),
     Column("changed_at", Float),  # at the source, where it tells of all that the step took; the earliest

@@ -18,7 +18,7 @@ from indexer.state.tally import Tally
 from service.metrics import RevocationMetrics
 from service.revocation_summary import in_words, summary_json
 from service.revocation_times import RevocationTimes, Since, TimedRevocation
-from service.wiring import create_state_tables
+from service.state_schema import prepare
 from tests.unit.service.http_world import listed
 from vocabulary.access import Acl, Person, Principal
 from vocabulary.documents import Checkpoint
@@ -79,7 +79,7 @@ class Bench:
 @pytest.fixture
 def bench(tmp_path: Path) -> Iterator[Bench]:
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}")
-    create_state_tables(engine)
+    prepare(engine)
     yield Bench(engine)
     engine.dispose()
 
