@@ -122,7 +122,7 @@ async def test_people_are_read_by_every_run(bench: Bench) -> None:
     person = Person(ANN, "ann", "ann@example.com", "Ann")
     await bench.people.replace("hr", listed([person]))
     bench.at(2)
-    run = await bench.runs.begin_identities("hr")
+    run = await bench.runs.begin_beside("hr", SyncMode.IDENTITIES)
     bench.at(3)
     await bench.people.replace("hr", listed([]), confirmed=True, run=run)
     timed = await bench.only()
