@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, event, select
 
 from acl.identity_store import IdentityCounts, IdentityStore, MatchOutcome
 from acl.reader import MatchUserBy
@@ -195,6 +195,27 @@ async def test_a_list_that_was_overtaken_by_another_changes_nothing(engine: Engi
     with pytest.raises(RetryableError, match="another list"):
         await here.replace("hr", listed_slowly())
     assert await _find(engine, "ann@example.com") is MatchOutcome.DISABLED
+
+
+async def test_a_refresh_writes_rows_in_proportion_to_what_changed(engine: Engine) -> None:
+    """A member leaves one of many groups; beside that row, only the counter and the record of the step are written."""
+    groups = [Principal.group("hr", f"G{number}") for number in range(500)]
+    memberships = [Membership(group, ANN.principal) for group in groups]
+    nested = [Membership(*pair) for pair in zip(groups, groups[1:] + groups[:1], strict=True)]  # in a cycle
+    store = IdentityStore(engine)
+    await store.replace("hr", _listed(ANN, *memberships, *nested))
+    written: list[str] = []
+
+    def note(_: object, __: object, statement: str, parameters: Sequence[object], ___: object, many: bool) -> None:
+        if not statement.startswith("SELECT"):
+            written.extend([statement.split("(", maxsplit=1)[0].strip()] * (len(parameters) if many else 1))
+
+    event.listen(engine, "before_cursor_execute", note)
+    await store.replace("hr", _listed(ANN, *memberships[1:], *nested))
+    event.remove(engine, "before_cursor_execute", note)
+    assert len([each for each in written if "acl_memberships" in each]) == 1
+    assert len(written) <= 4
+    assert len(await store.principals_of(ANN)) == 502  # still in all groups, through the cycle
 
 
 async def test_an_unchanged_list_announces_no_change(engine: Engine) -> None:
