@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import hashlib
 import random
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -76,6 +76,7 @@ class AccessWorld:
         self._chance = chance
         self._size = size
         self._made = 0
+        self._documents: Sequence[tuple[DocumentId, Acl | None, Principal | None]] | None = None  # as they are now
         self.rules = tuple(SourceIdentityRule(name, chance.choice(list(MatchUserBy))) for name in sources)
         self.sources = {rule.source: Source() for rule in self.rules}
         for name, source in self.sources.items():
@@ -88,11 +89,15 @@ class AccessWorld:
         yield from self.sources[name].people.values()
         yield from self.sources[name].memberships
 
-    def documents(self) -> Iterator[tuple[DocumentId, Acl | None, Principal | None]]:
+    def documents(self) -> Sequence[tuple[DocumentId, Acl | None, Principal | None]]:
         """Every document, its list and its owner."""
-        for name, source in self.sources.items():
-            for native_id, paper in source.papers.items():
-                yield DocumentId(name, native_id), self._acl(name, paper), paper.owner
+        if self._documents is None:
+            self._documents = [
+                (DocumentId(name, native_id), self._acl(name, paper), paper.owner)
+                for name, source in self.sources.items()
+                for native_id, paper in source.papers.items()
+            ]
+        return self._documents
 
     def readable(self, claims: ReaderClaims) -> frozenset[DocumentId]:
         """The documents that the bearer of the claims may read, each decided by itself."""
@@ -120,6 +125,7 @@ class AccessWorld:
         source = self.sources[name]
         what = self._chance.choice(_CHANGES)
         what(self, name, source)
+        self._documents = None
         return what.__name__.strip("_").replace("_", " ")
 
     # -- who a reader is -----------------------------------------------------------------------------------------------

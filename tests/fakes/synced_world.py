@@ -35,7 +35,7 @@ class SyncedWorld:
 
     async def sync_documents(self) -> list[IndexOperation]:
         """Store the lists; return what an index is told, which `grant` must follow once it was."""
-        documents = list(self.world.documents())
+        documents = self.world.documents()
         numbers = {source: await self._number(source, documents) for source in self.world.sources}
         held = {
             document_id: (numbers[document_id.source][acl.key] if acl else HIDDEN_ACL, owner)

@@ -44,7 +44,7 @@ async def check_worlds(seed: int, *, worlds: int) -> int:
     Raises:
         AssertionError: somebody sees what they may not, or misses what they may; the message tells how to repeat it.
     """
-    asyncio.get_running_loop().set_default_executor(_AtOnce())
+    asyncio.get_running_loop().set_default_executor(AtOnce())
     engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
     create_tables(engine)
     try:
@@ -53,7 +53,7 @@ async def check_worlds(seed: int, *, worlds: int) -> int:
         engine.dispose()
 
 
-class _AtOnce(ThreadPoolExecutor):
+class AtOnce(ThreadPoolExecutor):
     """Does the work of the stores where it is asked for: a hundred changes of threads a world cost more than that."""
 
     def submit(self, function: Any, /, *arguments: Any, **options: Any) -> Future[Any]:
