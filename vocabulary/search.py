@@ -190,6 +190,27 @@ class Pin:
 
 
 @dataclass(frozen=True, slots=True)
+class Boosts:
+    """What a match counts by where it stands, beside what it counts anyway: 1 changes nothing, 2 doubles."""
+
+    title: float = 1.0
+    body: float = 1.0  # passages, comments among them
+    attributes: float = 1.0  # those that are searched by words
+
+
+@dataclass(frozen=True, slots=True)
+class Recency:
+    """A preference for newer documents: scores are multiplied by 1 + weight * 0.5 ** (age in days / half_life_days).
+
+    The age is that of the latest moment of the attribute; a document without one gains nothing.
+    """
+
+    field: str
+    half_life_days: float
+    weight: float
+
+
+@dataclass(frozen=True, slots=True)
 class Tuning:
     """What an operator wants an index to know of its readers' language and needs.
 
@@ -199,6 +220,8 @@ class Tuning:
 
     pins: tuple[Pin, ...] = ()
     synonyms: tuple[str, ...] = ()
+    boosts: Boosts = Boosts()
+    recency: Recency | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 query_language.py, analysis.py   words, phrases, exclusions and fields; `stop_words.py`, `clauses.py`
 matching.py                      which documents a filter holds for
-bm25.py, ranking.py              how well a document fits; `tuning.py`: an index's pins, synonyms, recency
+bm25.py, ranking.py              how well a document fits; `tuning.py`: an index's pins, synonyms, boosts, `recency.py`
 facets.py, collapsing.py,        what an answer holds besides hits, and which hits are one
 comments.py, highlighting.py
 suggestions.py, spelling.py      completions and better spellings, from what the reader may read

@@ -7,8 +7,9 @@ The one rule of a hybrid search, with parameters fixed for all collections (docs
 
 A list that does not hold a document adds nothing. The cosine is taken as it is: it means the same for every query, so
 that a query which nothing is near to is decided by its words. A keyword score means nothing by itself, and is measured
-by the best one of the same answer. Source: Bruch, Gai and Ingber, An Analysis of Fusion Functions for Hybrid Retrieval
-(2023): a convex combination, normalised by what is known of the scores, beats reciprocal rank fusion.
+by the best one of the same answer. Where an operator prefers newer documents, both are multiplied by what `recency.py`
+says before they are added. Source: Bruch, Gai and Ingber, An Analysis of Fusion Functions for Hybrid Retrieval (2023):
+a convex combination, normalised by what is known of the scores, beats reciprocal rank fusion.
 
 Documents and passages are integers here, given by the engine in the order in which it first met them; equal scores
 are ordered by them, so that an answer is the same every time.
@@ -107,18 +108,31 @@ def fuse(keyword: Ranking, semantic: Ranking, *, semantic_share: float = SEMANTI
     )
 
 
-def explained(documents: Ids, keyword: Ranking, semantic: Ranking) -> tuple[Mapping[str, float], ...]:
+def multiplied(found: Ranking, factors: Scores) -> Ranking:
+    """Return a ranking by its scores times the factor of each document, given in the ranking's order."""
+    scores = np.round(found.scores * factors, _SCORE_DIGITS)
+    return replace(found, scores=scores).reordered(np.lexsort((found.documents, -scores)))
+
+
+def explained(
+    documents: Ids, keyword: Ranking, semantic: Ranking, *, recency: Scores | None = None
+) -> tuple[Mapping[str, float], ...]:
     """Return what each document's score is made of: BM25, beside the answer's best one, and cosine; 0 where neither is.
 
-    The two rankings hold the documents that they found, and the best of all.
+    The two rankings hold the documents that they found, and the best of all. `recency` are the factors that are in
+    their scores; they are told apart, but for the best one's.
     """
     by_words = dict(zip(keyword.documents.tolist(), keyword.scores.tolist(), strict=True))
     by_meaning = dict(zip(semantic.documents.tolist(), semantic.scores.tolist(), strict=True))
     best = max(by_words.values(), default=0.0)
-    return tuple(
-        {"bm25": by_words.get(each, 0.0), "bm25_best": best, "cosine": by_meaning.get(each, 0.0)}
-        for each in documents.tolist()
+    factors = np.ones(documents.size) if recency is None else recency
+    parts = (
+        {"bm25": by_words.get(each, 0.0) / factor, "bm25_best": best, "cosine": by_meaning.get(each, 0.0) / factor}
+        for each, factor in zip(documents.tolist(), factors.tolist(), strict=True)
     )
+    if recency is None:
+        return tuple(parts)
+    return tuple({**each, "recency": factor} for each, factor in zip(parts, factors.tolist(), strict=True))
 
 
 def pinned_first(found: Ranking, pinned: Ids) -> Ranking:

@@ -1,21 +1,35 @@
-"""An operator's tuning of an index, read once: synonyms as clauses, pins by query.
+"""An operator's tuning of an index, read once: synonyms as clauses, pins by query, boosts by field, recency.
 
-Both act on the query alone. Synonyms are further clauses that a word or a row of words brings along; how rare they are
-is counted among the reader's documents like that of any other. Pinned documents are taken from what the reader may read
-and the filter keeps, so that a pin tells nobody of a document.
+Synonyms and pins act on the query alone. Synonyms are further clauses that a word or a row of words brings along; how
+rare they are is counted among the reader's documents like that of any other. Pinned documents are taken from what the
+reader may read and the filter keeps, so that a pin tells nobody of a document.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 from indexer.search.analysis import Analyzer, fold
+from indexer.search.bm25 import TextField
 from indexer.search.query_language import MAX_CLAUSES, Clause, Phrase, Wanted, Word
+from indexer.search.recency import RecencyRule
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError
 from vocabulary.search import Tuning
 
 _Terms = tuple[str, ...]
+
+
+class Pins:
+    """The documents that are pinned to queries. Immutable."""
+
+    def __init__(self, tuning: Tuning) -> None:
+        self._by_query = {_normal(pin.query): pin.documents for pin in tuning.pins}
+
+    def of(self, text: str) -> tuple[DocumentId, ...]:
+        """Return the documents that head the answer to a query."""
+        return self._by_query.get(_normal(text), ())
 
 
 class Tuned:
@@ -24,14 +38,26 @@ class Tuned:
     Raises (when made): `ConfigurationError`, naming the line of a synonym that cannot be read.
     """
 
-    def __init__(self, tuning: Tuning, analyzer: Analyzer) -> None:
+    def __init__(self, tuning: Tuning, analyzer: Analyzer, *, clock: Callable[[], float] = time.time) -> None:
         self._alternatives = _alternatives(tuning.synonyms, analyzer)
         self._longest = max(map(len, self._alternatives), default=0)
-        self._pins = {_normal(pin.query): pin.documents for pin in tuning.pins}
+        self._pins = Pins(tuning)
+        self._recency = tuning.recency
+        self._clock = clock
+        boosts = tuning.boosts
+        self.boosts: Mapping[TextField, float] = {
+            TextField.BODY: boosts.body,
+            TextField.TITLE: boosts.title,
+            TextField.ATTRIBUTES: boosts.attributes,
+        }
+
+    def recency(self) -> RecencyRule | None:
+        """Return by how much newer documents are preferred today; None where they are not."""
+        return None if self._recency is None else RecencyRule.on(self._recency, self._clock())
 
     def pinned(self, text: str) -> tuple[DocumentId, ...]:
         """Return the documents that head the answer to a query."""
-        return self._pins.get(_normal(text), ())
+        return self._pins.of(text)
 
     def expanded(self, wanted: Wanted) -> Wanted:
         """Return a query with the synonyms of its words beside them."""

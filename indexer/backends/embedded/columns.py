@@ -17,6 +17,7 @@ import numpy.typing as npt
 from indexer.backends.embedded.changes import changed_since
 from indexer.search.facets import commonest
 from indexer.search.matching import Key, Kind, Predicate
+from indexer.search.recency import NO_MOMENT, Moments, latest
 from vocabulary.search import FacetCount
 
 Mask = npt.NDArray[np.bool_]
@@ -48,6 +49,7 @@ class Column:
     known: int  # how many values the dictionary had then; it may have grown since
     _places: dict[tuple[bool, int], npt.NDArray[np.int64]] = field(default_factory=dict)
     _in_order: list[tuple[list[Key], npt.NDArray[np.int64]]] = field(default_factory=list)
+    _latest: list[Moments] = field(default_factory=list)
 
     def documents_where(self, predicate: Predicate, *, size: int) -> Mask:
         """Return which documents hold a value that satisfies the predicate; bool [size]."""
@@ -80,6 +82,16 @@ class Column:
             ranks[codes] = np.arange(self.known)
             self._in_order.append(([keys[code] for code in codes], ranks))
         return self._in_order[0]
+
+    def latest(self, *, size: int) -> Moments:
+        """Return every document's latest moment, int64 [size]; computed once for a picture."""
+        if not self._latest or self._latest[0].size != size:
+            keys = self.dictionary.keys[: self.known]
+            moments = np.fromiter((latest((key,)) for key in keys), np.int64, count=self.known)
+            found = np.full(size, NO_MOMENT, np.int64)
+            np.maximum.at(found, self.documents, moments[self.codes])
+            self._latest[:] = [found]
+        return self._latest[0]
 
     def _compute_places(self, *, descending: bool, size: int) -> npt.NDArray[np.int64]:
         """Return every document's place by value, int64 [size]; computed once for each picture of the column."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -163,20 +162,27 @@ class Search:
             return _Found(by_title.documents, lambda _: by_title, lambda shown: [{}] * shown.size)
         scan = None if self.vector is None else self._begin_scan(self.vector, wanted=kept)
         is_semantic = self.query.mode is SearchMode.SEMANTIC
-        matches = None if is_semantic else text.matches(wanted.scored, wanted=kept)  # while the vectors are scanned
+        boosts = self.tuned.boosts  # the words are looked up while the vectors are scanned
+        matches = None if is_semantic else text.matches(wanted.scored, wanted=kept, boosts=boosts)
         semantic = ranking.NOTHING if scan is None or self.vector is None else self._by_meaning(self.vector, scan())
-        if matches is None:
-            explained = partial(ranking.explained, keyword=ranking.NOTHING, semantic=semantic)
-            return _Found(semantic.documents, lambda _: semantic, explained)
+        recency = self._recency()
+        if recency is not None:
+            semantic = ranking.multiplied(semantic, recency[semantic.documents])
+            matches = matches and matches.multiplied(recency)
 
-        def explained_by_both(shown: Integers) -> Sequence[Mapping[str, float]]:
-            return ranking.explained(shown, matches.leading(1, besides=shown), semantic)
+        def explained(shown: Integers) -> Sequence[Mapping[str, float]]:
+            by_words = ranking.NOTHING if matches is None else matches.leading(1, besides=shown)
+            of_shown = None if recency is None else recency[shown]
+            return ranking.explained(shown, by_words, semantic, recency=of_shown)
+
+        if matches is None:
+            return _Found(semantic.documents, lambda _: semantic, explained)
 
         if self.query.mode is SearchMode.KEYWORD:
             return _Found(
                 matches.documents,
                 lambda count: matches.leading(count, besides=semantic.documents),
-                explained_by_both,
+                explained,
             )
         is_matching = np.zeros(kept.size, np.bool_)
         is_matching[matches.documents] = True
@@ -185,8 +191,15 @@ class Search:
         return _Found(
             found,
             lambda count: ranking.fuse(matches.leading(count, besides=semantic.documents), semantic),
-            explained_by_both,
+            explained,
         )
+
+    def _recency(self) -> ranking.Scores | None:
+        """Return what the scores of every document are multiplied by; None where newer ones are not preferred."""
+        rule = self.tuned.recency()
+        if rule is None:
+            return None
+        return rule.factors(self._column(rule.field).latest(size=self.catalogue.acl_ids.size))
 
     def _headed(self, found: _Found, kept: Mask) -> _Found:
         """Put the documents that are pinned to the query before all others, of those that are kept."""

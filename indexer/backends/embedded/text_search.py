@@ -7,8 +7,8 @@ not readable, and count for nothing.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from dataclasses import field as dataclass_field
 from typing import Any
 
@@ -89,6 +89,15 @@ class Matches:
             by_document,
         )
 
+    def multiplied(self, factors: Numbers) -> Matches:
+        """Return the same with every document's scores times its factor; float64 by document."""
+        return replace(
+            self,
+            scores=self.scores * factors[self.documents],
+            slot_scores=self.slot_scores * factors[self.slot_documents],
+            by_document=self.by_document * factors,
+        )
+
     def leading(self, count: int, *, besides: npt.NDArray[np.int64]) -> Ranking:
         """Rank the documents with the `count` highest scores, and those `besides` of which it is asked.
 
@@ -129,7 +138,7 @@ class TextSearch:
         holding[self.catalogue.heading_documents[self._rows(field, clause).rows]] = True
         return holding & self.readable
 
-    def matches(self, clauses: Sequence[Clause], *, wanted: Mask) -> Matches:
+    def matches(self, clauses: Sequence[Clause], *, wanted: Mask, boosts: Mapping[TextField, float]) -> Matches:
         """Score the wanted documents that hold a clause. How rare it is depends on all that is readable."""
         by_slot = np.zeros(self.catalogue.passage_ids.size, np.float64)
         by_document = np.zeros(self.readable.size, np.float64)
@@ -142,7 +151,7 @@ class TextSearch:
                 documents=documents, documents_with_clause=holding
             )
             for each in found:
-                scores = weight * self._saturated(clause, each)
+                scores = weight * boosts[each.field] * self._saturated(clause, each)
                 if each.field is TextField.BODY:
                     by_slot[each.places] += scores
                     is_matching[each.places] = True

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 
 import numpy as np
 
@@ -19,6 +18,7 @@ from indexer.search.highlighting import Marker
 from indexer.search.matching import Key, holds
 from indexer.search.query_language import PATH_FIELD, TITLE_FIELD, Clause, FieldTest, Prefix, Wanted, parse
 from indexer.search.ranking import NO_PASSAGE, Ranking
+from indexer.search.recency import latest
 from indexer.search.spelling import respell
 from indexer.search.tuning import Tuned
 from vocabulary.access import HIDDEN_ACL, AccessFilter
@@ -32,6 +32,7 @@ from vocabulary.search import (
 )
 
 _Parts = Callable[[ranking.Ids], Sequence[Mapping[str, float]]]
+_Factors = Mapping[int, float]  # by a document's number
 
 
 def may_see(access: AccessFilter, stored: Stored) -> bool:
@@ -47,7 +48,7 @@ def answer(readable: Sequence[Stored], query: Query, vector: Vector | None, anal
     wanted = tuned.expanded(parse(query.text, analyzer, is_field=fields.__contains__))
     kept = [each for each in texts if _is_kept(each, query, wanted, analyzer)]
     by_number = {each.document.number: each.document for each in kept}
-    ranked, parts = _rank(texts, kept, query, vector, wanted)
+    ranked, parts = _rank(texts, kept, query, vector, wanted, tuned)
     pinned = [
         number
         for each in tuned.pinned(query.text)
@@ -110,17 +111,29 @@ def _passes(texts: Texts, test: FieldTest, analyzer: Analyzer) -> bool:
     return any(map(value_predicate(test, analyzer), texts.document.fields.get(test.field, frozenset())))
 
 
-def _rank(
-    readable: Sequence[Texts], kept: Sequence[Texts], query: Query, vector: Vector | None, wanted: Wanted
+def _rank(  # noqa: PLR0917 - a query, and what it is asked of
+    readable: Sequence[Texts],
+    kept: Sequence[Texts],
+    query: Query,
+    vector: Vector | None,
+    wanted: Wanted,
+    tuned: Tuned,
 ) -> tuple[Ranking, _Parts]:
     """Return the ranking, and what tells the parts of its scores."""
     documents = [each.document for each in kept]
     if wanted.is_browse:
         by_title = sorted(documents, key=lambda each: (storable(each.description.title).casefold(), each.number))
         return _ranking((each.number, NO_PASSAGE, 0.0) for each in by_title), lambda shown: [{}] * shown.size
-    semantic = ranking.NOTHING if vector is None else _by_meaning(documents, vector)
-    by_words = ranking.NOTHING if query.mode is SearchMode.SEMANTIC else _by_words(readable, kept, wanted.scored)
-    parts = partial(ranking.explained, keyword=by_words, semantic=semantic)
+    factors = _recency_of(documents, tuned)
+    semantic = ranking.NOTHING if vector is None else _by_meaning(documents, vector, factors)
+    by_words = ranking.NOTHING
+    if query.mode is not SearchMode.SEMANTIC:
+        by_words = _by_words(readable, kept, wanted.scored, tuned.boosts, factors)
+
+    def parts(shown: ranking.Ids) -> Sequence[Mapping[str, float]]:
+        recency = None if factors is None else np.asarray([factors[number] for number in shown.tolist()])
+        return ranking.explained(shown, by_words, semantic, recency=recency)
+
     match query.mode:
         case SearchMode.SEMANTIC:
             return semantic, parts
@@ -130,22 +143,43 @@ def _rank(
             return ranking.fuse(by_words, semantic), parts
 
 
-def _by_words(readable: Sequence[Texts], kept: Sequence[Texts], clauses: Sequence[Clause]) -> Ranking:
+def _recency_of(documents: Sequence[Stored], tuned: Tuned) -> _Factors | None:
+    """Return what each document's scores are multiplied by; None where newer ones are not preferred."""
+    rule = tuned.recency()
+    if rule is None:
+        return None
+    moments = [latest(each.fields.get(rule.field, ())) for each in documents]
+    factors = rule.factors(np.asarray(moments, np.int64))
+    return {each.number: factor for each, factor in zip(documents, factors.tolist(), strict=True)}
+
+
+def _by_words(
+    readable: Sequence[Texts],
+    kept: Sequence[Texts],
+    clauses: Sequence[Clause],
+    boosts: Mapping[TextField, float],
+    factors: _Factors | None,
+) -> Ranking:
     """Rank by BM25. How rare a clause is depends on all that the reader may read, not on the filter."""
-    weights = {
+    rarities = {
         clause: bm25.clause_weight(clause)
         * bm25.inverse_document_frequency(
             documents=len(readable), documents_with_clause=sum(each.hold(clause) for each in readable)
         )
         for clause in clauses
     }
+
+    def scored(each: Texts, field: TextField, text: Analysed) -> float:
+        weights = {clause: rarity * boosts[field] for clause, rarity in rarities.items()}
+        return _score(text, field, weights) * (1.0 if factors is None else factors[each.document.number])
+
     passages = _ranking(
-        (each.document.number, place, _score(body, TextField.BODY, weights))
+        (each.document.number, place, scored(each, TextField.BODY, body))
         for each in kept
         for place, body in enumerate(each.bodies)
         if any(frequency(clause, body) for clause in clauses)
     )
-    own = {each.document.number: sum(_score(text, field, weights) for field, text in each.own.items()) for each in kept}
+    own = {each.document.number: sum(scored(each, field, text) for field, text in each.own.items()) for each in kept}
     matching = [number for number, score in own.items() if score]
     return ranking.with_own_scores(
         ranking.rank_documents(passages.documents, passages.passages, passages.scores),
@@ -166,13 +200,16 @@ def _saturated(clause: Clause, text: Analysed, field: TextField) -> float:
     return bm25.saturated(float(frequency(clause, text)), float(len(text.terms)), field=field)
 
 
-def _by_meaning(documents: Sequence[Stored], vector: Vector) -> Ranking:
+def _by_meaning(documents: Sequence[Stored], vector: Vector, factors: _Factors | None) -> Ranking:
     found = _ranking(
         (each.number, place, float(enriched.vector @ vector))
         for each in documents
         for place, enriched in enumerate(each.passages)
     )
-    return ranking.nearest_passages(found.documents, found.passages, found.scores)
+    near = ranking.nearest_passages(found.documents, found.passages, found.scores)
+    if factors is None:
+        return near
+    return ranking.multiplied(near, np.asarray([factors[number] for number in near.documents.tolist()], np.float64))
 
 
 def _ranking(entries: Iterable[tuple[int, int, float]]) -> Ranking:

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from indexer.backends.opensearch.hits import BY_MEANING, BY_WORDS
+from indexer.backends.opensearch.hits import BY_MEANING, BY_WORDS, Shown
 from indexer.backends.opensearch.ordering import Row, RowKey, key_of
 from indexer.search import collapsing, ranking
-from indexer.search.ranking import NO_PASSAGE, Ids, Ranking
+from indexer.search.ranking import NO_PASSAGE, Ids, Ranking, Scores
 from vocabulary.search import SearchMode, Sort
 
 _STAND_IN = -1  # no document's number
@@ -37,12 +37,14 @@ class Candidates:
     content_keys: collapsing.Integers
     total: int
     is_browse: bool
+    recency: Scores | None  # by place in `keys`; None where newer documents are not preferred
 
     def explained(self, documents: Ids) -> Sequence[Mapping[str, float]]:
         """Return what the scores of documents are made of; nothing, where all are in the order of titles."""
         if self.is_browse:
             return [{}] * documents.size
-        return ranking.explained(documents, self.by_words, self.by_meaning)
+        recency = None if self.recency is None else self.recency[documents]
+        return ranking.explained(documents, self.by_words, self.by_meaning, recency=recency)
 
     @property
     def is_whole(self) -> bool:
@@ -87,16 +89,37 @@ def ranked(
 ) -> Candidates:
     """Rank rows, in any order and some of them twice, by words, by meaning, or by both, behind those that are pinned.
 
-    `best` is the best score by words of the whole answer, which need not be that of one of the rows.
+    `best` is the best score by words of the whole answer, which need not be that of one of the rows. Scores by words
+    come multiplied by what is preferred of newer documents; those by meaning are multiplied here.
     """
     distinct = {row.key: row for row in rows}
     numbers = _numbers(distinct)
-    by_meaning = _ranking([(numbers[key], score, BY_MEANING) for key, score in near.items() if key in numbers])
+    factors = {key: 1.0 if row.recency is None else row.recency for key, row in distinct.items()}
+    by_meaning = _ranking(
+        [(numbers[key], score * factors[key], BY_MEANING) for key, score in near.items() if key in numbers]
+    )
     matching = [(numbers[key], row.score, BY_WORDS) for key, row in distinct.items() if row.score > 0]
     found = _found(matching, by_meaning, mode, best)
     headed = _headed(found.ranking, numbers, pinned)
     values = [distinct[key].value for key in numbers]
     return _candidates(replace(found, ranking=_sorted(headed, values, sort)), distinct, total=total)
+
+
+def shown_of(candidates: Candidates, cut: collapsing.Shown, *, explain: bool) -> list[Shown]:
+    """Return the hits of a page to be opened, where asked with what their scores are made of."""
+    found = candidates.ranking.reordered(cut.places)
+    parts = candidates.explained(found.documents) if explain else [None] * found.documents.size
+    columns = (found.documents, found.scores, found.passages, cut.copies)
+    return [
+        Shown(candidates.keys[int(number)], float(score), int(represented), int(copies), made_of)
+        for number, score, represented, copies, made_of in zip(*columns, parts, strict=True)
+    ]
+
+
+def with_copies(shown: Sequence[Shown], keys: collapsing.Integers, answered: Mapping[str, Any]) -> list[Shown]:
+    """Return the same with the copies of each, as an answer counts them by content."""
+    counted = {each["key"]: each["doc_count"] for each in answered["aggregations"]["copies"]["buckets"]}
+    return [replace(each, copies=counted.get(int(key), 1) - 1) for each, key in zip(shown, keys, strict=True)]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,7 +167,9 @@ def _candidates(found: _Ranked, rows: Mapping[RowKey, Row], *, total: int, is_br
     keys = sorted(rows)
     content_keys = [rows[keys[number]].content_key for number in found.ranking.documents.tolist()]
     columns = np.asarray(content_keys, np.int64)
-    return Candidates(found.ranking, found.by_words, found.by_meaning, keys, columns, total, is_browse)
+    factors = [row.recency for key in keys if (row := rows[key]).recency is not None]
+    recency = np.asarray(factors, np.float64) if len(factors) == len(keys) else None
+    return Candidates(found.ranking, found.by_words, found.by_meaning, keys, columns, total, is_browse, recency)
 
 
 def _numbers(keys: Iterable[RowKey]) -> dict[RowKey, int]:

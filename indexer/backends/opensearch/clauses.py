@@ -10,17 +10,30 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from indexer.backends.opensearch.access_clause import NOTHING, Clause, any_of
+from indexer.backends.opensearch.attribute_keys import kind_range
 from indexer.backends.opensearch.documents import field_token, id_of
 from indexer.backends.opensearch.filters import Bounds, holds_one_of, holds_within
 from indexer.backends.opensearch.mapping import TERM_FIELDS, WORD_FIELDS, Field, PassageField
 from indexer.backends.opensearch.ordering import RowKey
 from indexer.backends.opensearch.requests import nested
 from indexer.search import bm25
+from indexer.search.bm25 import TextField
 from indexer.search.clauses import values_named
 from indexer.search.matching import Kind
 from indexer.search.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Phrase, Prefix, Word
 from indexer.search.query_language import Clause as TextClause
+from indexer.search.recency import RecencyRule
 from vocabulary.documents import DocumentId
+
+# `RecencyRule.factors`, as the cluster computes it: keywords come in ascending order, moments as `attribute_keys`
+# spells them, above the least of 64 bits.
+_RECENCY = """
+String latest = null;
+for (def keyword : doc[params.keys]) if (keyword.startsWith(params.prefix)) latest = keyword;
+if (latest == null) return 1.0;
+long moment = Long.parseUnsignedLong(latest.substring(params.start), 16) + Long.MIN_VALUE;
+return 1.0 + params.weight * Math.pow(0.5, Math.max(0L, params.today - moment) / params.half_life);
+"""
 
 _OWN_FIELDS = tuple(field for field in TERM_FIELDS if isinstance(field, Field))
 
@@ -36,17 +49,36 @@ def lacking(clause: TextClause) -> Clause:
     return {"bool": {"must_not": [holding(clause)]}}
 
 
-def matching(weights: Mapping[TextClause, float]) -> Clause:
+def matching(weights: Mapping[TextClause, float], boosts: Mapping[TextField, float]) -> Clause:
     """Return what holds for the documents with one of the clauses, scored: the best passage and the own fields."""
     if not weights:
         return NOTHING
-    own = [_scored(field, clause, weight) for field in _OWN_FIELDS for clause, weight in weights.items()]
-    return any_of([nested(passages_matching(weights)), *own])
+    own = [
+        _scored(field, clause, weight * boosts[TERM_FIELDS[field]])
+        for field in _OWN_FIELDS
+        for clause, weight in weights.items()
+    ]
+    return any_of([nested(passages_matching(weights, boost=boosts[TextField.BODY])), *own])
 
 
-def passages_matching(weights: Mapping[TextClause, float]) -> Clause:
+def passages_matching(weights: Mapping[TextClause, float], *, boost: float = 1.0) -> Clause:
     """Return what holds for the passages with one of the clauses, scored."""
-    return any_of([_scored(PassageField.TERMS, clause, weight) for clause, weight in weights.items()])
+    return any_of([_scored(PassageField.TERMS, clause, weight * boost) for clause, weight in weights.items()])
+
+
+def preferring_newer(query: Clause, rule: RecencyRule) -> Clause:
+    """Return the same, with scores multiplied by what the rule says of each document's latest moment."""
+    prefix = kind_range(rule.field, Kind.MOMENT).first
+    parameters = {
+        "keys": Field.ATTRIBUTE_KEYS.value,
+        "prefix": prefix,
+        "start": len(prefix.encode("utf-16-le")) // 2,  # as the script counts characters
+        "today": rule.today_us,
+        "half_life": rule.half_life_us,
+        "weight": rule.weight,
+    }
+    script = {"source": _RECENCY, "params": parameters}
+    return {"function_score": {"query": query, "script_score": {"script": script}, "boost_mode": "multiply"}}
 
 
 def passing(test: FieldTest) -> Clause:

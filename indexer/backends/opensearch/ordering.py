@@ -10,10 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from indexer.backends.opensearch.attribute_keys import field_prefix
+from indexer.backends.opensearch.attribute_keys import field_prefix, key_of_keyword
 from indexer.backends.opensearch.mapping import Field
 from indexer.search.analysis import storable
 from indexer.search.collapsing import NO_CONTENT_KEY
+from indexer.search.recency import latest
 from vocabulary.search import Sort
 
 _BY_AGE = {Field.STORED_AT.value: "asc"}
@@ -44,12 +45,22 @@ class RowKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One document as its columns tell it. `value` is what it is sorted by, None where it has none."""
+    """One document as its columns tell it. `value` is what it is sorted by, None where it has none.
+
+    Where newer documents are preferred, `keywords` are its attributes, and `recency` is what multiplies its score.
+    """
 
     key: RowKey
     score: float
     value: str | None
     content_key: int
+    keywords: Sequence[str] = ()
+    recency: float | None = None
+
+    def latest(self, field: str) -> int:
+        """Return the latest moment of an attribute; `NO_MOMENT` without one."""
+        prefix = field_prefix(field)
+        return latest(key_of_keyword(each) for each in self.keywords if each.startswith(prefix))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +84,9 @@ class Order:
         *first, relevance, stored_at = hit["sort"]
         value = first[0] if first and first[0] != _missing(self.sort) else None
         (content_key,) = hit["fields"].get(Field.CONTENT_KEY.value, [NO_CONTENT_KEY])
-        return Row(key_of(hit, stored_at), 0.0 if self.is_browse else float(relevance), value, content_key)
+        keywords = hit["fields"].get(Field.ATTRIBUTE_KEYS.value, ())
+        score = 0.0 if self.is_browse else float(relevance)
+        return Row(key_of(hit, stored_at), score, value, content_key, keywords)
 
 
 def key_of(hit: Mapping[str, Any], stored_at: int) -> RowKey:

@@ -20,16 +20,27 @@ from dataclasses import replace
 from functools import partial
 from typing import Any
 
+import numpy as np
+
 from indexer.backends.opensearch import facets, statistics
 from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of, spelling_for
-from indexer.backends.opensearch.candidates import Candidates, browsed, nearest, ranked
-from indexer.backends.opensearch.clauses import failing, holding, lacking, matching, of_ids, one_of, passing
+from indexer.backends.opensearch.candidates import Candidates, browsed, nearest, ranked, shown_of, with_copies
+from indexer.backends.opensearch.clauses import (
+    failing,
+    holding,
+    lacking,
+    matching,
+    of_ids,
+    one_of,
+    passing,
+    preferring_newer,
+)
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import id_of
 from indexer.backends.opensearch.filters import filter_clause
-from indexer.backends.opensearch.hits import Shown, hits_of, opening
+from indexer.backends.opensearch.hits import hits_of, opening
 from indexer.backends.opensearch.mapping import Field
-from indexer.backends.opensearch.ordering import BY_RELEVANCE, KEY_COLUMNS, Order, RowKey
+from indexer.backends.opensearch.ordering import BY_RELEVANCE, KEY_COLUMNS, Order, Row, RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.opensearch.spelling import Speller
 from indexer.backends.opensearch.state import IndexState, StateDocument
@@ -102,7 +113,7 @@ class Searcher:
             reader = Reader(access, epoch=expected.epoch, spelling=await self._spelling())
             wanted = await self._read(query, reader)
             words = plain_words(query.text, self._analyzer) if query.cursor is None else []
-            asked = _Asked(reader, query, needed, wanted=wanted, words=words, pinned=self._tuned.pinned(query.text))
+            asked = _Asked(reader, query, needed, wanted=wanted, words=words, tuned=self._tuned)
             answers, current = await self._first_trip(asked.first)
             self._seen = current
             if current.numbering is None:
@@ -152,14 +163,16 @@ class _Asked:
         *,
         wanted: Wanted,
         words: Sequence[Token],
-        pinned: Sequence[DocumentId],
+        tuned: Tuned,
     ) -> None:
         self.reader = reader
         self.query = query
         self.vector = None if vector is None or not vector.any() else vector  # without direction, near to nothing
         self.position = cursor.decode(query)
         self.wanted = wanted
-        self.pinned = pinned
+        self.pinned = tuned.pinned(query.text)
+        self.boosts = tuned.boosts
+        self.recency = None if wanted.is_browse else tuned.recency()
         self.is_browse = wanted.is_browse
         self.filters = list(_narrowing(query, wanted))
         self.counted = () if query.mode is SearchMode.SEMANTIC else _counted(wanted, words)
@@ -253,9 +266,14 @@ class _Search:
         """What a document of the answer holds, scored by its words; None when all do."""
         if self._asked.is_browse:
             return None
-        by_words = [matching(self._weights)] if self._weights else []
+        by_words = [self._by_words] if self._weights else []
         others = [one_of(self._others)] if self._others else []
         return any_of([*by_words, *others])
+
+    @property
+    def _by_words(self) -> Clause:
+        found, recency = matching(self._weights, self._asked.boosts), self._asked.recency
+        return found if recency is None else preferring_newer(found, recency)
 
     @property
     def _others(self) -> Sequence[RowKey]:
@@ -265,7 +283,8 @@ class _Search:
     async def _second_trip(self, window: int) -> tuple[Candidates, Mapping[str, Any]]:
         """Fetch the first `window` candidates, and all that were found by meaning; count facets over all."""
         asked = self._asked
-        listed = Rows(self._matching, asked.filters, asked.order.clauses, size=window, columns=asked.columns)
+        columns = asked.columns if asked.recency is None else (*asked.columns, Field.ATTRIBUTE_KEYS)
+        listed = Rows(self._matching, asked.filters, asked.order.clauses, size=window, columns=columns)
         searches = {"listed": asked.reader.rows(replace(listed, counted=facets.aggregations(asked.query.facets)))}
         if self._others:
             others = [*asked.filters, one_of(self._others)]
@@ -273,20 +292,27 @@ class _Search:
             if asked.query.sort is not None:
                 searches["best"] = asked.reader.rows(replace(listed, sort=BY_RELEVANCE.clauses, size=1))
         answers = dict(zip(searches, await send(self._connection, list(searches.values())), strict=True))
-        rows = [row for name in ("listed", "others") if name in answers for row in asked.order.rows(answers[name])]
+        rows = [row for name in ("listed", "others") if name in answers for row in self._rows(answers[name])]
         total = answers["listed"]["hits"]["total"]["value"]
         counted = answers["listed"].get("aggregations", {})
         if asked.is_browse:
             return browsed(rows, pinned=self._pinned, total=total), counted
         best = BY_RELEVANCE.rows(answers["best"])[0].score if "best" in answers and total else 0.0
         mode, sort = asked.query.mode, asked.query.sort
-        found = ranked(rows, self._near, mode=mode, sort=sort, pinned=self._pinned, best=best, total=total)
-        return found, counted
+        return ranked(rows, self._near, mode=mode, sort=sort, pinned=self._pinned, best=best, total=total), counted
+
+    def _rows(self, answered: Answer) -> list[Row]:
+        """Return the rows of an answer, with what their scores are multiplied by."""
+        rows, recency = self._asked.order.rows(answered), self._asked.recency
+        if recency is None:
+            return rows
+        factors = recency.factors(np.asarray([row.latest(recency.field) for row in rows], np.int64))
+        return [replace(row, recency=factor) for row, factor in zip(rows, factors.tolist(), strict=True)]
 
     async def _third_trip(self, candidates: Candidates, cut: collapsing.Shown) -> tuple[Hit, ...]:
         """Open the documents of the page, and count the copies of each where not all candidates are known."""
         asked = self._asked
-        shown = _shown(candidates, cut, explain=asked.query.explain)
+        shown = shown_of(candidates, cut, explain=asked.query.explain)
         if not shown:
             return ()
         searches = [opening(asked.reader, shown, weights=self._weights, vector=asked.vector)]
@@ -295,7 +321,7 @@ class _Search:
             searches.append(self._counting_copies(keys))
         opened, *copies = await send(self._connection, searches)
         if copies:
-            shown = _with_copies(shown, candidates.content_keys[cut.places], copies[0])
+            shown = with_copies(shown, candidates.content_keys[cut.places], copies[0])
         is_near, highlight = asked.vector is not None, asked.query.highlight
         marker = Marker(self._analyzer, asked.wanted.scored)
         return hits_of(opened, shown, marker=marker, is_near=is_near, highlight=highlight)
@@ -312,18 +338,3 @@ class _Search:
         of_these: Clause = {"terms": {Field.CONTENT_KEY.value: list(keys)}}
         counted = {"copies": {"terms": {"field": Field.CONTENT_KEY.value, "size": len(keys)}}}
         return self._asked.reader.rows(Rows(self._matching, [*self._asked.filters, of_these], counted=counted))
-
-
-def _shown(candidates: Candidates, cut: collapsing.Shown, *, explain: bool) -> list[Shown]:
-    found = candidates.ranking.reordered(cut.places)
-    parts = candidates.explained(found.documents) if explain else [None] * found.documents.size
-    columns = (found.documents, found.scores, found.passages, cut.copies)
-    return [
-        Shown(candidates.keys[int(number)], float(score), int(represented), int(copies), made_of)
-        for number, score, represented, copies, made_of in zip(*columns, parts, strict=True)
-    ]
-
-
-def _with_copies(shown: Sequence[Shown], keys: collapsing.Integers, answered: Answer) -> list[Shown]:
-    counted = {each["key"]: each["doc_count"] for each in answered["aggregations"]["copies"]["buckets"]}
-    return [replace(each, copies=counted.get(int(key), 1) - 1) for each, key in zip(shown, keys, strict=True)]

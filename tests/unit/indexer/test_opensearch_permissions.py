@@ -15,12 +15,15 @@ from pyroaring import FrozenBitMap
 import indexer.backends.opensearch
 from indexer.backends.opensearch import facets, transport
 from indexer.backends.opensearch.access_clause import AclIdSpelling, access_clause, spelling_for
-from indexer.backends.opensearch.clauses import holding, matching, one_of
+from indexer.backends.opensearch.clauses import holding, matching, one_of, preferring_newer
 from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.hits import BY_WORDS, Shown, opening
 from indexer.backends.opensearch.ordering import Order, RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
+from indexer.search.analysis import analyzer
 from indexer.search.query_language import Word
+from indexer.search.recency import RecencyRule
+from indexer.search.tuning import Tuned
 from tests.contract.opensearch_watch import violations_of
 from tests.fakes.documents import NUMBERING, hashed_vector, reader
 from vocabulary.access import AccessFilter, Principal
@@ -29,13 +32,16 @@ from vocabulary.search import (
     DateInterval,
     Equals,
     FacetRequest,
+    Recency,
     Sort,
+    Tuning,
 )
 
 FOLDER = Path(indexer.backends.opensearch.__file__).parent
 ME = Principal.user("wiki", "me")
 ACCESS = reader(1, 7, 2**31 + 5, if_owner=[9], owners=[ME])
 BUDGET = Word("budget")
+TUNED = Tuned(Tuning(), analyzer())
 ROW = RowKey(1, "wiki", "a")
 
 
@@ -46,12 +52,15 @@ def _every_search(spelling: AclIdSpelling, access: AccessFilter = ACCESS) -> dic
     filters = [filter_clause(Equals("type", "pdf"))]
     counted = facets.aggregations([FacetRequest("type"), DateFacet("at", DateInterval.MONTH)])
     order = Order(Sort("n"), is_browse=False).clauses
+    by_words = matching({BUDGET: 1.5}, TUNED.boosts)
+    recency = RecencyRule.on(Recency("at", half_life_days=30, weight=0.5), now_s=0.0)
     return {
         "counts": asks.counting([holding(BUDGET)]),
         "nearest": asks.nearest(vector, filters, count=10),
-        "rows": asks.rows(Rows(matching({BUDGET: 1.5}), filters, order, size=10, counted=counted)),
+        "rows": asks.rows(Rows(by_words, filters, order, size=10, counted=counted)),
         "browse": asks.rows(Rows(None, size=10)),
-        "near rows": asks.rows(Rows(matching({BUDGET: 1.5}), [one_of([ROW])], order, size=10)),
+        "newer first": asks.rows(Rows(preferring_newer(by_words, recency), filters, order, size=10)),
+        "near rows": asks.rows(Rows(by_words, [one_of([ROW])], order, size=10)),
         "page": opening(asks, [Shown(ROW, 0.5, BY_WORDS, 0)], weights={BUDGET: 1.5}, vector=vector),
     }
 
