@@ -24,7 +24,7 @@ from indexer.backends.opensearch.config import (
 from indexer.search.analysis import ALGORITHMS, DEFAULT_LANGUAGES
 from vocabulary.documents import DocumentId
 from vocabulary.errors import ConfigurationError
-from vocabulary.search import Pin, Tuning
+from vocabulary.search import Boosts, Pin, Recency, Tuning
 
 _URL = re.compile(r"https?://[^/@?#\s]+(/[^?#\s]*)?")
 # What OpenSearch takes as a name, short enough for the number that the index behind an alias adds.
@@ -77,11 +77,41 @@ class PinSettings(_Part):
     documents: Annotated[tuple[Annotated[str, AfterValidator(_document_id)], ...], Field(min_length=1, max_length=10)]
 
 
+_Boost = Annotated[float, Field(ge=0.1, le=10)]
+
+
+class BoostSettings(_Part):
+    """What a match counts by where it stands, beside what it counts anyway."""
+
+    title: _Boost = 1.0
+    body: _Boost = 1.0
+    attributes: _Boost = 1.0
+
+
+class RecencySettings(_Part):
+    """How much newer documents are preferred."""
+
+    field: Annotated[str, StringConstraints(min_length=1, max_length=1_000)] = "modified_at"
+    half_life_days: float = Field(default=180.0, gt=0, le=100_000)
+    weight: float = Field(default=0.25, gt=0, le=10)
+
+
+class CrossEncoderSettings(_Part):
+    """A model that looks at the best hits of an answer once more."""
+
+    path: ConfiguredPath
+    top: int = Field(default=20, ge=2, le=100)
+    timeout_s: float = Field(default=0.5, gt=0, le=10)
+
+
 class RankingSettings(_Part):
     """What an operator adds to the ranking of one index."""
 
     pins: tuple[PinSettings, ...] = ()
     synonyms: ConfiguredPath | None = None
+    boosts: BoostSettings | None = None
+    recency: RecencySettings | None = None
+    cross_encoder: CrossEncoderSettings | None = None
 
     def tuning(self) -> Tuning:
         """Return the same in the words of the backends, with the synonyms file read.
@@ -93,7 +123,13 @@ class RankingSettings(_Part):
             Pin(pin.query, tuple(DocumentId(*each.split("/", maxsplit=1)) for each in pin.documents))
             for pin in self.pins
         )
-        return Tuning(pins, () if self.synonyms is None else _lines(self.synonyms))
+        boosts, recency = self.boosts or BoostSettings(), self.recency
+        return Tuning(
+            pins,
+            () if self.synonyms is None else _lines(self.synonyms),
+            Boosts(title=boosts.title, body=boosts.body, attributes=boosts.attributes),
+            None if recency is None else Recency(recency.field, recency.half_life_days, recency.weight),
+        )
 
 
 def _lines(file: Path) -> tuple[str, ...]:

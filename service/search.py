@@ -16,6 +16,7 @@ from indexer.reindexing import LiveIndex, OpenedPlace
 from indexer.search.query_language import meaning_of
 from service.index_settings import IndexAccess
 from service.late_check import LateCheck
+from service.reranking import Reranker
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NumberingMismatch
 from vocabulary.ports import Enricher, SearchBackend
@@ -52,6 +53,7 @@ class ServedIndex:
     backend: SearchBackend
     identity_rules: tuple[SourceIdentityRule, ...]
     late_check: LateCheck | None = None
+    reranker: Reranker | None = None
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -83,8 +85,8 @@ class SearchService:
         """
         if isinstance(index.backend, LiveIndex):  # it knows its model, and both may be switched at any time
             async with index.backend.answering() as opened:
-                return await _checked(opened, query, access, index.late_check)
-        return await _checked(OpenedPlace(index.backend, self._enricher), query, access, index.late_check)
+                return await _checked(opened, index, query, access)
+        return await _checked(OpenedPlace(index.backend, self._enricher), index, query, access)
 
     async def suggest(
         self, index: ServedIndex, text: str, access: AccessFilter, *, size: int
@@ -117,14 +119,20 @@ async def is_occupied(backend: SearchBackend) -> bool:
     return isinstance(backend, LiveIndex) and await backend.occupant() is not None
 
 
-async def _checked(opened: OpenedPlace, query: Query, access: AccessFilter, late_check: LateCheck | None) -> Page:
-    if late_check is None:
-        return await _answer(opened, query, access)
-    return await late_check.confirmed(lambda narrowed: _answer(opened, query, narrowed), access, opened.backend)
+async def _checked(opened: OpenedPlace, index: ServedIndex, query: Query, access: AccessFilter) -> Page:
+    if index.late_check is None:
+        return await _answer(opened, index.reranker, query, access)
+    return await index.late_check.confirmed(
+        lambda narrowed: _answer(opened, index.reranker, query, narrowed), access, opened.backend
+    )
 
 
-async def _answer(opened: OpenedPlace, query: Query, access: AccessFilter) -> Page:
+async def _answer(opened: OpenedPlace, reranker: Reranker | None, query: Query, access: AccessFilter) -> Page:
     meaning = meaning_of(query.text)
     needs_vector = query.mode is not SearchMode.KEYWORD and meaning != ""
     vector = await opened.enricher.embed_query(meaning) if needs_vector else None
-    return await opened.backend.search(query, vector, access)
+
+    async def search(query: Query) -> Page:
+        return await opened.backend.search(query, vector, access)
+
+    return await search(query) if reranker is None else await reranker.answer(search, query)

@@ -55,6 +55,7 @@ from service.metrics import (
 )
 from service.places import IndexPlaces
 from service.reader import Readers
+from service.reranking import open_reranker
 from service.revocation_times import RevocationTimes
 from service.search import SearchService, ServedIndex
 from service.settings import Settings, SourceSettings
@@ -144,12 +145,14 @@ async def open_search(
         served = {}
         for name in names:
             index = await opened.enter_async_context(LiveIndex(name, state.places, keeper.open))
+            ranking, threads = settings.indexes[name].ranking, settings.embedder.threads
             served[name] = ServedIndex(
                 name=name,
                 access=settings.indexes[name].access,
                 backend=index,
                 identity_rules=identity_rules(settings, name),
                 late_check=await opened.enter_async_context(_late_check(settings, name)),
+                reranker=await opened.enter_async_context(open_reranker(name, ranking, threads=threads)),
             )
         yield Search(enrichers.configured, SearchService(served, enrichers.configured))
 

@@ -31,7 +31,15 @@ from service.app import create_app
 from service.cli import app as command_line
 from service.commands.terminal import ExitCode
 from service.http_errors import known_problems
-from service.index_settings import EmbeddedIndexSettings, OpenSearchIndexSettings, PinSettings, RankingSettings
+from service.index_settings import (
+    BoostSettings,
+    CrossEncoderSettings,
+    EmbeddedIndexSettings,
+    OpenSearchIndexSettings,
+    PinSettings,
+    RankingSettings,
+    RecencySettings,
+)
 from service.metrics import Metrics
 from service.metrics_settings import MetricsSettings
 from service.reader import Readers
@@ -51,6 +59,9 @@ SETTINGS: dict[str, type[BaseModel]] = {
     'engine = "opensearch"': OpenSearchIndexSettings,
     "[indexes.NAME.ranking]": RankingSettings,
     "pins = [{ … }]": PinSettings,
+    "boosts = { … }": BoostSettings,
+    "recency = { … }": RecencySettings,
+    "cross_encoder = { … }": CrossEncoderSettings,
     'kind = "openid"': OpenIdTokenConfig,
     'kind = "jwt"': JwtTokenConfig,
     'kind = "json"': JsonTokenConfig,
