@@ -105,7 +105,8 @@ def _showing(case: Case, persona: Persona, graph: GroupGraph) -> Iterator[Remedy
         yield (*persona.preface, Change(Measure.GRANT))
         return
     yield from _on_the_list(case, case.meant, persona)
-    yield from _in_the_groups(case, case.meant, persona, graph)
+    if not any(change.measure is Measure.KNOW for change in persona.preface):  # nobody knows what groups they will have
+        yield from _in_the_groups(case, case.meant, persona, graph)
 
 
 def _on_the_list(case: Case, meant: Acl, persona: Persona) -> Iterator[Remedy]:

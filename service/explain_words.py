@@ -13,6 +13,8 @@ from vocabulary.documents import DocumentState
 
 _PERMISSIONS_UNREADABLE, _NOT_PUBLIC, _NOT_IN_INDEX = "permissions-unreadable", "not-public", "not-in-index"
 
+_ALLOWED_SHOWN = 3  # of those whom a list allows; one sentence should stay readable
+
 _WHY_HIDDEN = {
     _PERMISSIONS_UNREADABLE: "the source did not let the crawler read who may read it",
     DELETE_BRAKE: "a run did not find it at the source any more, and the deletion brake holds back more deletions than "
@@ -95,9 +97,12 @@ def matched(match: Match) -> str:
     person = match.match.person
     if person is None:
         return str(match.match.outcome)
-    kinds = [
-        word for word, is_one in (("administrator", person.is_administrator), ("guest", person.is_guest)) if is_one
-    ]
+    traits = {
+        "mapped by an operator": match.mapped is not None,
+        "administrator": person.is_administrator,
+        "guest": person.is_guest,
+    }
+    kinds = [word for word, has_it in traits.items() if has_it]
     return " ".join([f"{person.principal.id} ({person.display_name})", *(f"[{kind}]" for kind in kinds)])
 
 
@@ -153,12 +158,14 @@ def _unknown(match: Match) -> str:
 
 
 def _nothing_matched(access: AccessExplanation, source: str) -> str:
-    count = 0 if access.acl is None else len(access.acl.in_force.allow)
+    allowed = [] if access.acl is None else sorted(access.acl.in_force.allow)
     owner = "it has no owner" if access.owner is None else f"its owner is {named(access.owner, source)}"
-    if not count:
+    if not allowed:
         told = f"its list allows nobody, and {owner}"
     else:
-        told = f"none of the {count} that its list allows is them or a group of theirs, and {owner}"
+        shown = ", ".join(named(entry, source) for entry in allowed[:_ALLOWED_SHOWN])
+        more = f" and {len(allowed) - _ALLOWED_SHOWN} more" if len(allowed) > _ALLOWED_SHOWN else ""
+        told = f"its list allows {shown}{more}, which is neither them nor a group of theirs, and {owner}"
     if not access.waiting:
         return told
     return f"{told}; the list was changed in their favour, and gives that when a sync that reads permissions completes"

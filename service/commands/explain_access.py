@@ -138,10 +138,10 @@ def _print_remedies(told: Explanation) -> None:
 
 
 def _print_ages(told: Explanation) -> None:
-    lists = printable(told.lists_read_at) or "never"
-    people = printable(told.people_read_at) or "never"
-    told_of = f"All permissions were last read from {lists} on, people and groups from {people} on."
-    console().print(Text(f"{told_of} What the source has changed since may not be known.", style="dim"), soft_wrap=True)
+    ages = {"permissions": told.lists_read_at, "people and groups": told.people_read_at}
+    for what, read_at in ages.items():
+        age = "have never been read to the end" if read_at is None else f"were last read from {printable(read_at)} on"
+        console().print(Text(f"All {what} of the source {age}.", style="dim"), soft_wrap=True)
 
 
 def _origin(change: AccessChange | None, runs: Mapping[int, RunReport]) -> str:

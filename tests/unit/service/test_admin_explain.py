@@ -9,6 +9,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from acl import IdentityMapping, MappingStore
 from service.admin.acts import Act, AdminActs
 from tests.unit.service.admin_world import KEYS, with_key
 from tests.unit.service.http_world import ISSUER, HttpWorld, furnish, rule, served
@@ -61,3 +62,40 @@ async def test_whoever_asks_is_recorded_with_whom_and_what_it_was_about(world: H
 async def test_a_document_that_cannot_be_named_is_400(world: HttpWorld, document: str, problem: str) -> None:
     answer = await explain(world, user="ann@example.com", document=document)
     assert (answer.status_code, answer.json()["detail"]) == (400, problem)
+
+
+@pytest.mark.parametrize(
+    ("user", "document", "words"),
+    [
+        (
+            "zoe@example.com",
+            "hr/menu",
+            "zoe@example.com does not find it, nor anything else of hr: nobody there has this e-mail address",
+        ),
+        (
+            "bob@example.com",
+            "hr/plan",
+            "bob@example.com does not find it: its list allows ann, which is neither them nor a group of theirs, and "
+            "it has no owner",
+        ),
+        (
+            "ann@example.com",
+            "hr/lost",
+            "nobody finds it: no run has met such a document; it is outside the source's scope, or gone, or its id is "
+            "spelled differently",
+        ),
+    ],
+)
+async def test_the_answer_is_one_sentence_that_can_be_passed_on(
+    world: HttpWorld, user: str, document: str, words: str
+) -> None:
+    told = (await explain(world, user=user, document=document)).json()
+    assert told["words"] == words
+    assert all(remedy["words"] for remedy in told["remedies"])
+
+
+async def test_whom_an_operator_has_mapped_is_told_to_be_mapped(world: HttpWorld) -> None:
+    await MappingStore(world.engine).put(IdentityMapping(ISSUER, "zoe@x", "hr", "ann"), made_by="root")
+    told = (await explain(world, user="zoe@x", document="hr/plan")).json()
+    assert (told["allowed"], told["reader"][0]["mapped"]) == (True, True)
+    assert "mapped by an operator" in told["reader"][0]["words"]

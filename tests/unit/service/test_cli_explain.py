@@ -9,11 +9,6 @@ import pytest
 from tests.unit.service.cli_folder import PEOPLE, CliFolder
 
 GROUPS = """
-[[people]]
-username = "leaver"
-email = "leaver@example.com"
-enabled = false
-
 [groups]
 staff = ["user:ann", "user:bob", "group:board"]
 board = ["user:ann"]
@@ -69,30 +64,10 @@ def test_a_denial_is_told_with_what_would_lift_it(folder: CliFolder) -> None:
     ]
 
 
-def test_a_stranger_and_a_leaver_are_told_apart(folder: CliFolder) -> None:
-    unknown = folder.json("explain-access", "mary@example.com", "handbook/plan.txt")
-    assert unknown["words"] == (
-        "mary@example.com does not find it, nor anything else of handbook: nobody there has this e-mail address"
-    )
-    leaver = folder.json("explain-access", "leaver@example.com", "handbook/plan.txt")
-    assert "disabled" in leaver["words"]
-    assert leaver["reader"][0]["people"][0]["principal"] == "user:handbook/leaver"
-
-
-def test_a_person_of_a_source_stands_for_the_token_that_names_them(folder: CliFolder) -> None:
-    told = folder.json("explain-access", "user:handbook/bob", "handbook/board/plan.txt")
-    assert (told["user"], told["allowed"], told["ground"]) == ("bob@example.com", False, "nothing matched")
-
-
 def test_a_hidden_document_says_why_nobody_finds_it(folder: CliFolder) -> None:
     told = folder.json("explain-access", "ann@example.com", "handbook/broken/plan.txt")
     assert (told["document"]["presence"], told["document"]["reason"]) == ("absent", "permissions-unreadable")
     assert "did not let the crawler read who may read it" in told["words"]
-
-
-def test_a_document_that_no_run_has_met_is_told_to_be_unknown(folder: CliFolder) -> None:
-    said = _said(folder, "ann@example.com", "handbook/nowhere.txt")
-    assert said.startswith("no  nobody finds it: no run has met such a document")
 
 
 @pytest.mark.parametrize(
