@@ -17,7 +17,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.embedded.postings import Space, delete_segment, insert_postings, insert_segment
+from indexer.backends.embedded.posting_batch import delete_segment, insert_postings, insert_segment
+from indexer.backends.embedded.postings import Space
 
 _FAN_IN = 8
 _SMALLEST = 512  # rows; up to here segments are of one size: the batches of a crawl

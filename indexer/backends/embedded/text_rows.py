@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from indexer.backends.embedded import codec
-from indexer.backends.embedded.postings import Batch, Field, Space
+from indexer.backends.embedded.posting_batch import Batch
+from indexer.backends.embedded.postings import Field, Space
 from indexer.search.analysis import Analysed, Analyzer, storable
 from indexer.search.matching import searched_text, text_values
 from indexer.search.query_language import Clause, Phrase, Prefix, Word

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from indexer.backends.embedded import connections, segments
+from indexer.backends.embedded.posting_batch import Batch
 from indexer.backends.embedded.postings import (
     TABLES,
-    Batch,
     Field,
     Space,
     places,
