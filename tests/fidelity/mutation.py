@@ -1,7 +1,7 @@
-"""Changes one function of the simulated server for a while, as a programmer's slip would.
+"""Changes one function for a while, as a programmer's slip would.
 
-`mutants.yaml` names functions and replaces one piece of their text, which must occur there once. The function object
-stays and gets other code, so everybody who holds it runs the mutant.
+A table of mutants names functions and replaces one piece of their text, which must occur there once. The function
+object stays and gets other code, so everybody who holds it runs the mutant.
 """
 
 from __future__ import annotations
@@ -21,21 +21,20 @@ from typing import Any
 
 import yaml
 
-_TABLE = Path(__file__).with_name("mutants.yaml")
-_SIMULATOR = "connectors.alfresco.simulator"
-_ANNOTATIONS = __future__.annotations.compiler_flag  # what every module of the simulator begins with
+SIMULATOR = "connectors.alfresco.simulator"
+_ANNOTATIONS = __future__.annotations.compiler_flag  # what every module of ours begins with
 
 
 @dataclass(frozen=True)
 class Mutant:
-    """One wrong behaviour, and the check that notices it."""
+    """One wrong behaviour, and the check that notices it, where the table names one."""
 
     behaviour: str
     module: str
     function: str
     text: str
     instead: str
-    noticed_by: str
+    noticed_by: str = ""
 
     def __str__(self) -> str:
         return self.behaviour
@@ -51,7 +50,7 @@ class Mutant:
         source = textwrap.dedent(inspect.getsource(function))
         if (times := source.count(self.text)) != 1:
             place = f"{self.module}.{self.function}"
-            raise LookupError(f"{self.text!r} stands {times} times in {place}: adapt {_TABLE.name}")
+            raise LookupError(f"{self.text!r} stands {times} times in {place}: adapt the table of mutants")
         original = function.__code__
         function.__code__ = _compiled(source.replace(self.text, self.instead), function)
         try:
@@ -60,19 +59,21 @@ class Mutant:
             function.__code__ = original
 
 
-def all_mutants() -> list[Mutant]:
-    """Return the mutants of the table."""
-    table: dict[str, dict[str, list[list[str]]]] = yaml.safe_load(_TABLE.read_text(encoding="utf-8"))
+def all_mutants(table: str = "mutants.yaml", *, package: str = SIMULATOR) -> list[Mutant]:
+    """Return the mutants of a table beside this file, whose modules are those of the package."""
+    told: dict[str, dict[str, list[list[str]]]] = yaml.safe_load(
+        Path(__file__).with_name(table).read_text(encoding="utf-8")
+    )
     return [
-        Mutant(behaviour, module, function, text, instead, noticed_by)
-        for module, functions in table.items()
+        Mutant(behaviour, f"{package}.{module}", function, *rest)
+        for module, functions in told.items()
         for function, rows in functions.items()
-        for behaviour, text, instead, noticed_by in rows
+        for behaviour, *rest in rows
     ]
 
 
 def _function(module: str, path: str) -> FunctionType:
-    found: Any = import_module(f"{_SIMULATOR}.{module}")
+    found: Any = import_module(module)
     for name in path.split("."):
         found = vars(found)[name]
     if isinstance(found, property):

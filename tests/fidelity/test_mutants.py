@@ -10,7 +10,7 @@ from collections import Counter
 
 import pytest
 from checks import Check, Stand, all_checks
-from mutation import Mutant, all_mutants
+from mutation import SIMULATOR, Mutant, all_mutants
 from openapi_validation import AnswerWatch
 
 pytestmark = pytest.mark.fidelity
@@ -34,7 +34,7 @@ def test_every_behaviour_is_told_once() -> None:
 
 
 def test_a_mutant_of_text_that_is_gone_is_an_error() -> None:
-    mutant = Mutant("nothing changes", "wire", "timestamp", "no such text", "", "")
+    mutant = Mutant("nothing changes", f"{SIMULATOR}.wire", "timestamp", "no such text", "", "")
     with pytest.raises(LookupError, match="stands 0 times"), mutant.applied():
         pass
 

@@ -1,0 +1,82 @@
+"""The access table and the random worlds notice a room `acl/` that decides wrongly.
+
+Each mutant of `access_mutants.yaml` drops, negates or widens one condition. While it is applied, a row of the table or
+one of some dozen random worlds must fail. A few conditions guard against what neither brings about, such as a directory
+that breaks off while it is read: they are marked with `own tests`, and the room's own tests must notice those.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Coroutine
+from pathlib import Path
+
+import pytest
+from mutation import Mutant, all_mutants
+from sqlalchemy import StaticPool, create_engine
+
+from tests.contract import test_access_cases as table
+from tests.unit.acl.test_access_properties import AtOnce, check_worlds
+
+pytestmark = pytest.mark.fidelity
+
+MUTANTS = all_mutants("access_mutants.yaml", package="acl")
+OWN_TESTS = "own tests"
+ROOM = Path(__file__).parents[1] / "unit" / "acl"
+WORLDS = 60
+SEED = 5
+
+
+@pytest.mark.parametrize("mutant", MUTANTS, ids=str)
+def test_a_mutant_is_noticed(mutant: Mutant) -> None:
+    with mutant.applied():
+        notices = _own_tests_notice() if mutant.noticed_by == OWN_TESTS else _table_notices() or _worlds_notice()
+    assert notices, f"unnoticed: {mutant.behaviour}"
+
+
+def test_the_unchanged_room_passes() -> None:
+    assert not _table_notices()
+    assert not _worlds_notice()
+    assert not _own_tests_notice()
+
+
+def test_every_slip_is_told_once() -> None:
+    told = Counter((mutant.module, mutant.function, mutant.text, mutant.instead) for mutant in MUTANTS)
+    assert [slip for slip, times in told.items() if times > 1] == []
+
+
+def _table_notices() -> bool:
+    return _fails(_check_table())
+
+
+def _worlds_notice() -> bool:
+    return _fails(check_worlds(SEED, worlds=WORLDS))
+
+
+def _own_tests_notice() -> bool:
+    """Run them in this process, where the mutant is."""
+    return pytest.main(["-q", "-x", "--no-header", "-p", "no:cacheprovider", "-p", "no:xdist", str(ROOM)]) != 0
+
+
+async def _check_table() -> None:
+    asyncio.get_running_loop().set_default_executor(AtOnce())
+    for case in table.CASES:  # the quick ones first
+        table.test_decisions_on_single_documents_agree_with_the_table(case)
+    for case in table.CASES:
+        engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
+        try:
+            await table.test_access_filters_agree_with_the_table(case, engine)
+            if case in table.PUBLIC_CASES:
+                await table.test_a_public_index_may_hold_what_its_readers_find(case, engine)
+        finally:
+            engine.dispose()
+
+
+def _fails(check: Coroutine[object, object, object]) -> bool:
+    """Whether a check fails, by an assertion of its own or because the mutant breaks down."""
+    try:
+        asyncio.run(check)
+    except Exception:  # noqa: BLE001 - whatever a wrong room raises
+        return True
+    return False
