@@ -52,7 +52,7 @@ test: install-dev lint browser
 
 check: test
 
-# That the foreign clients' checks of the simulated Alfresco, which `make test` runs, would notice if it behaved wrongly.
+# That checks which `make test` runs would notice slips: in the simulated Alfresco, and in the room that decides who reads.
 test-fidelity: install-dev
 	$(BIN)/python -m pytest -n logical -m fidelity tests/fidelity
 
@@ -86,6 +86,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.embedding --tokens 4000 --rounds 1
 	$(BIN)/python -m benchmarks.ingest --documents 5 --rounds 1
 	$(BIN)/python -m benchmarks.search --passages 2000 --queries 10
+	$(BIN)/python -m benchmarks.access --people 100 --groups 500 --lists 1000 --memory 200 --embedded 500 --queries 4
 	$(BIN)/python -m benchmarks.queries_beside_a_crawl --documents 3
 	$(BIN)/python -m benchmarks.lanes --per-folder 20
 	$(BIN)/python -m benchmarks.simulator --nodes 2000

@@ -11,9 +11,10 @@ from unittest import mock
 import httpx
 import numpy as np
 
-from benchmarks.search_world import DIMENSIONS
-from indexer.backends import EmbeddedBackend
+from benchmarks.search_world import ACLS, DIMENSIONS
+from indexer.backends import EmbeddedBackend, MemoryBackend
 from indexer.backends.embedded.catalogue import Catalogue
+from indexer.backends.memory import backend as memory
 from indexer.backends.opensearch import requests
 from indexer.backends.opensearch.backend import OpenSearchBackend
 from indexer.backends.opensearch.config import IndexOptions, OpenSearchConfig
@@ -23,27 +24,40 @@ from vocabulary.ports import SearchBackend
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """An index of one size: the engine, and where it is kept: in a file of the folder, or in a cluster."""
+    """An index of one size: the engine, and where it is kept: in memory, in a file of the folder, or in a cluster."""
 
     engine: str
     passages: int
     folder: Path
     url: str = ""  # of the cluster
+    acls: int = ACLS
+
+    @property
+    def name(self) -> str:
+        """What keeps it apart from indexes of other sizes."""
+        return f"{self.passages}" if self.acls == ACLS else f"{self.passages}-{self.acls}"
 
     @property
     def file(self) -> Path:
-        return self.folder / f"embedded-{self.passages}.db"
+        return self.folder / f"embedded-{self.name}.db"
 
     @property
     def notes(self) -> Path:
         """What was measured while it was filled."""
-        return self.folder / f"{self.engine}-{self.passages}.json"
+        return self.folder / f"{self.engine}-{self.name}.json"
 
     @property
     def alias(self) -> str:
-        return f"benchmark-{self.passages}"
+        return f"benchmark-{self.name}"
+
+    @property
+    def is_forgetful(self) -> bool:
+        """Whether an index is empty whenever it is opened."""
+        return self.engine == "memory"
 
     def open(self) -> AbstractAsyncContextManager[SearchBackend]:
+        if self.engine == "memory":
+            return MemoryBackend(dimensions=DIMENSIONS)
         if self.engine == "opensearch":
             return self._in_cluster()
         return EmbeddedBackend(self.file, dimensions=DIMENSIONS)
@@ -71,6 +85,7 @@ def without_access_clause() -> Iterator[None]:
     """Take the permission filter out of an engine's searches."""
     with ExitStack() as taken_out:
         taken_out.enter_context(mock.patch.object(Catalogue, "admitted", _everything))
+        taken_out.enter_context(mock.patch.object(memory, "may_see", lambda *_: True))
         taken_out.enter_context(mock.patch.object(requests, "access_clause", lambda *_, **__: EVERY_DOCUMENT))
         yield
 

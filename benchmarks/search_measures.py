@@ -87,15 +87,20 @@ async def fill(place: Place) -> Filled:
     """Bring an index to its size, from wherever an earlier run left it."""
     known = json.loads(place.notes.read_text()) if place.notes.exists() else {"seconds": 0.0, "cpu_seconds": 0.0}
     async with place.open() as index:
-        await index.adopt(NUMBERING)
-        stored = (await index.statistics()).documents
-        for batch in _batches(puts(place.passages, first=stored), BATCH):
-            start, cpu_start = time.perf_counter(), time.process_time()
-            await index.apply(batch)
-            known["seconds"] += time.perf_counter() - start
-            known["cpu_seconds"] += time.process_time() - cpu_start
-            place.notes.write_text(json.dumps(known))
+        await _write(index, place, known)
     return Filled(place.passages, known["seconds"], known["cpu_seconds"], place.size_mb())
+
+
+async def _write(index: SearchBackend, place: Place, known: dict[str, float]) -> None:
+    """Write what is missing, and note what it took."""
+    await index.adopt(NUMBERING)
+    stored = (await index.statistics()).documents
+    for batch in _batches(puts(place.passages, first=stored, acls=place.acls), BATCH):
+        start, cpu_start = time.perf_counter(), time.process_time()
+        await index.apply(batch)
+        known["seconds"] += time.perf_counter() - start
+        known["cpu_seconds"] += time.process_time() - cpu_start
+        place.notes.write_text(json.dumps(known))
 
 
 def _batches(operations: Iterator[Put], size: int) -> Iterator[list[Put]]:
@@ -109,9 +114,11 @@ async def ask(place: Place, *, queries: int, clients: Sequence[int]) -> Asked:
     asked = questions(queries, among=place.passages)
     before, start = process.memory_info().rss, time.perf_counter()
     async with place.open() as index:
-        await index.search(Query("warm", mode=SearchMode.KEYWORD), None, reader(1.0, 0))
+        if place.is_forgetful:
+            await _write(index, place, {"seconds": 0.0, "cpu_seconds": 0.0})
+        await index.search(Query("warm", mode=SearchMode.KEYWORD), None, reader(1.0, 0, acls=place.acls))
         first_answer_s = time.perf_counter() - start
-        clock = _Clock(index)
+        clock = _Clock(index, acls=place.acls)
         for count in clients:
             await clock.run(asked, clients=count)
         memory = process.memory_info().rss
@@ -121,15 +128,16 @@ async def ask(place: Place, *, queries: int, clients: Sequence[int]) -> Asked:
             rss_growth_mb=(memory - before) / 1e6,
             latencies=tuple(clock.latencies()),
             rates=tuple(clock.rates()),
-            recall=await _recall(index, asked[:RECALL_QUESTIONS], among=place.passages),
+            recall=await _recall(index, asked[:RECALL_QUESTIONS], place),
         )
 
 
 class _Clock:
     """Asks every kind of query as every kind of reader, in turns, and keeps the times."""
 
-    def __init__(self, index: SearchBackend) -> None:
+    def __init__(self, index: SearchBackend, *, acls: int) -> None:
         self._index = index
+        self._acls = acls
         self._seconds: dict[tuple[str, str, int], list[float]] = defaultdict(list)
         self._totals: dict[tuple[str, str, int], list[int]] = defaultdict(list)
         self._spans: dict[tuple[str, int], list[tuple[int, float]]] = defaultdict(list)
@@ -139,7 +147,7 @@ class _Clock:
         for turn, questions_of_turn in enumerate(_turns(asked, clients)):
             for name, share in SHARES.items():
                 jobs = [
-                    (shape, query, question, reader(share, next(readers)))
+                    (shape, query, question, reader(share, next(readers), acls=self._acls))
                     for question in questions_of_turn
                     for shape, query in shapes(question.text).items()
                 ]
@@ -184,9 +192,9 @@ def _turns(asked: Sequence[Question], clients: int) -> Iterable[Sequence[Questio
         yield asked[first : first + size]
 
 
-async def _recall(index: SearchBackend, asked: Sequence[Question], *, among: int) -> dict[str, float]:
-    readers = {name: reader(share, 0) for name, share in SHARES.items() if name != "without"}
-    nearest = _nearest(asked, readers, among=among)
+async def _recall(index: SearchBackend, asked: Sequence[Question], place: Place) -> dict[str, float]:
+    readers = {name: reader(share, 0, acls=place.acls) for name, share in SHARES.items() if name != "without"}
+    nearest = _nearest(asked, readers, place)
     shares = {}
     for name, access in readers.items():
         found, wanted = 0, 0
@@ -199,11 +207,11 @@ async def _recall(index: SearchBackend, asked: Sequence[Question], *, among: int
     return shares
 
 
-def _nearest(asked: Sequence[Question], readers: dict[str, AccessFilter], *, among: int) -> dict[str, list[set[int]]]:
+def _nearest(asked: Sequence[Question], readers: dict[str, AccessFilter], place: Place) -> dict[str, list[set[int]]]:
     """Return the documents nearest to each question that each reader may see, by looking at every one."""
     vectors = np.stack([question.vector for question in asked])
     best: dict[str, list[list[tuple[float, int]]]] = {name: [[] for _ in asked] for name in readers}
-    for numbers, block, acls in _blocks(among):
+    for numbers, block, acls in _blocks(place):
         similarities = block @ vectors.T
         for name, access in readers.items():
             visible = np.flatnonzero([acl in access.visible for acl in acls])
@@ -217,9 +225,9 @@ def _nearest(asked: Sequence[Question], readers: dict[str, AccessFilter], *, amo
     }
 
 
-def _blocks(among: int) -> Iterator[tuple[list[int], Any, list[int]]]:
+def _blocks(place: Place) -> Iterator[tuple[list[int], Any, list[int]]]:
     """Yield every document's number, vector as an index stores it, and ACL, some thousand at a time."""
-    for block in _batches(puts(among), 5 * BATCH):
+    for block in _batches(puts(place.passages, acls=place.acls), 5 * BATCH):
         numbers = [int(each.description.document_id.native_id) for each in block]
         vectors = np.stack([each.passages[0].vector for each in block]).astype(np.float16).astype(np.float32)
         yield numbers, vectors, [each.description.acl_id for each in block]

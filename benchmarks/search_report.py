@@ -14,12 +14,12 @@ from benchmarks.search_measures import Asked, Filled
 from benchmarks.search_world import ACLS, DIMENSIONS, SHARES, TEXTS
 
 
-def show(measured: Iterable[tuple[str, Filled, Asked]]) -> None:
+def show(measured: Iterable[tuple[str, Filled, Asked]], *, acls: int = ACLS) -> None:
     """Print the tables."""
     console = Console(width=150)
     console.print(f"[bold]Search[/bold] on {hardware()}")
     given = "given texts" if TEXTS.is_dir() else "made-up texts"
-    console.print(f"{given}; {DIMENSIONS} made-up numbers a vector, clustered by section; {ACLS:,} ACLs")
+    console.print(f"{given}; {DIMENSIONS} made-up numbers a vector, clustered by section; {acls:,} ACLs")
     for engine, filled, asked in measured:
         rate = filled.passages / max(filled.seconds, 1e-9)
         console.print(f"\n[bold]{engine}, {filled.passages:,} passages[/bold]: written at {rate:,.0f}/s", end="")

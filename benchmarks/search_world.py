@@ -74,13 +74,13 @@ def texts(count: int) -> Iterator[Text]:
             produced += 1
 
 
-def puts(count: int, *, first: int = 0) -> Iterator[Put]:
+def puts(count: int, *, first: int = 0, acls: int = ACLS) -> Iterator[Put]:
     """Yield the operations that store documents `first` to `count`."""
     for number, text in enumerate(islice(texts(count), first, None), first):
-        yield put(number, text)
+        yield put(number, text, acls=acls)
 
 
-def put(number: int, text: Text) -> Put:
+def put(number: int, text: Text, *, acls: int = ACLS) -> Put:
     """Return the operation that stores a document."""
     numbers = np.random.default_rng((SEED, number))
     body = f"{text.body} copy{number}"
@@ -90,7 +90,7 @@ def put(number: int, text: Text) -> Put:
         title=text.title,
         uri=f"https://scale.example/{number}",
         path=f"/{text.collection}",
-        acl_id=_acl(text.section, int(numbers.integers(ACLS_OF_SECTION))),
+        acl_id=AclId(_acls(text.section, acls)[int(numbers.integers(min(ACLS_OF_SECTION, acls)))]),
         owner=None,
         attributes={"collection": text.collection, "section": text.section, "size_bytes": len(body)},
     )
@@ -104,10 +104,10 @@ def questions(count: int, *, among: int) -> list[Question]:
     return [_question(number, text) for number, text in enumerate(texts(among)) if number in asked]
 
 
-def reader(share: float, number: int) -> AccessFilter:
+def reader(share: float, number: int, *, acls: int = ACLS) -> AccessFilter:
     """Return one of many readers who see this share of the ACLs."""
     numbers = np.random.default_rng((SEED, number, round(share * 1_000)))
-    visible = numbers.choice(ACLS, round(ACLS * share), replace=False) + 1
+    visible = numbers.choice(acls, round(acls * share), replace=False) + 1
     return AccessFilter(NUMBERING, FrozenBitMap(visible.tolist()), FrozenBitMap(), frozenset())
 
 
@@ -151,13 +151,9 @@ def _centre(section: str) -> Vector:
 
 
 @cache
-def _acls(section: str) -> tuple[int, ...]:
+def _acls(section: str, acls: int) -> tuple[int, ...]:
     numbers = np.random.default_rng((SEED, 4, zlib.crc32(section.encode())))
-    return tuple(int(each) + 1 for each in numbers.choice(ACLS, ACLS_OF_SECTION, replace=False))
-
-
-def _acl(section: str, choice: int) -> AclId:
-    return AclId(_acls(section)[choice])
+    return tuple(int(each) + 1 for each in numbers.choice(acls, min(ACLS_OF_SECTION, acls), replace=False))
 
 
 @cache
