@@ -16,7 +16,7 @@ import hashlib
 import random
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from acl import MatchUserBy, ReaderClaims, SourceIdentityRule, decide
 from vocabulary.access import Acl, Identity, Membership, Person, Principal, PrincipalKind
@@ -25,6 +25,7 @@ from vocabulary.documents import DocumentId
 ISSUER = "https://idp.example.com"
 
 T = TypeVar("T")
+Listed: TypeAlias = tuple[DocumentId, Acl | None, Principal | None]  # a document, its list and its owner
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,7 @@ class AccessWorld:
         self._chance = chance
         self._size = size
         self._made = 0
-        self._documents: Sequence[tuple[DocumentId, Acl | None, Principal | None]] | None = None  # as they are now
+        self._documents: Sequence[Listed] | None = None  # as they are now
         self.rules = tuple(SourceIdentityRule(name, chance.choice(list(MatchUserBy))) for name in sources)
         self.sources = {rule.source: Source() for rule in self.rules}
         for name, source in self.sources.items():
@@ -89,7 +90,7 @@ class AccessWorld:
         yield from self.sources[name].people.values()
         yield from self.sources[name].memberships
 
-    def documents(self) -> Sequence[tuple[DocumentId, Acl | None, Principal | None]]:
+    def documents(self) -> Sequence[Listed]:
         """Every document, its list and its owner."""
         if self._documents is None:
             self._documents = [
@@ -99,12 +100,12 @@ class AccessWorld:
             ]
         return self._documents
 
-    def readable(self, claims: ReaderClaims) -> frozenset[DocumentId]:
-        """The documents that the bearer of the claims may read, each decided by itself."""
+    def readable(self, claims: ReaderClaims, *, among: Sequence[Listed] | None = None) -> frozenset[DocumentId]:
+        """The documents that the bearer of the claims may read, each decided by itself; of now or of another time."""
         known, principals = self.principals(claims)
         return frozenset(
             document_id
-            for document_id, acl, owner in self.documents()
+            for document_id, acl, owner in (self.documents() if among is None else among)
             if document_id.source in known and decide(acl, owner, principals, source=document_id.source).allowed
         )
 

@@ -6,14 +6,14 @@ access control stands for another process.
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 
 from sqlalchemy import Engine
 
 from acl import AccessControl, AclStore, IdentityStore, ReaderClaims
-from tests.fakes.access_worlds import AccessWorld
+from tests.fakes.access_worlds import AccessWorld, Listed
 from tests.fakes.documents import passage
-from vocabulary.access import HIDDEN_ACL, AccessFilter, Acl, AclId, Identity, Principal
+from vocabulary.access import HIDDEN_ACL, AccessFilter, AclId, Identity, Principal
 from vocabulary.documents import DocumentId
 from vocabulary.indexing import Delete, Description, IndexOperation, Put
 
@@ -28,22 +28,27 @@ class SyncedWorld:
         self._acls, self._identities = AclStore(engine), IdentityStore(engine)
         self.processes = (AccessControl(engine), AccessControl(engine))
         self.held: dict[DocumentId, tuple[AclId, Principal | None]] = {}  # what an index holds of each document
+        self._numbers: dict[str, Mapping[str, AclId]] = {}
+        self.listed: Sequence[Listed] = ()  # the documents as they were when the index was told of them
 
     async def sync_identities(self) -> None:
         for source in self.world.sources:
             await self._identities.replace(source, _listed(self.world.identities_of(source)), confirmed=True)
 
-    async def sync_documents(self) -> list[IndexOperation]:
-        """Store the lists; return what an index is told, which `grant` must follow once it was."""
+    async def sync_lists(self) -> None:
+        """Store the lists of all documents, of which the index has not heard as yet."""
+        self._numbers = {source: await self._number(source) for source in self.world.sources}
+
+    def operations(self) -> list[IndexOperation]:
+        """What the index is told of the documents then; `grant` follows once it was."""
         documents = self.world.documents()
-        numbers = {source: await self._number(source, documents) for source in self.world.sources}
         held = {
-            document_id: (numbers[document_id.source][acl.key] if acl else HIDDEN_ACL, owner)
+            document_id: (self._numbers[document_id.source][acl.key] if acl else HIDDEN_ACL, owner)
             for document_id, acl, owner in documents
         }
         gone: list[IndexOperation] = [Delete(each) for each in self.held.keys() - held.keys()]
         written = [_put(each, *held[each]) for each in held if self.held.get(each) != held[each]]
-        self.held = held
+        self.held, self.listed = held, documents
         return [*gone, *written]
 
     async def grant(self) -> None:
@@ -62,10 +67,8 @@ class SyncedWorld:
             if access.admits(acl_id, str(owner) if owner else None)
         )
 
-    async def _number(
-        self, source: str, documents: Iterable[tuple[DocumentId, Acl | None, Principal | None]]
-    ) -> Mapping[str, AclId]:
-        lists = [acl for document_id, acl, _ in documents if document_id.source == source and acl is not None]
+    async def _number(self, source: str) -> Mapping[str, AclId]:
+        lists = [acl for document_id, acl, _ in self.world.documents() if document_id.source == source and acl]
         return await self._acls.number(source, lists)
 
 

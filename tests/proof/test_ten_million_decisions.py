@@ -61,7 +61,8 @@ async def test_ten_million_decisions_leak_nothing_and_lose_nothing(engine: Engin
     synced, decisions, allowed = SyncedWorld(world, engine), 0, 0
     for _ in range(ROUNDS):
         await synced.sync_identities()
-        await index.apply(await synced.sync_documents())
+        await synced.sync_lists()
+        await index.apply(synced.operations())
         for claims in chance.sample(world.readers, EARLY_READERS):
             early = await _found(index, await synced.filter_of(claims))
             assert early <= world.readable(claims), f"seed {seed}: a leak before the grant: {claims}"
