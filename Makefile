@@ -89,6 +89,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.access --people 100 --groups 500 --lists 1000 --memory 200 --embedded 500 --queries 4
 	$(BIN)/python -m benchmarks.queries_beside_a_crawl --documents 3
 	$(BIN)/python -m benchmarks.lanes --per-folder 20
+	$(BIN)/python -m benchmarks.revocation --documents 200 --clients 2 --flips 3
 	$(BIN)/python -m benchmarks.simulator --nodes 2000
 	$(BIN)/python -m benchmarks.sync --documents 500 --slow-documents 100
 	$(BIN)/python -m benchmarks.extraction

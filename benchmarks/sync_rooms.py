@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,7 +37,7 @@ from vocabulary.ports import SyncMode
 from vocabulary.search import Query
 
 _SOURCE = "bench"
-_DIMENSIONS = 16
+DIMENSIONS = 16
 
 
 class _FirstLine:
@@ -52,14 +52,14 @@ class _OneToken:
     """An enricher that takes no time."""
 
     recipe = "stand-in/1"
-    dimensions = _DIMENSIONS
+    dimensions = DIMENSIONS
     max_tokens = 256
 
     def tokenise(self, text: str) -> Tokens:
         return Tokens(np.array([1], dtype=np.int32), np.array([[0, len(text)]], dtype=np.int32))
 
     async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
-        vectors = np.full((len(sequences), _DIMENSIONS), _DIMENSIONS**-0.5, dtype=np.float32)
+        vectors = np.full((len(sequences), DIMENSIONS), DIMENSIONS**-0.5, dtype=np.float32)
         return Enrichment(vectors, np.zeros(len(sequences), dtype=np.float32))
 
     async def embed_query(self, text: str) -> Vector:
@@ -146,8 +146,18 @@ class Rooms:
 
 
 @asynccontextmanager
-async def open_rooms(url: str, folder: Path, **settings: Any) -> AsyncIterator[Rooms]:
-    """Open the rooms over a folder that keeps state and index; further settings are the connector's."""
+async def open_rooms(
+    url: str,
+    folder: Path,
+    *,
+    backend: AbstractAsyncContextManager[Any] | None = None,
+    acls: Callable[[sa.Engine], AclStore] = AclStore,
+    **settings: Any,
+) -> AsyncIterator[Rooms]:
+    """Open the rooms over a folder that keeps the state and, unless there is another engine, the index.
+
+    Further settings are the connector's.
+    """
     engine = sa.create_engine(f"sqlite:///{folder / 'state.db'}")
     create_acl_tables(engine)
     create_tables(engine)
@@ -157,11 +167,12 @@ async def open_rooms(url: str, folder: Path, **settings: Any) -> AsyncIterator[R
     async with AsyncExitStack() as stack:
         stack.callback(engine.dispose)
         connector = await stack.enter_async_context(_CountingConnector(_SOURCE, config))
-        backend = await stack.enter_async_context(_CountingBackend(folder / "index", dimensions=_DIMENSIONS))
+        engine_of_index = backend or _CountingBackend(folder / "index", dimensions=DIMENSIONS)
+        index = await stack.enter_async_context(engine_of_index)
         yield Rooms(
             connector=connector,
-            backend=backend,
-            acls=AclStore(engine),
+            backend=index,
+            acls=acls(engine),
             identities=IdentityStore(engine),
             access=AccessControl(engine),
             ledger=Ledger(engine),

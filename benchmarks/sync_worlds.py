@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -10,10 +11,12 @@ from multiprocessing.connection import Connection
 from typing import Any, Literal
 
 from connectors.alfresco.simulator import served_world
-from connectors.alfresco.simulator.generator import flat_world
+from connectors.alfresco.simulator.generator import add_documents, flat_world
 
 SEED = 20_261_125
 _START_TIMEOUT_S = 300  # a hundred thousand nodes are built in some ten seconds; a busy machine takes longer
+
+_READERS = ("GROUP_readers", "Consumer")
 
 Order = Literal["shut", "open", "requests", "stop"]
 
@@ -26,12 +29,15 @@ class Repository:
     folder_id: str
     _orders: Connection
 
-    def shut_out_readers(self) -> None:
-        """Take the folder's list from the one group that reads it, in one call, as an administrator would."""
-        self._order("shut")
+    def shut_out_readers(self) -> float:
+        """Take the folder's list from the one group that reads it, in one call, as an administrator would.
 
-    def let_readers_in(self) -> None:
-        self._order("open")
+        Returns the moment just before, by the monotonic clock, which all processes share.
+        """
+        return float(self._order("shut"))
+
+    def let_readers_in(self) -> float:
+        return float(self._order("open"))
 
     def requests(self) -> int:
         """How many requests were answered since the last time this was asked."""
@@ -43,11 +49,19 @@ class Repository:
 
 
 @contextmanager
-def repository(documents: int, *, per_folder: int, latency_s: float = 0.0) -> Iterator[Repository]:
-    """Serve a folder of so many documents, `per_folder` in each subfolder, from another process."""
+def repository(
+    documents: int, *, per_folder: int, latency_s: float = 0.0, others: int = 0, records_changes: bool = False
+) -> Iterator[Repository]:
+    """Serve a folder of so many documents, `per_folder` in each subfolder, from another process.
+
+    `others` are further documents in a subfolder whose readers keep their rights; `records_changes`: the lane `audit`
+    can be used.
+    """
     here, there = multiprocessing.get_context("spawn").Pipe()
     serving = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(there, documents, per_folder, latency_s), daemon=True
+        target=_serve,
+        args=(there, documents, per_folder, latency_s, others, records_changes),
+        daemon=True,
     )
     serving.start()
     try:
@@ -60,8 +74,15 @@ def repository(documents: int, *, per_folder: int, latency_s: float = 0.0) -> It
         serving.join(timeout=30)
 
 
-def _serve(orders: Connection, documents: int, per_folder: int, latency_s: float) -> None:
+def _serve(  # noqa: PLR0917 - what `repository` was given, over a process boundary
+    orders: Connection, documents: int, per_folder: int, latency_s: float, others: int, records_changes: bool
+) -> None:
     world, folder = flat_world(documents, seed=SEED, per_folder=per_folder)
+    if others:
+        kept = world.add_folder(folder, "Kept")
+        world.set_permissions(kept, inherit=False, entries=[_READERS])
+        add_documents(world, kept, others, seed=SEED + 1)
+    world.audit.records_changes = records_changes
     if latency_s:
         world.faults.latency_s = latency_s
     with served_world(world) as url:
@@ -71,6 +92,6 @@ def _serve(orders: Connection, documents: int, per_folder: int, latency_s: float
                 orders.send(len(world.request_log))
                 world.request_log.clear()
                 continue
-            entries = [] if order == "shut" else [("GROUP_readers", "Consumer")]
-            world.set_permissions(folder, inherit=False, entries=entries)
-            orders.send(None)
+            began_at = time.monotonic()
+            world.set_permissions(folder, inherit=False, entries=[] if order == "shut" else [_READERS])
+            orders.send(began_at)
