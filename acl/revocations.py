@@ -21,6 +21,7 @@ from sqlalchemy import Connection, Engine, Row, Select, and_, insert, select, up
 from sqlalchemy.exc import SQLAlchemyError
 
 from acl.tables import Realm, acl_revocations
+from vocabulary.errors import StateUnavailable
 
 _RETRY_S = 5.0  # a state store that is away for a restart or a lock
 
@@ -133,7 +134,7 @@ class FirstUses:
         waiting = dict(self._waiting)
         try:
             await asyncio.to_thread(self._write, waiting)
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StateUnavailable) as error:
             _log.warning("first uses of versions are recorded later: %s", type(error).__name__)
             return False
         for realm, source, version in waiting:

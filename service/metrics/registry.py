@@ -12,6 +12,7 @@ from prometheus_client.exposition import choose_encoder
 from sqlalchemy.exc import SQLAlchemyError
 
 from service.metrics.query_metrics import QueryMetrics
+from vocabulary.errors import StateUnavailable
 
 _PATIENCE_S = 5.0  # Prometheus gives up after ten seconds, unless told otherwise
 
@@ -49,7 +50,7 @@ class Metrics:
             async with asyncio.timeout(_PATIENCE_S):
                 for each in self._followed:
                     await each.refresh()
-        except (SQLAlchemyError, TimeoutError):
+        except (SQLAlchemyError, StateUnavailable, TimeoutError):
             _log.warning("metrics: the state store does not answer")
             self._answers.set(0)
         else:
