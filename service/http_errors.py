@@ -25,6 +25,7 @@ from starlette.exceptions import HTTPException
 from service.response_headers import HEADERS
 from service.validation_errors import mistakes
 from vocabulary.errors import (
+    DocumentUnknown,
     IndexBusy,
     IndexUnknown,
     NotAllowed,
@@ -80,6 +81,7 @@ _KINDS: Mapping[type[SightlineError], _Kind] = {
     ),
     ScopeLacking: _Kind(HTTPStatus.FORBIDDEN, "scope-lacking", "The key does not open this", tells_message=True),
     NotAllowed: _Kind(HTTPStatus.FORBIDDEN, "not-allowed", "Not allowed"),
+    DocumentUnknown: _Kind(HTTPStatus.NOT_FOUND, "document-unknown", "There is no such document"),
     IndexUnknown: _Kind(HTTPStatus.NOT_FOUND, "index-unknown", "There is no such index"),
     IndexBusy: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "The index is busy; try again"),
     RetryableError: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Not available now; try again"),

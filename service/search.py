@@ -18,7 +18,8 @@ from service.index_settings import IndexAccess
 from service.late_check import LateCheck
 from service.reranking import Reranker
 from vocabulary.access import AccessFilter
-from vocabulary.errors import IndexUnknown, NumberingMismatch
+from vocabulary.documents import DocumentId
+from vocabulary.errors import DocumentUnknown, IndexUnknown, NumberingMismatch
 from vocabulary.ports import Enricher, SearchBackend
 from vocabulary.search import (
     Bounds,
@@ -29,6 +30,7 @@ from vocabulary.search import (
     Query,
     RangeFacet,
     SearchMode,
+    ShownDocument,
     Suggestion,
 )
 
@@ -97,6 +99,18 @@ class SearchService:
             NumberingMismatch, IndexBusy: as the backend finds it.
         """
         return await index.backend.suggest(text, access, size=size)
+
+    async def show(self, index: ServedIndex, document_id: DocumentId, access: AccessFilter) -> ShownDocument:
+        """Show one document that the filter admits.
+
+        Raises:
+            DocumentUnknown: there is none, or the filter does not admit it.
+            NumberingMismatch, IndexBusy: as the backend finds it.
+        """
+        shown = await index.backend.show(document_id, access)
+        if shown is None:
+            raise DocumentUnknown("no such document")
+        return shown
 
     async def warm(self, numbering: str) -> None:
         """Ask each index for nobody, so that the first reader does not wait for what is loaded at the first query.

@@ -138,5 +138,9 @@ class IndexUnknown(RequestRejected):
     """No index of that name is configured."""
 
 
+class DocumentUnknown(RequestRejected):
+    """There is no such document, or the reader may not know of it: nobody is told which."""
+
+
 class NumberingMismatch(SightlineError):
     """The index's ACL ids were given by another state: it must not answer until it is synced anew."""

@@ -22,7 +22,7 @@ from vocabulary.documents import (
     Vector,
 )
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
-from vocabulary.search import Page, Query, Suggestion
+from vocabulary.search import Page, Query, ShownDocument, Suggestion
 from vocabulary.statements import Question, Statement
 
 
@@ -311,6 +311,14 @@ class SearchBackend(Protocol):
 
     async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
         """Complete what a reader has begun to type, best first, from documents that the filter admits.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+        """
+        ...
+
+    async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
+        """Show one document; None alike, and after the same work, where there is none and where it is not admitted.
 
         Raises:
             NumberingMismatch: the filter's numbering is not the index's.

@@ -8,7 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from vocabulary.documents import AttributeValue, DocumentId, PassageKind
+from vocabulary.documents import AttributeValue, DocumentId, Passage, PassageKind
 
 Scalar: TypeAlias = str | int | float | bool | datetime
 
@@ -264,6 +264,18 @@ class Hit:
     copies: int = 0
     comments: tuple[Excerpt, ...] = ()
     score_parts: Mapping[str, float] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ShownDocument:
+    """One document as a reader may see it: what it says of itself, and all its passages in their order."""
+
+    document_id: DocumentId
+    title: str
+    uri: str
+    attributes: Mapping[str, AttributeValue]
+    toxicity_0_1: float  # of the worst passage
+    passages: tuple[Passage, ...]
 
 
 class TotalRelation(StrEnum):

@@ -33,7 +33,7 @@ from vocabulary.indexing import (
     document_of,
 )
 from vocabulary.ports import Enricher, SearchBackend
-from vocabulary.search import Page, Query, Suggestion
+from vocabulary.search import Page, Query, ShownDocument, Suggestion
 
 T = TypeVar("T")
 
@@ -219,6 +219,10 @@ class LiveIndex:
     async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
         async with self.answering() as opened:
             return await opened.backend.suggest(text, access, size=size)
+
+    async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
+        async with self.present() as opened:
+            return await opened.backend.show(document_id, access)
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         async with self.present() as opened:

@@ -1,4 +1,4 @@
-"""`POST /indexes/{index}/query` and `GET /indexes/{index}/suggest`: what the reader may see of an index.
+"""`POST /indexes/{index}/query`, `GET …/suggest` and `GET …/documents/{id}`: what the reader may see of an index.
 
 Who asks is settled before a byte of the body is read: without a right to ask, nobody learns what a body should look
 like or makes the server parse one.
@@ -21,11 +21,14 @@ from service.http_errors import problem_answer
 from service.metrics import SUGGESTING, QueryMetrics
 from service.reader import Readers
 from service.routes.body_limit import within_limit
+from service.routes.document_answer import DocumentAnswer, document_answer
 from service.routes.query_answer import QueryAnswer, SuggestAnswer, answer_of, suggestions_of
 from service.routes.query_request import MAX_TEXT, QueryBody
 from service.search import SearchService, ServedIndex
 from service.tokens import READER_HEADER, Credentials
 from vocabulary.access import AccessFilter
+from vocabulary.documents import DocumentId
+from vocabulary.errors import DocumentUnknown
 
 MAX_BODY_BYTES = 1 << 20  # a filter with a thousand values of a hundred characters takes a tenth of it
 
@@ -69,6 +72,7 @@ _QUERY_PROBLEMS = _PROBLEMS | {
     413: problem_answer("The body is too large"),
 }
 _MAX_SUGGESTIONS = 20
+MAX_PASSAGES = 200
 _Endpoint = Callable[[Request], Coroutine[Any, Any, Response]]
 _IndexName = Annotated[str, Path(description="the index's name", examples=["private"])]
 _bearer = HTTPBearer(auto_error=False, description="A reader's own token; not needed for a public index")
@@ -143,6 +147,24 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
         request.state.observed.mode = SUGGESTING
         return suggestions_of(await service.suggest(asker.index, q, asker.access, size=size))
 
+    @router.get(
+        "/indexes/{index}/documents/{id:path}",
+        summary="Show one document to the bearer of the token",
+        responses=_PROBLEMS
+        | {404: problem_answer("There is no such index or document, or the reader may not know of it")},
+        dependencies=[Depends(_bearer)],
+    )
+    async def document(
+        request: Request,
+        index: _IndexName,
+        document_id: Annotated[str, Path(alias="id", description="as in `document_id` of a result: `SOURCE/ID`")],
+        first: Annotated[int, Parameter(ge=0, description="the passage to begin with, from 0")] = 0,
+        passages: Annotated[int, Parameter(ge=0, le=MAX_PASSAGES, description="how many passages")] = 50,
+    ) -> DocumentAnswer:
+        asker: Asker = request.state.asker
+        shown = await service.show(asker.index, _document_id(document_id), asker.access)
+        return document_answer(shown, first=first, size=passages)
+
     return router
 
 
@@ -153,3 +175,10 @@ def credentials_of(request: Request) -> Credentials:
         reader=tuple(request.headers.getlist(READER_HEADER)),
         peer=request.client.host if request.client is not None else None,
     )
+
+
+def _document_id(spelled: str) -> DocumentId:
+    try:
+        return DocumentId.parse(spelled)
+    except ValueError:
+        raise DocumentUnknown("no such document") from None

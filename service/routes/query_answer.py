@@ -136,7 +136,7 @@ def _result(hit: Hit) -> ResultAnswer:
         uri=hit.uri,
         score=hit.score,
         excerpt=None if hit.excerpt is None else _excerpt(hit.excerpt),
-        attributes=_attributes(hit.attributes),
+        attributes=attributes_answer(hit.attributes),
         toxicity=hit.toxicity_0_1,
         copies=hit.copies,
         comments=[_comment(each) for each in hit.comments],
@@ -154,7 +154,7 @@ def _comment(excerpt: Excerpt) -> CommentAnswer:
         text=excerpt.text,
         highlights=[HighlightAnswer(start=span.start, end=span.end) for span in excerpt.highlights],
         author=excerpt.author,
-        written_at=None if excerpt.written_at is None else _spelled(excerpt.written_at),
+        written_at=None if excerpt.written_at is None else moment_answer(excerpt.written_at),
     )
 
 
@@ -168,7 +168,8 @@ def _bound(bound: Scalar | None) -> JsonScalar | None:
     return None if bound is None else _scalar(bound)
 
 
-def _attributes(attributes: Mapping[str, AttributeValue]) -> dict[str, JsonValue]:
+def attributes_answer(attributes: Mapping[str, AttributeValue]) -> dict[str, JsonValue]:
+    """Show attributes, by name."""
     return {name: _json(value) for name, value in sorted(attributes.items())}
 
 
@@ -179,8 +180,9 @@ def _json(value: AttributeValue) -> JsonValue:
 
 
 def _scalar(value: Scalar) -> JsonScalar:
-    return _spelled(value) if isinstance(value, datetime) else value
+    return moment_answer(value) if isinstance(value, datetime) else value
 
 
-def _spelled(moment: datetime) -> str:
+def moment_answer(moment: datetime) -> str:
+    """Show a moment in UTC, as ISO 8601."""
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

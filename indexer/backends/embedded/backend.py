@@ -13,6 +13,7 @@ from indexer.backends.embedded import integrity, schema, segments, stored_rows, 
 from indexer.backends.embedded.catalogue import CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.search import Search
+from indexer.backends.embedded.shown_document import shown_document
 from indexer.search import suggestions
 from indexer.search.analysis import DEFAULT_LANGUAGES, analyzer
 from indexer.search.request import needed_vector, refuse_foreign_vectors
@@ -24,6 +25,7 @@ from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, Stored
 from vocabulary.search import (
     Page,
     Query,
+    ShownDocument,
     Suggestion,
     Total,
     TotalRelation,
@@ -153,6 +155,14 @@ class EmbeddedBackend:
         """
         return await suggestions.suggest(self.search, text, access, size=size, analyzer=self._analyzer)
 
+    async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
+        """Show one document if the filter admits it.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+        """
+        return await self._connections.read(partial(_show, document_id=document_id, access=access))
+
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds."""
         return await self._connections.read(_statistics)
@@ -195,12 +205,26 @@ class EmbeddedBackend:
 
     def _search(self, connection: Any, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         catalogue = self._catalogue.open_transaction(connection)
-        numbering = schema.read_state(connection, "numbering")
-        if numbering is None:
+        if not _is_numbered_as(connection, access):
             return _NOTHING
-        if numbering != access.numbering:
-            raise NumberingMismatch("the index's ACLs were numbered by another state")
         return Search(connection, catalogue, query, vector, access, self._analyzer, self._tuned).answer()
+
+
+def _show(connection: Any, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
+    connection.execute("BEGIN")  # permissions and rows as of one moment
+    return shown_document(connection, document_id, access) if _is_numbered_as(connection, access) else None
+
+
+def _is_numbered_as(connection: Any, access: AccessFilter) -> bool:
+    """Whether the index was tied to a state at all.
+
+    Raises:
+        NumberingMismatch: to another one than the filter.
+    """
+    numbering = schema.read_state(connection, "numbering")
+    if numbering not in (None, access.numbering):
+        raise NumberingMismatch("the index's ACLs were numbered by another state")
+    return numbering is not None
 
 
 def _index_id(connection: Any) -> str:

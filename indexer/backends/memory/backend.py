@@ -9,6 +9,7 @@ from typing import Self
 
 from indexer.backends.memory.rows import Rows
 from indexer.backends.memory.search import answer, may_see
+from indexer.backends.memory.showing import shown_document
 from indexer.search import suggestions
 from indexer.search.analysis import DEFAULT_LANGUAGES, analyzer
 from indexer.search.request import needed_vector, refuse_foreign_vectors
@@ -20,6 +21,7 @@ from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, Stored
 from vocabulary.search import (
     Page,
     Query,
+    ShownDocument,
     Suggestion,
     Total,
     TotalRelation,
@@ -117,10 +119,8 @@ class MemoryBackend:
             QueryInvalid: an unusable cursor, or a missing vector.
         """
         needed = needed_vector(query, vector, dimensions=self._dimensions)
-        if self._numbering is None:
+        if not self._is_numbered_as(access):
             return Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
-        if self._numbering != access.numbering:
-            raise NumberingMismatch("the index's ACLs were numbered by another state")
         readable = [each for each in self._rows.documents.values() if may_see(access, each)]
         return answer(readable, query, needed, self._analyzer, self._tuned)
 
@@ -131,6 +131,27 @@ class MemoryBackend:
             NumberingMismatch: the filter's numbering is not the index's.
         """
         return await suggestions.suggest(self.search, text, access, size=size, analyzer=self._analyzer)
+
+    async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
+        """Show one document if the filter admits it.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+        """
+        stored = self._rows.documents.get(document_id) if self._is_numbered_as(access) else None
+        if stored is None or not may_see(access, stored):
+            return None
+        return shown_document(stored)
+
+    def _is_numbered_as(self, access: AccessFilter) -> bool:
+        """Whether the index was tied to a state at all.
+
+        Raises:
+            NumberingMismatch: to another one than the filter.
+        """
+        if self._numbering not in (None, access.numbering):
+            raise NumberingMismatch("the index's ACLs were numbered by another state")
+        return self._numbering is not None
 
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds."""

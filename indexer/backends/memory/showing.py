@@ -21,6 +21,7 @@ from vocabulary.search import (
     Hit,
     Query,
     RangeFacet,
+    ShownDocument,
 )
 
 
@@ -39,6 +40,18 @@ def start_of(documents: Sequence[Stored], groups: Sequence[list[int]], position:
         if each.description.document_id == position.last:
             return sum(1 for group in groups if group[0] <= place)
     return min(position.shown, len(groups))
+
+
+def shown_document(stored: Stored) -> ShownDocument:
+    described = stored.description
+    return ShownDocument(
+        document_id=described.document_id,
+        title=described.title,
+        uri=described.uri,
+        attributes=described.attributes,
+        toxicity_0_1=stored.toxicity_0_1,
+        passages=tuple(each.passage for each in stored.passages),
+    )
 
 
 def facet_of(documents: Iterable[Stored], facet: Facet) -> tuple[FacetCount | BucketCount, ...]:

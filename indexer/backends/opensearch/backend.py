@@ -24,7 +24,7 @@ from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
-from vocabulary.search import Page, Query, Suggestion, Tuning
+from vocabulary.search import Page, Query, ShownDocument, Suggestion, Tuning
 
 _IDS_AT_ONCE = 1_000
 
@@ -161,6 +161,14 @@ class OpenSearchBackend:
             NumberingMismatch: the filter's numbering is not the index's.
         """
         return await suggestions.suggest(self.search, text, access, size=size, analyzer=analyzer(self._languages))
+
+    async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
+        """Show one document if the filter admits it, as of the last refresh, which follows every write.
+
+        Raises:
+            NumberingMismatch: the filter's numbering is not the index's.
+        """
+        return await self.searcher.show(document_id, access)
 
     async def statistics(self) -> IndexStatistics:
         """Count what the index holds, as of its last refresh."""

@@ -22,7 +22,7 @@ from indexer.search.comments import CommentPassage, best_comments
 from indexer.search.highlighting import Marker, excerpt_of
 from indexer.search.query_language import Clause as TextClause
 from vocabulary.documents import DocumentId, Passage, PassageKind, Vector
-from vocabulary.search import Hit
+from vocabulary.search import Hit, ShownDocument
 
 # Who stands for a document, in the place of a passage's number: the best passage by the words, or by the meaning.
 BY_WORDS, BY_MEANING = -2, -3
@@ -59,6 +59,21 @@ def hits_of(
     hits = [(opened.get(DocumentId(each.key.source, each.key.native_id)), each) for each in shown]
     return tuple(
         _hit(hit, each, marker=marker, is_near=is_near, highlight=highlight) for hit, each in hits if hit is not None
+    )
+
+
+def shown_document(answered: Mapping[str, Any]) -> ShownDocument | None:
+    """Return the document that was opened as a whole; None where there was nothing to open."""
+    if not answered["hits"]["hits"]:
+        return None
+    stored = answered["hits"]["hits"][0]["_source"]
+    return ShownDocument(
+        document_id=_document_id(stored),
+        title=stored[Field.TITLE.value],
+        uri=stored[Field.URI.value],
+        attributes=attributes_from_json(stored[Field.ATTRIBUTES.value]),
+        toxicity_0_1=stored[Field.TOXICITY.value],
+        passages=tuple(map(passage_from, stored.get(Field.PASSAGES.value) or ())),
     )
 
 

@@ -105,6 +105,11 @@ class Reader:
             track_total_hits=False,
         )
 
+    def whole(self, document: Clause) -> PermittedSearch:
+        """Open the one document that the clause holds for, with its passages and without what they are found by."""
+        hidden = [PassageField.VECTOR.value, PassageField.TERMS.value]
+        return self._search([document], size=1, _source={"excludes": hidden}, track_total_hits=False)
+
     def _search(
         self,
         filters: Sequence[Clause],

@@ -38,7 +38,7 @@ from indexer.backends.opensearch.clauses import (
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import id_of
 from indexer.backends.opensearch.filters import filter_clause
-from indexer.backends.opensearch.hits import hits_of, opening
+from indexer.backends.opensearch.hits import hits_of, opening, shown_document
 from indexer.backends.opensearch.mapping import Field
 from indexer.backends.opensearch.ordering import BY_RELEVANCE, KEY_COLUMNS, Order, Row, RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
@@ -61,6 +61,7 @@ from vocabulary.search import (
     Page,
     Query,
     SearchMode,
+    ShownDocument,
     Total,
     TotalRelation,
     Tuning,
@@ -115,14 +116,38 @@ class Searcher:
             words = plain_words(query.text, self._analyzer) if query.cursor is None else []
             asked = _Asked(reader, query, needed, wanted=wanted, words=words, tuned=self._tuned)
             answers, current = await self._first_trip(asked.first)
-            self._seen = current
-            if current.numbering is None:
+            if not self._is_numbered_as(access, current):
                 return _NOTHING
-            if current.numbering != access.numbering:
-                raise NumberingMismatch("the index's ACLs were numbered by another state")
             if current.epoch == expected.epoch:
                 return await _Search(self._connection, asked, answers, self._analyzer).answer()
         raise IndexBusy("the state of the index is being changed by others")
+
+    async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
+        """Open one document under the filter: what is not there and what is not admitted are one empty answer.
+
+        Raises:
+            NumberingMismatch, IndexBusy: as in `search`.
+        """
+        for _ in range(_ATTEMPTS):
+            expected = self._seen or await self._states.read()
+            reader = Reader(access, epoch=expected.epoch, spelling=await self._spelling())
+            answers, current = await self._first_trip({"document": reader.whole(of_ids([id_of(document_id)]))})
+            if not self._is_numbered_as(access, current):
+                return None
+            if current.epoch == expected.epoch:
+                return shown_document(answers["document"])
+        raise IndexBusy("the state of the index is being changed by others")
+
+    def _is_numbered_as(self, access: AccessFilter, state: IndexState) -> bool:
+        """Remember the state, and say whether it was tied to a state store at all.
+
+        Raises:
+            NumberingMismatch: to another one than the filter.
+        """
+        self._seen = state
+        if state.numbering not in (None, access.numbering):
+            raise NumberingMismatch("the index's ACLs were numbered by another state")
+        return state.numbering is not None
 
     async def _spelling(self) -> AclIdSpelling:
         if self.spelling is None:
