@@ -28,13 +28,17 @@ from vocabulary.errors import (
     DocumentUnknown,
     IndexBusy,
     IndexUnknown,
+    NoSyncUnderWay,
     NotAllowed,
     NotAuthenticated,
     NumberingMismatch,
     QueryInvalid,
     RetryableError,
+    RunUnknown,
     ScopeLacking,
     SightlineError,
+    SourceUnknown,
+    SyncUnderWay,
 )
 
 MEDIA_TYPE = "application/problem+json"
@@ -83,6 +87,12 @@ _KINDS: Mapping[type[SightlineError], _Kind] = {
     NotAllowed: _Kind(HTTPStatus.FORBIDDEN, "not-allowed", "Not allowed"),
     DocumentUnknown: _Kind(HTTPStatus.NOT_FOUND, "document-unknown", "There is no such document"),
     IndexUnknown: _Kind(HTTPStatus.NOT_FOUND, "index-unknown", "There is no such index"),
+    SourceUnknown: _Kind(HTTPStatus.NOT_FOUND, "source-unknown", "There is no such source"),
+    RunUnknown: _Kind(HTTPStatus.NOT_FOUND, "run-unknown", "There is no such run"),
+    SyncUnderWay: _Kind(
+        HTTPStatus.CONFLICT, "sync-under-way", "The source is being synced already", tells_message=True
+    ),
+    NoSyncUnderWay: _Kind(HTTPStatus.CONFLICT, "no-sync-under-way", "There is nothing to stop", tells_message=True),
     IndexBusy: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "The index is busy; try again"),
     RetryableError: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Not available now; try again"),
     NumberingMismatch: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "The index must be synced before it answers"),

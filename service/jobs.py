@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,7 +22,7 @@ from service.audit.drawing import USUAL_QUESTIONS, Sampling
 from service.scheduler import Scheduler
 from service.settings import Settings
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
-from service.timetable import Job, LastRun, ScheduledJob, timetable
+from service.timetable import Job, LastRun, ScheduledJob
 from service.wiring import State, Workshop
 from vocabulary.errors import SightlineError
 from vocabulary.ports import SyncMode
@@ -42,7 +42,7 @@ class Jobs:
     async def run(self, job: Job, stop: asyncio.Event) -> bool:
         """Run a job; False when it was asked to stop and has work left."""
         try:
-            outcome = await self._sync(job, SyncOptions(stop=stop))
+            outcome = await self._sync(job, SyncOptions(confirm_deletes=job.confirm_deletes, stop=stop))
         except RunInProgress as error:
             _log.info("sync skipped: %s: %s", job, error)
             return True
@@ -77,7 +77,7 @@ def _show_nothing(tally: Tally) -> None:
     """The log and the run's report tell enough."""
 
 
-async def owed_jobs(entries: tuple[ScheduledJob, ...], state: State, *, now: datetime) -> list[Job]:
+async def owed_jobs(entries: Sequence[ScheduledJob], state: State, *, now: datetime) -> list[Job]:
     """List the jobs whose time passed while no scheduler was running, or that were interrupted."""
     latest = await state.runs.latest()
     owed = []
@@ -89,15 +89,20 @@ async def owed_jobs(entries: tuple[ScheduledJob, ...], state: State, *, now: dat
     return owed
 
 
+def make_scheduler(
+    settings: Settings, state: State, workshop: Workshop, *, entries: tuple[ScheduledJob, ...]
+) -> Scheduler:
+    """Make what runs these jobs at their times, and others when a person asks for them."""
+    return Scheduler(entries, Jobs(settings, state, workshop).run, settings=settings.scheduler)
+
+
 @asynccontextmanager
-async def scheduling(settings: Settings, state: State, workshop: Workshop) -> AsyncIterator[asyncio.Task[None]]:
-    """Run the settings' jobs at their times until the context ends, then stop in order; cancelled meanwhile, at once.
+async def scheduling(scheduler: Scheduler, state: State) -> AsyncIterator[asyncio.Task[None]]:
+    """Run the scheduler's jobs until the context ends, then stop in order; cancelled meanwhile, at once.
 
     Yields the scheduler's task; it ends early only by failing.
     """
-    entries = timetable(settings)
-    owed = await owed_jobs(entries, state, now=datetime.now(UTC))
-    scheduler = Scheduler(entries, Jobs(settings, state, workshop).run, settings=settings.scheduler)
+    owed = await owed_jobs(scheduler.timetable, state, now=datetime.now(UTC))
     running = asyncio.create_task(scheduler.run(owed))
     try:
         yield running

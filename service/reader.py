@@ -65,9 +65,13 @@ class Readers:
 
 async def operator_filter(access_control: AccessControl, index: ServedIndex, *, user: str | None) -> AccessFilter:
     """Build the filter for a user whom an operator names, found among the people as a token's user would be."""
+    if user is None and index.access is not IndexAccess.PUBLIC:
+        raise NotAuthenticated(f"index {index.name} needs a reader: --as USER")
+    return await named_filter(access_control, index, ReaderClaims(user=user or "", groups=(), issuer=OPERATOR))
+
+
+async def named_filter(access_control: AccessControl, index: ServedIndex, claims: ReaderClaims) -> AccessFilter:
+    """Build the filter for somebody whom an administrator names, as if a token had proved the claims."""
     if index.access is IndexAccess.PUBLIC:
         return await access_control.public_filter(index.sources)
-    if user is None:
-        raise NotAuthenticated(f"index {index.name} needs a reader: --as USER")
-    claims = ReaderClaims(user=user, groups=(), issuer=OPERATOR)
     return await access_control.filter_for(claims, index.identity_rules)

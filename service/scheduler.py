@@ -13,6 +13,8 @@ Into it go a timetable and what runs a job; nothing comes out but log lines, for
 - Asked to stop, the scheduler starts nothing more, asks what runs to stop in order, and cancels what is left after
   `drain_s`. Cancelled, it cancels at once.
 
+A person may ask for a job that is not due, and stop one: both are jobs like all others until then.
+
 Times that pass while a job is due already are that one job: nothing piles up. Between processes the lease in the state
 store decides who runs (`service/jobs.py`).
 """
@@ -76,6 +78,7 @@ class _Running:
     job: Job
     began: datetime
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    is_given_up: bool = False  # stopped by a person: what is left waits for the job's next time
     task: asyncio.Task[None] | None = None
 
 
@@ -89,6 +92,7 @@ class _Lane:
     stopped_at: datetime | None = None  # a crawl stopped then, with work left
     slice_s: float = LEAST_SLICE_S
     had_turn: set[SyncMode] = field(default_factory=set)
+    asked: dict[SyncMode, Job] = field(default_factory=dict)  # by a person, until it is done
 
     @property
     def waits_since(self) -> datetime:
@@ -122,7 +126,7 @@ class Scheduler:
         clock: Clock | None = None,
         random_up_to: Callable[[float], float] = lambda most: random.uniform(0, most),  # noqa: S311 - no secret
     ) -> None:
-        self._timetable = timetable
+        self.timetable = timetable
         self._run_job = run_job
         self._settings = settings
         self._clock = clock or SystemClock()
@@ -137,13 +141,42 @@ class Scheduler:
         self._stopping = True
         self._changed.set()
 
+    def ask(self, job: Job) -> bool:
+        """Have a job begin as soon as there is a place; False: a job of its lane is under way, or it is due anyway."""
+        lane = self._lanes.setdefault(_lane_of(job), _Lane(Overlap.PREEMPT))
+        if self._stopping or lane.running is not None or job.mode in lane.due:
+            return False
+        lane.due[job.mode] = self._clock.now()
+        lane.asked[job.mode] = job
+        self._changed.set()
+        return True
+
+    def stop_source(self, source: str) -> SyncMode | None:
+        """Ask the running job of a source's documents to end in order, or drop a crawl of them that waits.
+
+        Returns its mode; None where there is no such job. The schedule goes on with the job's next time.
+        """
+        lane = self._lanes.get(_lane_of(Job(source, SyncMode.FULL)))
+        if lane is None:
+            return None
+        self._changed.set()
+        if lane.running is not None:
+            lane.running.is_given_up = True
+            lane.running.stop.set()
+            return lane.running.job.mode
+        waiting = next((mode for mode in lane.due if mode in _CRAWLS or mode in lane.asked), None)
+        if waiting is not None:
+            del lane.due[waiting]
+            lane.asked.pop(waiting, None)
+        return waiting
+
     async def run(self, owed: Iterable[Job] = ()) -> None:
         """Run jobs at their times until stopped; the owed ones are due at once."""
         now = self._clock.now()
         for job in owed:
             _log.info("sync owed from before the start: %s", job)
             self._lanes[_lane_of(job)].due[job.mode] = now
-        for entry in self._timetable:
+        for entry in self.timetable:
             self._plan(entry, after=now)
         async with asyncio.TaskGroup() as tasks:
             while not self._stopping:
@@ -159,7 +192,7 @@ class Scheduler:
         self._next[entry.job] = entry.next_after(after) + jitter
 
     def _take_due(self, now: datetime) -> None:
-        for entry in self._timetable:
+        for entry in self.timetable:
             due = self._next[entry.job]
             if due > now:
                 continue
@@ -185,7 +218,7 @@ class Scheduler:
         mode = next((mode for mode in lane.in_turn() if self._has_place(mode)), None)
         if mode is None:
             return
-        running = _Running(Job(source, mode), began=now)
+        running = _Running(lane.asked.get(mode, Job(source, mode)), began=now)
         if mode in _CRAWLS:
             held_up_s = (now - lane.stopped_at).total_seconds() if lane.stopped_at is not None else 0.0
             lane.slice_s, lane.stopped_at = max(LEAST_SLICE_S, held_up_s), None
@@ -209,7 +242,9 @@ class Scheduler:
         finally:
             lane.running = None
             self._changed.set()
-        if not complete:
+        if complete or running.is_given_up:
+            lane.asked.pop(running.job.mode, None)
+        else:
             lane.due.setdefault(running.job.mode, due)  # in its old place: nobody overtakes it by being later
             lane.stopped_at = self._clock.now()
 

@@ -29,7 +29,7 @@ from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
 from indexer.sync import DELETE_BRAKE
-from service.admin.key_config import AdminKeyConfig, contradictions
+from service.admin.key_config import AdminKeyConfig, Scope, contradictions
 from service.environment import overlaid, setting_overrides
 from service.index_settings import IndexAccess, IndexSettings
 from service.metrics_settings import MetricsSettings
@@ -148,6 +148,11 @@ class Settings(_Frozen):
             name: tuple(mode for mode in SyncMode if mode in CONNECTORS[source.connector].modes)
             for name, source in self.sources.items()
         }
+
+    @property
+    def starts_syncs_over_http(self) -> bool:
+        """Whether an administrator may start syncs in a program that serves."""
+        return any(Scope.SYNC in key.scopes for key in self.admin_keys)
 
     def is_public(self, source: str) -> bool:
         """Say whether a source feeds a public index."""

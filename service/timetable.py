@@ -7,7 +7,7 @@ is due once, and a job that repeats by the minute goes on by real time.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
@@ -20,10 +20,11 @@ from vocabulary.ports import SyncMode
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One mode of one source."""
+    """One mode of one source; whether a person has confirmed its deletions makes no other job of it."""
 
     source: str
     mode: SyncMode
+    confirm_deletes: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         return f"source={self.source} mode={self.mode}"

@@ -142,5 +142,21 @@ class DocumentUnknown(RequestRejected):
     """There is no such document, or the reader may not know of it: nobody is told which."""
 
 
+class SourceUnknown(RequestRejected):
+    """No source of that name is configured."""
+
+
+class RunUnknown(RequestRejected):
+    """There is no run of that number."""
+
+
+class SyncUnderWay(RequestRejected):
+    """The source is being synced already; the message says by which run."""
+
+
+class NoSyncUnderWay(RequestRejected):
+    """There is nothing to stop."""
+
+
 class NumberingMismatch(SightlineError):
     """The index's ACL ids were given by another state: it must not answer until it is synced anew."""

@@ -67,14 +67,21 @@ class RunHistory:
         self._engine = engine
 
     async def recent(
-        self, source: str | None = None, *, mode: SyncMode | None = None, limit: int = 20
+        self,
+        source: str | None = None,
+        *,
+        mode: SyncMode | None = None,
+        before: int | None = None,
+        limit: int = 20,
     ) -> list[RunReport]:
-        """The latest runs, newest first."""
+        """The latest runs, newest first; with `before`, those of lower numbers."""
         wanted = sa.select(runs).order_by(runs.c.id.desc()).limit(limit)
         if source is not None:
             wanted = wanted.where(runs.c.source == source)
         if mode is not None:
             wanted = wanted.where(runs.c.mode == mode)
+        if before is not None:
+            wanted = wanted.where(runs.c.id < before)
         return [_report(row) for row in await asyncio.to_thread(self._rows, wanted)]
 
     async def latest(self) -> dict[tuple[str, str], RunReport]:

@@ -163,6 +163,19 @@ class RunStore(RunHistory):
             raise RunInProgress(f"source {source!r} is being synced by another run ({holder})")
         return int(taken)
 
+    async def under_way(self, source: str) -> RunReport | None:
+        """The run that holds the source's lease and is not known to be dead; None where there is none."""
+        held = source_state.c.runner.is_not(None) & (source_state.c.lease_until >= self._clock())
+        holders = await asyncio.to_thread(
+            self._rows, sa.select(source_state.c.runner).where((source_state.c.source == source) & held)
+        )
+        if not holders or is_dead(holders[0].runner):
+            return None
+        running = (runs.c.source == source) & (runs.c.state == RunState.RUNNING) & runs.c.mode.not_in(_BESIDE)
+        newest = sa.select(runs.c.id).where(running).order_by(runs.c.id.desc()).limit(1)
+        found = await asyncio.to_thread(self._rows, newest)
+        return await self.show(found[0].id) if found else None
+
     async def heartbeat(self, ticket: RunTicket, tally: Tally) -> None:
         """Renew the lease and publish the tally so far.
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.admin.administrators import Administrators
+from service.scheduler import Scheduler
 from service.search import SearchService
 from service.settings import Settings
 from service.wiring import State
+from vocabulary.errors import SourceUnknown
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,22 @@ class Administration:
     settings: Settings
     state: State
     search: SearchService
+    scheduler: Scheduler | None  # None: no key starts syncs
+
+    def require_source(self, source: str) -> None:
+        """Make sure that there is such a source.
+
+        Raises:
+            SourceUnknown: there is none.
+        """
+        if source not in self.settings.sources:
+            raise SourceUnknown("no such source")
 
 
-def administration_of(settings: Settings, state: State, search: SearchService) -> Administration | None:
+def administration_of(
+    settings: Settings, state: State, search: SearchService, scheduler: Scheduler | None
+) -> Administration | None:
     """Put together what the admin API needs; without a key in the settings there is none."""
     if not settings.admin_keys:
         return None
-    return Administration(Administrators(settings.admin_keys), settings, state, search)
+    return Administration(Administrators(settings.admin_keys), settings, state, search, scheduler)

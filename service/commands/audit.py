@@ -19,7 +19,6 @@ from service.admin.command_line import command_line
 from service.audit.auditing import AuditOptions, AuditOutcome, audit_source
 from service.audit.drawing import USUAL_QUESTIONS, Sampling
 from service.audit.rates import rate_of
-from service.commands.runs import report_json
 from service.commands.terminal import (
     ConfigOption,
     ExitCode,
@@ -34,6 +33,7 @@ from service.commands.terminal import (
     printable,
 )
 from service.http_server import cancelled_by_signals
+from service.run_reports import report_json
 from service.settings import Settings, load_settings, settings_file
 from service.wiring import open_search, open_state
 from vocabulary.documents import DocumentId

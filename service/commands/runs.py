@@ -29,6 +29,7 @@ from service.commands.terminal import (
 )
 from service.revocation_summary import in_words, summary_json
 from service.revocation_times import TimedRevocation
+from service.run_reports import per_s, report_json
 from service.settings import load_settings, settings_file
 from service.wiring import open_state
 from vocabulary.documents import DocumentState
@@ -159,9 +160,7 @@ def _print_run(report: RunReport) -> None:
         console().print(
             f"The slowest changed list took effect {report.tally.revocation_latency_s:.1f} s after its change"
         )
-    documents_per_s, passages_per_s = (
-        _per_s(n, report) for n in (report.tally.scanned, report.tally.passages_embedded)
-    )
+    documents_per_s, passages_per_s = (per_s(n, report) for n in (report.tally.scanned, report.tally.passages_embedded))
     if documents_per_s is not None:
         console().print(f"{documents_per_s:g} documents and {passages_per_s:g} passages a second")
 
@@ -198,24 +197,6 @@ def prune_runs(
         )
 
 
-def report_json(report: RunReport) -> dict[str, Any]:
-    """Spell a run report for programs."""
-    return {
-        "id": report.id,
-        "source": report.source,
-        "mode": report.mode,
-        "state": report.state,
-        "resumed": report.resumed,
-        "started_at": report.started_at,
-        "ended_at": report.ended_at,
-        "took_s": report.took_s,
-        **report.tally.as_json(),
-        "documents_per_s": _per_s(report.tally.scanned, report),
-        "passages_per_s": _per_s(report.tally.passages_embedded, report),
-        "message": report.message,
-    }
-
-
 def print_reports(reports: list[RunReport]) -> None:
     """Print run reports for people."""
     columns = ["run", "source", "mode", "state", "documents", "embedded", "read", "took"]
@@ -246,8 +227,3 @@ def _read(report: RunReport) -> str:
 
 def _took(report: RunReport) -> str:
     return "" if report.took_s is None else f"{report.took_s:.1f} s"
-
-
-def _per_s(count: int, report: RunReport) -> float | None:
-    """How many a second; None while the run is under way, or where it took no time to speak of."""
-    return round(count / report.took_s, 2) if report.took_s else None

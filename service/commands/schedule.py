@@ -13,7 +13,7 @@ import typer
 from service.app import create_metrics_app
 from service.commands.terminal import ConfigOption, JsonOption, console, counted, print_json, print_table
 from service.http_server import cancelled_by_signals, listen, serving
-from service.jobs import scheduling
+from service.jobs import make_scheduler, scheduling
 from service.metrics_settings import MetricsSettings
 from service.program_log import log_to_stderr
 from service.settings import Settings, load_settings, settings_file
@@ -39,10 +39,10 @@ def schedule(
         raise typer.BadParameter("only --next has an answer to print", param_hint="--json")
     log_to_stderr()
     with suppress(asyncio.CancelledError):
-        asyncio.run(_schedule(settings, jobs=len(entries)))
+        asyncio.run(_schedule(settings, entries))
 
 
-async def _schedule(settings: Settings, *, jobs: int) -> None:
+async def _schedule(settings: Settings, entries: tuple[ScheduledJob, ...]) -> None:
     fed = {source.index for source in settings.sources.values() if source.schedule is not None}
     with cancelled_by_signals(), _listening(settings.metrics) as listening:
         async with AsyncExitStack() as opened:
@@ -54,8 +54,9 @@ async def _schedule(settings: Settings, *, jobs: int) -> None:
                 await metrics.refresh()  # what ends from now on is counted
                 at_work.add(await opened.enter_async_context(serving(create_metrics_app(metrics), listening)))
                 console().print(f"Metrics on http://{settings.metrics.schedule_address}/metrics")
-            at_work.add(await opened.enter_async_context(scheduling(settings, state, workshop)))
-            console().print(f"Scheduled {counted(jobs, 'job')}; the next times: sightline schedule --next")
+            scheduler = make_scheduler(settings, state, workshop, entries=entries)
+            at_work.add(await opened.enter_async_context(scheduling(scheduler, state)))
+            console().print(f"Scheduled {counted(len(entries), 'job')}; the next times: sightline schedule --next")
             await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
 
 

@@ -18,7 +18,7 @@ from indexer.state.run_history import RunState
 from indexer.state.tally import Tally
 from service.admin.acts import Act
 from service.admin.command_line import command_line
-from service.commands.runs import print_reports, report_json
+from service.commands.runs import print_reports
 from service.commands.sync_plan import preview_all, preview_json, print_previews
 from service.commands.terminal import (
     ConfigOption,
@@ -30,6 +30,7 @@ from service.commands.terminal import (
     print_table,
 )
 from service.http_server import cancelled_by_signals
+from service.run_reports import report_json
 from service.settings import Settings, load_settings, settings_file
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
 from service.wiring import State, Workshop, open_state, open_workshop

@@ -46,8 +46,9 @@ from service.reader import Readers
 from service.routes.query_answer import QueryAnswer
 from service.routes.query_request import QueryBody
 from service.schedule_config import SchedulerSettings, SourceSchedule
+from service.scheduler import Scheduler
 from service.search import SearchService
-from service.settings import AdoptedGroupsSettings, IdentitiesSettings, SourceSettings, StateSettings
+from service.settings import AdoptedGroupsSettings, IdentitiesSettings, Settings, SourceSettings, StateSettings
 from service.tokens.config import JsonTokenConfig, JwtTokenConfig, OpenIdTokenConfig, TrustedCallerConfig
 from service.wiring import State
 
@@ -166,7 +167,14 @@ def test_the_exit_codes_are_documented() -> None:
 
 def served_app() -> FastAPI:
     unused: Any = None
-    administration = Administration(Administrators(()), settings=unused, state=State.over(unused), search=unused)
+    settings = Settings.model_construct(tokens=())
+    administration = Administration(
+        Administrators(()),
+        settings=settings,
+        state=State.over(unused),
+        search=unused,
+        scheduler=Scheduler((), unused, settings=SchedulerSettings()),
+    )
     return create_app(
         SearchService({}, unused),
         Readers(unused, unused),

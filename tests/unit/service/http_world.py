@@ -32,6 +32,7 @@ from service.index_settings import EmbeddedIndexSettings, IndexAccess
 from service.reader import Readers
 from service.routes.health import Probe
 from service.schedule_config import SchedulerSettings
+from service.scheduler import Scheduler
 from service.search import SearchService, ServedIndex
 from service.settings import ConfiguredSource, Settings, StateSettings
 from service.state_schema import prepare
@@ -150,6 +151,7 @@ async def served(
     admin_keys: Sequence[AdminKeyConfig] = (),
     are_metrics_open: bool = False,
     believing: TokenVerifier | None = None,
+    scheduler: Scheduler | None = None,
 ) -> AsyncIterator[HttpWorld]:
     """Serve one empty index in memory for each name in `rules`; without keys, without the admin API.
 
@@ -178,7 +180,7 @@ async def served(
             Readers(state.access_control, believing or verifier()),
             probes=probes or {},
             people=people,
-            administration=administration_of(settings, state, service),
+            administration=administration_of(settings, state, service, scheduler),
             metrics=metrics,
             are_metrics_open=are_metrics_open,
         )
