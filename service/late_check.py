@@ -69,6 +69,13 @@ class LateCheck:
             narrowed = await _without_their_lists(narrowed, denied, backend)
         return _shown(page, said, is_narrowed=narrowed is not access)
 
+    async def confirms(self, document_id: DocumentId, access: AccessFilter) -> bool:
+        """Whether the source says of one document that this reader may read it; no answer in time is none."""
+        deadline = asyncio.get_running_loop().time() + self._options.within_s
+        said = await self._of_source(document_id.source, [document_id], access, deadline)
+        self._note(said)
+        return said[document_id].verdict is Verdict.ALLOWED
+
     async def _said(self, hits: Sequence[Hit], access: AccessFilter, deadline: float) -> Mapping[DocumentId, Statement]:
         """What the sources say of the hits, all asked at the same time."""
         by_source: dict[str, list[DocumentId]] = {}

@@ -104,11 +104,11 @@ class SearchService:
         """Show one document that the filter admits.
 
         Raises:
-            DocumentUnknown: there is none, or the filter does not admit it.
+            DocumentUnknown: there is none, the filter does not admit it, or the source, asked late, does not say so.
             NumberingMismatch, IndexBusy: as the backend finds it.
         """
         shown = await index.backend.show(document_id, access)
-        if shown is None:
+        if shown is None or not (index.late_check is None or await index.late_check.confirms(document_id, access)):
             raise DocumentUnknown("no such document")
         return shown
 

@@ -34,7 +34,8 @@ from service.late_check import LateCheck, LateCheckOptions
 from service.search import SearchService, ServedIndex
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, PlainTextExtractor
 from vocabulary.access import AccessFilter
-from vocabulary.errors import CredentialsRejected, SettingInvalid
+from vocabulary.documents import DocumentId
+from vocabulary.errors import CredentialsRejected, DocumentUnknown, SettingInvalid
 from vocabulary.ports import SourceWitness, SyncMode
 from vocabulary.search import FacetRequest, Page, Query, SearchMode, TotalRelation
 from vocabulary.statements import Question, Statement, Verdict
@@ -65,6 +66,12 @@ class Folder:
         index = ServedIndex("private", IndexAccess.TOKEN, self.backend, (RULE,), late_check)
         service = SearchService({"private": index}, HashingEnricher())
         return await service.search(index, query, access or await self.access_of("ann"))
+
+    async def show(self, late_check: LateCheck | None, name: str) -> str:
+        """The title of one document, looked up by ann."""
+        index = ServedIndex("private", IndexAccess.TOKEN, self.backend, (RULE,), late_check)
+        service = SearchService({"private": index}, HashingEnricher())
+        return (await service.show(index, DocumentId(SOURCE, name), await self.access_of("ann"))).title
 
     async def access_of(self, user: str) -> AccessFilter:
         return await self.access_control.filter_for(ReaderClaims(user, (), "idp"), [RULE])
@@ -188,3 +195,18 @@ async def test_readers_of_a_public_index_are_anybody(folder: Folder) -> None:
     folder.permit("desk", 'allow = ["everyone"]')
     anybody = replace(await folder.access_of("ann"), owners=frozenset())
     assert names(await folder.search(folder.checking(is_public=True), access=anybody)) == {"desk"}
+
+
+async def test_a_single_document_is_confirmed_before_it_is_shown(folder: Folder) -> None:
+    folder.permit("board", 'allow = ["user:bob"]')
+    (folder.root / "desk" / "desk-1.txt").unlink()
+    assert await folder.show(None, "board/board-1.txt") == "board-1.txt"
+    assert await folder.show(folder.checking(), "canteen/canteen-1.txt") == "canteen-1.txt"
+    for name in ("board/board-1.txt", "desk/desk-1.txt", "desk/missing.txt"):
+        with pytest.raises(DocumentUnknown):
+            await folder.show(folder.checking(), name)
+
+
+async def test_a_single_document_that_its_source_does_not_answer_for_in_time_is_not_shown(folder: Folder) -> None:
+    with pytest.raises(DocumentUnknown):
+        await folder.show(folder.checking(within_s=0.0), "canteen/canteen-1.txt")
