@@ -221,7 +221,7 @@ class LiveIndex:
             return await opened.backend.suggest(text, access, size=size)
 
     async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
-        async with self.present() as opened:
+        async with self.answering() as opened:
             return await opened.backend.show(document_id, access)
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:

@@ -76,6 +76,9 @@ class Served:
             "/indexes/books/suggest", params={"q": "sec"}, headers=bearer(f"{person.id}@example.com")
         )
         assert suggested.status_code == 503
+        headers = bearer(f"{person.id}@example.com")
+        shown = await self.client.get(f"/indexes/books/documents/{SOURCE}/plan", headers=headers)
+        assert shown.status_code == 503
 
 
 @asynccontextmanager
