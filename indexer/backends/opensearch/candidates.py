@@ -14,7 +14,6 @@ import numpy as np
 
 from indexer.backends.opensearch.hits import BY_MEANING, BY_WORDS, Shown
 from indexer.backends.opensearch.ordering import Row, RowKey, key_of
-from indexer.backends.opensearch.transport import Answer
 from indexer.search import collapsing, ranking
 from indexer.search.ranking import NO_PASSAGE, Ids, Ranking, Scores
 from vocabulary.search import SearchMode, Sort
@@ -176,20 +175,3 @@ def _candidates(found: _Ranked, rows: Mapping[RowKey, Row], *, total: int, is_br
 def _numbers(keys: Iterable[RowKey]) -> dict[RowKey, int]:
     """Number documents in the order in which they were first stored."""
     return {key: number for number, key in enumerate(sorted(keys))}
-
-
-def shown_of(candidates: Candidates, cut: collapsing.Shown, *, explain: bool) -> list[Shown]:
-    """Return the hits to be of a page that was cut out of the candidates."""
-    found = candidates.ranking.reordered(cut.places)
-    parts = candidates.explained(found.documents) if explain else [None] * found.documents.size
-    columns = (found.documents, found.scores, found.passages, cut.copies)
-    return [
-        Shown(candidates.keys[int(number)], float(score), int(represented), int(copies), made_of)
-        for number, score, represented, copies, made_of in zip(*columns, parts, strict=True)
-    ]
-
-
-def with_copies(shown: Sequence[Shown], keys: collapsing.Integers, answered: Answer) -> list[Shown]:
-    """Return the same with the numbers of copies that the cluster counted, key by key."""
-    counted = {each["key"]: each["doc_count"] for each in answered["aggregations"]["copies"]["buckets"]}
-    return [replace(each, copies=counted.get(int(key), 1) - 1) for each, key in zip(shown, keys, strict=True)]

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,29 +24,25 @@ import numpy as np
 
 from indexer.backends.opensearch import facets, statistics
 from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of, spelling_for
+from indexer.backends.opensearch.asked import Asked
 from indexer.backends.opensearch.candidates import Candidates, browsed, nearest, ranked, shown_of, with_copies
 from indexer.backends.opensearch.clauses import (
-    failing,
-    holding,
-    lacking,
     matching,
     of_ids,
     one_of,
-    passing,
     preferring_newer,
 )
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.documents import id_of
-from indexer.backends.opensearch.filters import filter_clause
 from indexer.backends.opensearch.hits import hits_of, opening, shown_document
 from indexer.backends.opensearch.mapping import Field
-from indexer.backends.opensearch.ordering import BY_RELEVANCE, KEY_COLUMNS, Order, Row, RowKey
+from indexer.backends.opensearch.ordering import BY_RELEVANCE, Row, RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, Rows
 from indexer.backends.opensearch.spelling import Speller
 from indexer.backends.opensearch.state import IndexState, StateDocument
 from indexer.backends.opensearch.transport import Answer, about_cluster, send
 from indexer.search import collapsing, cursor, ranking
-from indexer.search.analysis import Analyzer, Token, analyzer
+from indexer.search.analysis import Analyzer, analyzer
 from indexer.search.highlighting import Marker
 from indexer.search.query_language import Clause as TextClause
 from indexer.search.query_language import Wanted, Word, candidate_fields, parse
@@ -71,8 +67,6 @@ from vocabulary.search import (
 MAX_DEPTH = 10_000
 # Rows beyond the page: for copies that fold into one hit, and for documents that came before the page meanwhile.
 _SPARE_ROWS = 100
-# Neighbours looked for beyond those that count: Lucene finds the nearest ones the surer the more it is asked for.
-_NEIGHBOURS = 2 * ranking.SEMANTIC_DEPTH
 _ATTEMPTS = 5  # to ask in the present epoch; one is rarely raised
 
 _log = logging.getLogger(__name__)
@@ -114,7 +108,7 @@ class Searcher:
             reader = Reader(access, epoch=expected.epoch, spelling=await self._spelling())
             wanted = await self._read(query, reader)
             words = plain_words(query.text, self._analyzer) if query.cursor is None else []
-            asked = _Asked(reader, query, needed, wanted=wanted, words=words, tuned=self._tuned)
+            asked = Asked(reader, query, needed, wanted=wanted, words=words, tuned=self._tuned)
             answers, current = await self._first_trip(asked.first)
             if not self._is_numbered_as(access, current):
                 return _NOTHING
@@ -177,74 +171,10 @@ class Searcher:
         return dict(zip(searches, answers, strict=True)), state
 
 
-class _Asked:
-    """A query under a reader's filter, and what the first round trip is to find out for it."""
-
-    def __init__(
-        self,
-        reader: Reader,
-        query: Query,
-        vector: Vector | None,
-        *,
-        wanted: Wanted,
-        words: Sequence[Token],
-        tuned: Tuned,
-    ) -> None:
-        self.reader = reader
-        self.query = query
-        self.vector = None if vector is None or not vector.any() else vector  # without direction, near to nothing
-        self.position = cursor.decode(query)
-        self.wanted = wanted
-        self.pinned = tuned.pinned(query.text)
-        self.boosts = tuned.boosts
-        self.recency = None if wanted.is_browse else tuned.recency()
-        self.is_browse = wanted.is_browse
-        self.filters = list(_narrowing(query, wanted))
-        self.counted = () if query.mode is SearchMode.SEMANTIC else _counted(wanted, words)
-        self.order = Order(query.sort, is_browse=self.is_browse)
-        self.columns = (*KEY_COLUMNS, Field.CONTENT_KEY) if query.collapse else KEY_COLUMNS
-
-    @property
-    def first(self) -> Mapping[str, PermittedSearch]:
-        """The searches of the first round trip."""
-        searches: dict[str, PermittedSearch] = {}
-        if self.counted:
-            searches["counts"] = statistics.counting(self.reader, self.counted)
-        if self.vector is not None:
-            searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_NEIGHBOURS)
-        if self.pinned:
-            searches["pinned"] = self._places(self.pinned)
-        if self.position is not None:
-            searches["last"] = self._places([self.position.last])
-        return searches
-
-    def _places(self, documents: Sequence[DocumentId]) -> PermittedSearch:
-        """Return the search for those of the documents that the reader may read and nothing excludes."""
-        filters = [*self.filters, of_ids([id_of(each) for each in documents])]
-        return self.reader.rows(Rows(None, filters, self.order.clauses, size=len(documents), columns=KEY_COLUMNS))
-
-
-def _counted(wanted: Wanted, words: Sequence[Token]) -> tuple[TextClause, ...]:
-    """Return what the reader's documents are counted for: what ranks them, and the words that may be slips."""
-    return tuple(dict.fromkeys((*wanted.scored, *(Word(token.term) for token in words))))
-
-
-def _narrowing(query: Query, wanted: Wanted) -> Iterator[Clause]:
-    """Yield what every document of the answer satisfies, whatever it is found by."""
-    if query.filter is not None:
-        yield filter_clause(query.filter)
-    yield from map(holding, wanted.required)
-    yield from map(lacking, wanted.excluded)
-    yield from map(passing, wanted.fields)
-    yield from map(failing, wanted.excluded_fields)
-
-
 class _Search:
     """A query whose first round trip is done."""
 
-    def __init__(
-        self, connection: Connection, asked: _Asked, answers: Mapping[str, Answer], analyzer: Analyzer
-    ) -> None:
+    def __init__(self, connection: Connection, asked: Asked, answers: Mapping[str, Answer], analyzer: Analyzer) -> None:
         self._connection = connection
         self._asked = asked
         self._analyzer = analyzer
