@@ -25,7 +25,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from service.admin.acts_tables import act_outcomes, acts
 from service.admin.administrators import Administrator
-from vocabulary.errors import RetryableError
+from vocabulary.errors import RetryableError, StateUnavailable
 
 DONE = "done"
 
@@ -116,7 +116,7 @@ class AdminActs:
         }
         try:
             number = await asyncio.to_thread(self._insert, sa.insert(acts).values(row).returning(acts.c.number))
-        except SQLAlchemyError as error:
+        except (SQLAlchemyError, StateUnavailable) as error:
             raise ActNotRecorded(f"{act} was not done: the log of acts cannot be written") from error
         _log.info("act=%s number=%d administrator=%s", act, number, administrator.name)
         return number
@@ -127,7 +127,7 @@ class AdminActs:
         statement = sa.insert(act_outcomes).values(row).returning(act_outcomes.c.number)
         try:
             await asyncio.to_thread(self._insert, statement)
-        except SQLAlchemyError:
+        except (SQLAlchemyError, StateUnavailable):
             _log.exception("act number=%d ended (%s), which could not be recorded", number, outcome)
 
     async def listed(

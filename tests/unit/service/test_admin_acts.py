@@ -14,6 +14,7 @@ from service.admin.acts import Act, ActNotRecorded, AdminActs, RecordedAct
 from service.admin.acts_tables import acts, create_tables
 from service.admin.administrators import Administrator
 from service.admin.key_config import Scope
+from vocabulary.errors import StateUnavailable
 
 SUPPORT = Administrator("support", frozenset({Scope.SEARCH_AS}))
 QUESTION = {"index": "private", "query": "merger"}
@@ -81,6 +82,19 @@ async def test_an_act_happens_though_its_outcome_can_no_longer_be_recorded(
         with engine.begin() as connection:
             connection.execute(sa.text("DROP TABLE admin_act_outcomes"))
     assert "act number=1 ended (done), which could not be recorded" in caplog.text
+
+
+async def test_an_act_happens_though_the_state_store_goes_away_meanwhile(
+    log: AdminActs, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def away(_: object) -> int:
+        raise StateUnavailable("the state store does not answer")
+
+    async with log.record(SUPPORT, Act.BACKUP, subject="/backup"):
+        monkeypatch.setattr(log, "_insert", away)
+    assert "act number=1 ended (done), which could not be recorded" in caplog.text
+    with pytest.raises(ActNotRecorded):
+        await log.begin(SUPPORT, Act.BACKUP, subject="/backup")
 
 
 @pytest.mark.parametrize("table", ["admin_acts", "admin_act_outcomes"])
