@@ -83,6 +83,7 @@ _PROMISES: dict[SyncMode, Callable[[Sequence, list[str]], Any]] = {
     SyncMode.PERMISSIONS: Sequence.after_permissions,
     SyncMode.CHANGES: Sequence.after_changes,
 }
+_SYNCS = (*_PROMISES, SyncMode.IDENTITIES)
 
 
 @contextmanager
@@ -108,7 +109,7 @@ async def run_sequence(path: Path, *, nodes: int, seed: int, changes: int, at_on
                     sequence.change_something()
                     done += 1
                 sequence.pause()
-                await sequence.sync(rng.choice(list(SyncMode)))
+                await sequence.sync(rng.choice(_SYNCS))
                 sequence.pause()
             await sequence.sync(SyncMode.FULL)
 

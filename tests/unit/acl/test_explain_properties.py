@@ -48,12 +48,14 @@ async def _check_world(seed: str) -> int:
     synced, tried = SyncedWorld(world, engine), 0
     explainer = AccessExplainer(engine, synced.processes[0])
     await synced.sync_identities()
-    await synced.sync_documents()
+    await synced.sync_lists()
+    synced.operations()
     await synced.grant()
     for _ in range(_CHANGES_BEFORE):
         world.change()
     await synced.sync_identities()
-    await synced.sync_documents()
+    await synced.sync_lists()
+    synced.operations()
     try:
         for claims in world.readers:
             admitted = synced.admitted(await synced.filter_of(claims))

@@ -245,7 +245,11 @@ async def test_sources_are_answered_with_how_they_stand(desk: Desk) -> None:
         number,
         "succeeded",
     )
-    assert {mode["mode"]: mode["state"] for mode in hr["modes"]} == {"full": "succeeded", "identities": "never synced"}
+    assert {mode["mode"]: mode["state"] for mode in hr["modes"]} == {
+        "full": "succeeded",
+        "identities": "never synced",
+        "audit": "never synced",
+    }
     assert (wiki["source"], wiki["documents"], wiki["last_run"], wiki["state"]) == ("wiki", 0, None, "never synced")
     assert (await desk.call("GET", "sources/wiki")).json() == wiki
     assert kind_of(await desk.call("GET", "sources/nowhere")) == (404, "source-unknown")

@@ -66,7 +66,7 @@ def test_a_source_without_a_schedule_has_no_jobs(folder: CliFolder) -> None:
         ('{ content = "0 2 * * *", missed = "twice" }', "schedule.missed: should be 'run-once' or 'skip'"),
         ('{ content = "0 2 * * *", overlap = "race" }', "schedule.overlap: should be 'preempt', 'wait' or 'skip'"),
         ('{ contents = "0 2 * * *" }', "schedule.contents: unknown key (did you mean content?)"),
-        ('{ timezone = "UTC" }', "schedule: names no time: content, changes, permissions or identities"),
+        ('{ timezone = "UTC" }', "schedule: names no time: content, changes, permissions, identities or audit"),
         ('"0 2 * * *"', "schedule: should be an object"),
     ],
 )
@@ -82,8 +82,8 @@ def test_people_that_are_not_crawled_have_no_times(folder: CliFolder) -> None:
 
 def test_a_source_is_not_asked_for_what_its_connector_lacks(folder: CliFolder) -> None:
     assert problems(folder, '{ changes = "*/15 * * * *", permissions = "*/5 * * * *" }') == (
-        "sources.handbook.schedule.changes: filesystem sources know no such sync (only full, identities)",
-        "sources.handbook.schedule.permissions: filesystem sources know no such sync (only full, identities)",
+        "sources.handbook.schedule.changes: filesystem sources know no such sync (only audit, full, identities)",
+        "sources.handbook.schedule.permissions: filesystem sources know no such sync (only audit, full, identities)",
     )
 
 
