@@ -187,7 +187,7 @@ async def test_a_source_that_is_not_there_is_404_and_no_act(desk: Desk, call: st
     assert await desk.acts() == []
 
 
-@pytest.mark.parametrize("mode", ["changes", "permissions", "magic"])
+@pytest.mark.parametrize("mode", ["changes", "permissions", "audit", "magic"])
 async def test_a_mode_that_the_source_does_not_know_is_400(desk: Desk, mode: str) -> None:
     assert kind_of(await desk.start(mode=mode)) == (400, "query-invalid")
     assert desk.work.began == []

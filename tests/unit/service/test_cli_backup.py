@@ -39,6 +39,8 @@ def test_what_was_backed_up_answers_again(folder: CliFolder, tmp_path: Path) -> 
     copies = json.loads((tmp_path / "backup" / "backup.json").read_text())["copies"]
     assert taken["copies"] == copies
     assert taken["not_copied"] == []
+    (act,) = folder.json("acts", "--limit", "1")
+    assert (act["act"], act["subject"], act["outcome"]) == ("backup", str(tmp_path / "backup"), "done")
     for name, original in copies.items():
         file = Path(original)
         for suffix in ("", "-wal", "-shm"):

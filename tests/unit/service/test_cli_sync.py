@@ -150,6 +150,13 @@ def test_a_sync_that_would_delete_too_much_stops_and_asks(folder: CliFolder, fir
     assert (braked["run"]["state"], braked["run"]["deleted"]) == ("braked", 0)
     (confirmed,) = folder.json("sync", "--confirm-deletes")
     assert (confirmed["run"]["state"], confirmed["run"]["deleted"]) == ("succeeded", 2)
+    (act,) = folder.json("acts", "--limit", "1")  # the braked sync is none
+    assert (act["act"], act["subject"], act["parameters"]) == (
+        "start-sync",
+        "handbook",
+        {"mode": "full", "confirm_deletes": True},
+    )
+    assert act["outcome"] == f"run {confirmed['run']['id']} succeeded"
 
 
 def test_a_source_that_cannot_be_read_fails_and_deletes_nothing(folder: CliFolder, first_sync: dict[str, Any]) -> None:
