@@ -7,6 +7,7 @@ serves from is closed.
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import socket
 from collections.abc import AsyncIterator, Iterator
@@ -67,10 +68,11 @@ async def serving(
     app: ASGIApp, listening: socket.socket, *, access_log: bool = False
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Serve until the context ends, then drain. Yields the server's task; it ends early only by failing."""
+    logging.getLogger("uvicorn.access").addFilter(_without_query_string)  # the same filter twice counts once
     server = _Server(
         uvicorn.Config(
             app,
-            log_config=None,  # the program's own logging; requests are logged without their headers
+            log_config=None,  # the program's own logging; requests are logged without headers and query strings
             access_log=access_log,
             lifespan="off",
             proxy_headers=False,  # a caller's address is that of its connection, whatever its headers say
@@ -102,6 +104,13 @@ def cancelled_by_signals() -> Iterator[None]:
     finally:
         for number in signals:
             loop.remove_signal_handler(number)
+
+
+def _without_query_string(record: logging.LogRecord) -> bool:
+    """Leave out what people type, and whom administrators ask about."""
+    if isinstance(record.args, tuple):
+        record.args = tuple(each.partition("?")[0] if isinstance(each, str) else each for each in record.args)
+    return True
 
 
 class _Server(uvicorn.Server):
