@@ -83,7 +83,9 @@ class AccessWorld:
         for name, source in self.sources.items():
             self._furnish(name, source)
         names = [*(f"p{number}" for number in range(size.people)), "stranger"]
-        self.readers = tuple(self._claims(chance.choice(names)) for _ in range(size.readers))
+        readers = [self._claims(chance.choice(names)) for _ in range(size.readers - 1)]
+        namesake = replace(readers[0], groups=tuple(chance.sample(self._group_names(), 2)))
+        self.readers = (*readers, namesake)  # the same person with another token
 
     def identities_of(self, name: str) -> Iterator[Identity]:
         """What the source's directory lists."""
@@ -99,6 +101,11 @@ class AccessWorld:
                 for native_id, paper in source.papers.items()
             ]
         return self._documents
+
+    def lists(self, name: str) -> Sequence[Acl]:
+        """Every list of a source, also of folders that hold no document."""
+        of_folders = [_acl(*self._entries(name, folder)) for folder in self.sources[name].folders]
+        return [*of_folders, *(acl for document_id, acl, _ in self.documents() if acl and document_id.source == name)]
 
     def readable(self, claims: ReaderClaims, *, among: Sequence[Listed] | None = None) -> frozenset[DocumentId]:
         """The documents that the bearer of the claims may read, each decided by itself; of now or of another time."""
@@ -164,11 +171,7 @@ class AccessWorld:
             entries = {**entries, **paper.entries}
             spelled = repr(sorted((str(principal), allows) for principal, allows in entries.items()))
             key = f"entries:{hashlib.sha256(spelled.encode()).hexdigest()}"
-        return Acl(
-            key,
-            allow=frozenset(principal for principal, allows in entries.items() if allows),
-            deny=frozenset(principal for principal, allows in entries.items() if not allows),
-        )
+        return _acl(key, entries)
 
     def _entries(self, source: str, name: str) -> tuple[str, Mapping[Principal, bool]]:
         """The list that a folder hands down, and the key of the folder that it begins at."""
@@ -270,6 +273,14 @@ class AccessWorld:
         if source.papers:
             self._some(source.papers).folder = self._chance.choice(list(source.folders))
 
+    def _clear_a_folder_and_open_it(self, name: str, source: Source) -> None:
+        """What lay in it was never meant for whom it admits now."""
+        cleared = self._chance.choice(list(source.folders))
+        for paper in source.papers.values():
+            if paper.folder == cleared:
+                paper.folder = self._chance.choice(list(source.folders))
+        source.folders[cleared].entries = {Principal.everyone(name): True}
+
     def _give_a_paper_its_own_list(self, name: str, source: Source) -> None:
         if source.papers:
             self._some(source.papers).entries = self._chance.choice([None, self._some_entries(name)])
@@ -320,6 +331,14 @@ class AccessWorld:
         return items[self._chance.choice(list(items))]
 
 
+def _acl(key: str, entries: Mapping[Principal, bool]) -> Acl:
+    return Acl(
+        key,
+        allow=frozenset(principal for principal, allows in entries.items() if allows),
+        deny=frozenset(principal for principal, allows in entries.items() if not allows),
+    )
+
+
 _CHANGES: tuple[Callable[[AccessWorld, str, Source], None], ...] = (
     AccessWorld._join,
     AccessWorld._leave,
@@ -327,6 +346,7 @@ _CHANGES: tuple[Callable[[AccessWorld, str, Source], None], ...] = (
     AccessWorld._turn_an_entry_round,
     AccessWorld._switch_inheritance,
     AccessWorld._move_a_paper,
+    AccessWorld._clear_a_folder_and_open_it,
     AccessWorld._give_a_paper_its_own_list,
     AccessWorld._lose_sight_of_permissions,
     AccessWorld._change_an_owner,

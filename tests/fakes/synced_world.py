@@ -68,8 +68,7 @@ class SyncedWorld:
         )
 
     async def _number(self, source: str) -> Mapping[str, AclId]:
-        lists = [acl for document_id, acl, _ in self.world.documents() if document_id.source == source and acl]
-        return await self._acls.number(source, lists)
+        return await self._acls.number(source, self.world.lists(source))
 
 
 def _put(document_id: DocumentId, acl_id: AclId, owner: Principal | None) -> Put:

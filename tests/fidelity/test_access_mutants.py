@@ -24,7 +24,7 @@ pytestmark = pytest.mark.fidelity
 MUTANTS = all_mutants("access_mutants.yaml", package="acl")
 OWN_TESTS = "own tests"
 ROOM = Path(__file__).parents[1] / "unit" / "acl"
-WORLDS = 60
+WORLDS = 150
 SEED = 5
 
 
