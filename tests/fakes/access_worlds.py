@@ -265,6 +265,15 @@ class AccessWorld:
             principal = self._chance.choice(sorted(folder.entries))
             folder.entries[principal] = not folder.entries[principal]
 
+    def _deny_somebody_more_or_fewer(self, name: str, source: Source) -> None:
+        """Nothing else of the list changes."""
+        folder = self._some(source.folders)
+        denied = sorted(principal for principal, allows in folder.entries.items() if not allows)
+        if denied and self._chance.random() < 0.5:
+            del folder.entries[self._chance.choice(denied)]
+        else:
+            folder.entries.setdefault(self._somebody(name), False)
+
     def _switch_inheritance(self, _: str, source: Source) -> None:
         folder = self._some(source.folders)
         folder.inherits = not folder.inherits
@@ -344,6 +353,7 @@ _CHANGES: tuple[Callable[[AccessWorld, str, Source], None], ...] = (
     AccessWorld._leave,
     AccessWorld._change_a_list,
     AccessWorld._turn_an_entry_round,
+    AccessWorld._deny_somebody_more_or_fewer,
     AccessWorld._switch_inheritance,
     AccessWorld._move_a_paper,
     AccessWorld._clear_a_folder_and_open_it,
