@@ -26,20 +26,31 @@ _log = logging.getLogger(__name__)
 async def renew_seal(backend: SearchBackend, engine: sa.Engine) -> None:
     """Seal an index anew; where it bears no seal that was noted, hide what it holds and doubt what is known of it."""
     index_id, present, seal = backend.index_id, await backend.seal(), uuid.uuid4().hex
-    is_known = await asyncio.to_thread(_note, engine, index_id, present=present, seal=seal)
+    is_known = await asyncio.to_thread(_note, engine, index_id, present=present, seal=seal, is_sure=False)
+    while not is_known:  # another run may have sealed the index meanwhile, and forgotten the seal that was read here
+        before, present = present, await backend.seal()
+        is_sure = present == before
+        is_known = await asyncio.to_thread(_note, engine, index_id, present=present, seal=seal, is_sure=is_sure)
+        if is_sure:
+            break
     if not is_known:
         _log.warning("state store and index are not of one time: all is hidden until it has been read again")
     await backend.put_seal(seal, hide_all=not is_known)
     await asyncio.to_thread(_confirm, engine, index_id, seal)
 
 
-def _note(engine: sa.Engine, index_id: str, *, present: str, seal: str) -> bool:
-    """Note the seal that the index is about to bear, and say whether the one that it bears was noted."""
+def _note(engine: sa.Engine, index_id: str, *, present: str, seal: str, is_sure: bool) -> bool:
+    """Note the seal that the index is about to bear, and say whether the one that it bears was noted.
+
+    Where it was not, and it is not sure that the index still bears it, nothing is changed.
+    """
     with engine.begin() as connection:
         of_index = index_seals.c.index_id == index_id
         noted = set(connection.execute(sa.select(index_seals.c.seal).where(of_index)).scalars())
         is_first = not noted and not present
         is_known = is_first or present in noted
+        if not is_known and not is_sure:
+            return False
         if not is_known:
             connection.execute(sa.delete(index_seals).where(of_index))
             positions.doubt_index(connection, index_id)

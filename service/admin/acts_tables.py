@@ -46,7 +46,7 @@ def _only_added_to(table: sa.Table) -> None:
         )
     _when_made(
         table,
-        f"CREATE FUNCTION {table.name}_refuse() RETURNS trigger LANGUAGE plpgsql"
+        f"CREATE OR REPLACE FUNCTION {table.name}_refuse() RETURNS trigger LANGUAGE plpgsql"
         f" AS $$ BEGIN RAISE EXCEPTION '{_WORDS}'; END $$",
         dialect="postgresql",
     )

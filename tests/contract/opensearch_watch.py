@@ -140,7 +140,7 @@ def _values(value: Any, name: str) -> Iterator[Any]:
 def _as_reader(method: Callable[..., Any]) -> Callable[..., Any]:
     @wraps(method)
     async def asking(backend: Any, asked: Any, *args: Any, **options: Any) -> Any:
-        access = options.get("access") or next(each for each in args if isinstance(each, AccessFilter))
+        access = options.get("access") or next((each for each in args if isinstance(each, AccessFilter)), None)
         token = _asked_as.set(access)
         try:
             return await method(backend, asked, *args, **options)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from indexer.backends import MemoryBackend
-from indexer.backends.opensearch import search
+from indexer.backends.opensearch import asked, search
 from indexer.backends.opensearch.access_clause import AclIdSpelling
 from indexer.backends.opensearch.backend import OpenSearchBackend
 from indexer.backends.opensearch.writer import Writer
@@ -98,7 +98,7 @@ async def test_copies_beyond_the_fetched_rows_are_folded_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: SearchMode
 ) -> None:
     monkeypatch.setattr(search, "_SPARE_ROWS", 0)
-    monkeypatch.setattr(search, "_NEIGHBOURS", 3)
+    monkeypatch.setattr(asked, "_NEIGHBOURS", 3)
     copies = [document(f"copy{n}", TEXT) for n in range(30)]
     others = [document(f"other{n}", f"word {n}") for n in range(5)]
     async with filled(tmp_path, *copies, *others) as index:

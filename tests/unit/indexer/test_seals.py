@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 
 import pytest
 
@@ -71,27 +70,37 @@ async def test_two_sources_that_begin_at_once_trust_the_index_afterwards(
 ) -> None:
     bench.source = numbered(3)
     await bench.sync()
-    put_seal, is_other_done = bench.backend.put_seal, asyncio.Event()
+    put_seal, is_late, is_other_done = bench.backend.put_seal, asyncio.Event(), asyncio.Event()
 
     async def put_late(seal: str, *, hide_all: bool) -> None:
+        is_late.set()
         await is_other_done.wait()
         await put_seal(seal, hide_all=hide_all)
 
     with monkeypatch.context() as patch:
         patch.setattr(bench.backend, "put_seal", put_late)
         late = asyncio.create_task(renew_seal(bench.backend, bench.engine))
-        await _until(lambda: _is_noted(bench, 2))
+        await is_late.wait()
     await renew_seal(bench.backend, bench.engine)
     is_other_done.set()
     await late
     assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 3}
 
 
-async def _until(holds: Callable[[], Awaitable[bool]]) -> None:
-    while not await holds():
-        await asyncio.sleep(0.001)
+async def test_a_run_that_read_the_seal_before_another_renewed_it_looks_again(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench.source = numbered(3)
+    await bench.sync()
+    seal_of = bench.backend.seal
 
+    async def read_before_another_renews() -> str:
+        monkeypatch.setattr(bench.backend, "seal", seal_of)
+        seal = await seal_of()
+        await renew_seal(bench.backend, bench.engine)
+        return seal
 
-async def _is_noted(bench: Bench, count: int) -> bool:
-    with bench.engine.connect() as connection:
-        return len(connection.exec_driver_sql("SELECT seal FROM index_seals").all()) == count
+    monkeypatch.setattr(bench.backend, "seal", read_before_another_renews)
+    await renew_seal(bench.backend, bench.engine)
+    assert len(await bench.find("document")) == 3
+    assert (await bench.sync()).tally.states == {DocumentState.UNCHANGED: 3}
