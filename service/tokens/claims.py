@@ -58,8 +58,17 @@ def reader_of(claims: Mapping[str, Any], config: TokenConfig) -> ReaderClaims:
 
 
 def _groups(claims: Mapping[str, Any], claim: str | None) -> tuple[str, ...]:
-    """The token's groups, each once; a single name stands for a list of one."""
-    value = claims.get(claim, []) if claim is not None else []
+    """The token's groups, each once; a single name stands for a list of one.
+
+    A token without the claim is of somebody in no group, unless it says that the groups are to be had elsewhere: then a
+    denial of one of them would not hold. Source: OpenID Connect Core 1.0 §5.6.2; Microsoft's groups overage claim.
+    """
+    if claim is None:
+        return ()
+    elsewhere = claims.get("_claim_names", {})
+    if not isinstance(elsewhere, Mapping) or claim in elsewhere or claims.get("hasgroups", False) is not False:
+        raise NotAuthenticated("the token leaves out the groups", reason="groups")
+    value = claims.get(claim, [])
     names = [value] if isinstance(value, str) else value
     if not isinstance(names, list) or not all(_is_name(name) for name in names):
         raise NotAuthenticated("the token's groups cannot be read", reason="groups")

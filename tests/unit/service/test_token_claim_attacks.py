@@ -63,6 +63,16 @@ async def test_groups_that_cannot_be_read_are_refused(groups: object) -> None:
     await refusal(hs256(groups=groups))
 
 
+@pytest.mark.parametrize(
+    "elsewhere",
+    [{"_claim_names": {"groups": "src1"}}, {"_claim_names": "groups"}, {"hasgroups": True}, {"hasgroups": "true"}],
+)
+async def test_groups_that_are_left_out_are_refused(elsewhere: dict[str, object]) -> None:
+    """An issuer leaves out too long a list; a denial of one of its groups must not be lifted by that."""
+    await refusal(hs256(**elsewhere))
+    await refusal(hs256(groups=["staff"], **elsewhere))
+
+
 @pytest.mark.parametrize("verified", [False, "false", 0, ""])
 async def test_an_address_that_the_issuer_did_not_verify_is_refused(verified: object) -> None:
     await refusal(hs256(email_verified=verified))
