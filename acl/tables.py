@@ -74,9 +74,8 @@ acl_revocations = Table(
     Column("run", Integer, index=True),
     Column("changed_at", Float),  # at the source, where it tells of all that the step took; the earliest
     Column("in_force_at", Float, nullable=False, index=True),
-    Column(
-        "obeyed_at", Float, index=True
-    ),  # the first filter of any process that was built since; None: nobody has asked yet
+    # The first filter of any process that was built since; None: nobody has asked yet.
+    Column("obeyed_at", Float, index=True),
 )
 
 

@@ -134,19 +134,16 @@ async def is_occupied(backend: SearchBackend) -> bool:
 
 
 async def _checked(opened: OpenedPlace, index: ServedIndex, query: Query, access: AccessFilter) -> Page:
-    if index.late_check is None:
-        return await _answer(opened, index.reranker, query, access)
-    return await index.late_check.confirmed(
-        lambda narrowed: _answer(opened, index.reranker, query, narrowed), access, opened.backend
-    )
-
-
-async def _answer(opened: OpenedPlace, reranker: Reranker | None, query: Query, access: AccessFilter) -> Page:
     meaning = meaning_of(query.text)
     needs_vector = query.mode is not SearchMode.KEYWORD and meaning != ""
     vector = await opened.enricher.embed_query(meaning) if needs_vector else None
 
-    async def search(query: Query) -> Page:
-        return await opened.backend.search(query, vector, access)
+    async def answer(access: AccessFilter) -> Page:
+        async def search(query: Query) -> Page:
+            return await opened.backend.search(query, vector, access)
 
-    return await search(query) if reranker is None else await reranker.answer(search, query)
+        return await search(query) if index.reranker is None else await index.reranker.answer(search, query)
+
+    if index.late_check is None:
+        return await answer(access)
+    return await index.late_check.confirmed(answer, access, opened.backend)
