@@ -27,7 +27,6 @@ class Scope(StrEnum):
     RUNS = "runs"  # look at runs and how their documents ended
     SYNC = "sync"  # start and stop syncs
     EXPLAIN = "explain"  # ask why a person may or may not read a document
-    AUDIT = "audit"  # compare decisions with the source's
     SEARCH_AS = "search-as"  # search with the eyes of a person
     IDENTITIES = "identities"  # look at and change who is who
     ACTS = "acts"  # read the log of what administrators did
