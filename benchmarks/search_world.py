@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,6 +45,9 @@ _DIRECTIONS = 48
 _SPREAD = 0.8  # of a section's vectors in those directions, around a centre of length 1
 _NOISE = 0.3  # in all directions
 _QUESTION_SPREAD = 0.4  # of a question around the document that it is about
+# What a question may take from a text: nothing that a query reads as an operator. A pair of quotation marks would
+# require its words of what is found by meaning, too, and the ten nearest do not hold them.
+_PLAIN_WORD = re.compile(r"[^\W_]+(?:-[^\W_]+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +117,7 @@ def reader(share: float, number: int, *, acls: int = ACLS) -> AccessFilter:
 
 def _question(number: int, text: Text) -> Question:
     numbers = np.random.default_rng((SEED, 1, number))
-    words = [word for word in f"{text.title} {text.body}".split() if len(word) > 3] or [text.title]
+    words = [word for word in _PLAIN_WORD.findall(f"{text.title} {text.body}") if len(word) > 3] or ["nothing"]
     chosen = numbers.choice(len(words), min(len(words), int(numbers.integers(1, 5))), replace=False)
     vector = _near(put(number, text).passages[0].vector, numbers, spread=_QUESTION_SPREAD)
     return Question(" ".join(words[at] for at in chosen), vector)
