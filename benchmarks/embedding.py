@@ -30,8 +30,9 @@ from embedder import EmbedderConfig, open_enricher
 from embedder.batching import padded_share, plan_batches
 from embedder.models import locate_model
 from embedder.models.folder import SPECIAL_TOKENS
-from embedder.openvino_runtime import usable_cores
-from embedder.toxicity import SHIPPED_HEAD, ToxicityHead
+from embedder.runtimes.openvino import usable_cores
+from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
+from vocabulary.documents import ReadText
 from vocabulary.ports import Enricher
 
 TEXTS = Path(__file__).parents[2] / "shared" / "data" / "scale-passages"
@@ -99,7 +100,7 @@ async def _measure(
     lengths = [min(len(enricher.tokenise(text).ids), enricher.max_tokens) + SPECIAL_TOKENS for text in texts]
 
     async def embed() -> np.ndarray[Any, np.dtype[np.float32]]:
-        return (await enricher.enrich([enricher.tokenise(text).ids for text in texts])).vectors
+        return (await enricher.enrich([ReadText(text, enricher.tokenise(text)) for text in texts])).vectors
 
     async def embed_by_library() -> np.ndarray[Any, np.dtype[np.float32]]:
         assert encode is not None

@@ -149,7 +149,7 @@ def ways_to_measure(
         return await sync_folder(folder, Path(tempfile.mkdtemp(dir=work)), enricher)
 
     async def bare_embedder() -> int:
-        return len((await enricher.enrich([piece.token_ids for piece in pieces])).vectors)
+        return len((await enricher.enrich([piece.read_text for piece in pieces])).vectors)
 
     ways: dict[str, Callable[[], Awaitable[int]]] = {"whole sync": whole_sync, "bare embedder": bare_embedder}
     encode = sentence_transformers_encode()

@@ -102,7 +102,7 @@ async def embed(collection: Collection, enricher: Enricher, *, cache: Path) -> E
     file = cache / f"{collection.name}-{_digest(enricher.recipe, texts, questions)}.npz"
     if not file.exists():
         parts = [
-            (await enricher.enrich([piece.token_ids for piece in cut[at : at + _AT_ONCE]])).vectors
+            (await enricher.enrich([piece.read_text for piece in cut[at : at + _AT_ONCE]])).vectors
             for at in range(0, len(cut), _AT_ONCE)
         ]
         asked = [await enricher.embed_query(text) for text in questions]

@@ -38,7 +38,7 @@ from embedder import EmbedderConfig, open_enricher
 from indexer.backends import EmbeddedBackend
 from indexer.search.ranking import SEMANTIC_DEPTH, SEMANTIC_SHARE, Ranking, fuse
 from vocabulary.access import AccessFilter, AclId
-from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.documents import CLEAN, DocumentId, EnrichedPassage
 from vocabulary.indexing import Description, Put
 from vocabulary.ports import SearchBackend
 from vocabulary.search import Page, Query, SearchMode
@@ -186,7 +186,7 @@ def _puts(collection: Collection, embedded: Embedded, *, first_acl: int) -> list
             owner=None,
             attributes={},
         )
-        puts.append(Put(description, tuple(EnrichedPassage(each.passage, next(vectors), 0.0) for each in pieces)))
+        puts.append(Put(description, tuple(EnrichedPassage(each.passage, next(vectors), CLEAN) for each in pieces)))
     return puts
 
 

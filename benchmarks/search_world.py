@@ -27,7 +27,7 @@ import numpy.typing as npt
 from pyroaring import FrozenBitMap
 
 from vocabulary.access import AccessFilter, AclId
-from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Vector
+from vocabulary.documents import CLEAN, DocumentId, EnrichedPassage, Passage, PassageKind, Vector
 from vocabulary.indexing import Description, Put
 
 TEXTS = Path(__file__).parents[2] / "shared" / "data" / "scale-passages"
@@ -99,7 +99,7 @@ def put(number: int, text: Text, *, acls: int = ACLS) -> Put:
         attributes={"collection": text.collection, "section": text.section, "size_bytes": len(body)},
     )
     vector = _near(_centre(text.section), numbers, spread=_SPREAD)
-    return Put(description, (EnrichedPassage(passage, vector, 0.0),))
+    return Put(description, (EnrichedPassage(passage, vector, CLEAN),))
 
 
 def questions(count: int, *, among: int) -> list[Question]:

@@ -31,7 +31,7 @@ from indexer.state.tables import create_tables
 from indexer.sync import SyncSettings, run_sync
 from indexer.walk import SyncPorts
 from vocabulary.access import AccessFilter
-from vocabulary.documents import Block, DocumentId, Enrichment, ExtractedText, TokenIds, Tokens, Vector
+from vocabulary.documents import CLEAN, Block, DocumentId, Enrichment, ExtractedText, ReadText, Tokens, Toxicity, Vector
 from vocabulary.indexing import IndexOperation, Refusal
 from vocabulary.ports import SyncMode
 from vocabulary.search import Query
@@ -52,18 +52,22 @@ class _OneToken:
     """An enricher that takes no time."""
 
     recipe = "stand-in/1"
+    toxicity_version = ""
     dimensions = DIMENSIONS
     max_tokens = 256
 
     def tokenise(self, text: str) -> Tokens:
         return Tokens(np.array([1], dtype=np.int32), np.array([[0, len(text)]], dtype=np.int32))
 
-    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
-        vectors = np.full((len(sequences), DIMENSIONS), DIMENSIONS**-0.5, dtype=np.float32)
-        return Enrichment(vectors, np.zeros(len(sequences), dtype=np.float32))
+    async def enrich(self, texts: Sequence[ReadText]) -> Enrichment:
+        vectors = np.full((len(texts), DIMENSIONS), DIMENSIONS**-0.5, dtype=np.float32)
+        return Enrichment(vectors, await self.score(texts))
+
+    async def score(self, texts: Sequence[ReadText]) -> Sequence[Toxicity]:
+        return [CLEAN] * len(texts)
 
     async def embed_query(self, text: str) -> Vector:
-        return (await self.enrich([np.array([1], dtype=np.int32)])).vectors[0]
+        return (await self.enrich([ReadText(text, self.tokenise(text))])).vectors[0]
 
 
 class _CountingBackend(EmbeddedBackend):

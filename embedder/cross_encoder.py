@@ -24,7 +24,7 @@ import numpy.typing as npt
 import openvino as ov
 from tokenizers import Tokenizer
 
-from embedder.openvino_runtime import usable_cores
+from embedder.runtimes.openvino import usable_cores
 from vocabulary.errors import ConfigurationError
 
 Scores = npt.NDArray[np.float32]

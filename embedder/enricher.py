@@ -1,6 +1,6 @@
 """The embedder's front: tokenise, run, normalise, score.
 
-A recipe names everything that decides a vector or a score, and nothing that does not: the same model through another
+A recipe names everything that decides a vector, and nothing that does not: the same model through another
 runtime or in another precision stays comparable (cosine 0.999 or better, checked by tests).
 """
 
@@ -15,12 +15,12 @@ import numpy as np
 from embedder.config import EmbedderConfig
 from embedder.models import locate_model, read_model_folder, read_weights
 from embedder.models.folder import ModelFolder
-from embedder.openvino_runtime import OpenVinoRuntime
-from embedder.runtime import Pooled
+from embedder.runtimes.openvino import OpenVinoRuntime
+from embedder.runtimes.port import Pooled
 from embedder.tokeniser import Tokeniser
-from embedder.toxicity import SHIPPED_HEAD, ToxicityHead
-from embedder.worker import Worker
-from vocabulary.documents import Enrichment, TokenIds, Tokens, Vector
+from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
+from embedder.worker import Finished, Worker
+from vocabulary.documents import Enrichment, ReadText, TokenIds, Tokens, Toxicity, Vector
 
 # A query's text beyond this is not even tokenised: 254 tokens of ordinary text end within 2,000 characters, and
 # tokenising happens on the event loop (about 4 ms for this many).
@@ -30,15 +30,22 @@ _MAX_QUERY_CHARACTERS = 16_384
 class ModelEnricher:
     """An `Enricher` around one loaded model. Opened by `open_enricher`."""
 
-    def __init__(self, folder: ModelFolder, *, recipe: str, tokeniser: Tokeniser, worker: Worker) -> None:
+    def __init__(
+        self, folder: ModelFolder, *, recipe: str, toxicity_version: str, tokeniser: Tokeniser, worker: Worker
+    ) -> None:
         self._folder = folder
         self._recipe = recipe
+        self._toxicity_version = toxicity_version
         self._tokeniser = tokeniser
         self._worker = worker
 
     @property
     def recipe(self) -> str:
         return self._recipe
+
+    @property
+    def toxicity_version(self) -> str:
+        return self._toxicity_version
 
     @property
     def runtime(self) -> str:
@@ -56,15 +63,22 @@ class ModelEnricher:
     def tokenise(self, text: str) -> Tokens:
         return self._tokeniser.tokenise(text)
 
-    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
-        """Run the model over sequences; see the port.
+    async def enrich(self, texts: Sequence[ReadText]) -> Enrichment:
+        """Run the model over tokenised texts; see the port.
 
         Raises:
             ValueError: an id that the model does not know.
         """
-        cut = [sequence[: self.max_tokens] for sequence in sequences]
-        self._refuse_unknown(cut)
-        return await asyncio.wrap_future(self._worker.submit(cut))
+        finished = await self._run(texts)
+        return Enrichment(finished.vectors, _toxicities(finished))
+
+    async def score(self, texts: Sequence[ReadText]) -> Sequence[Toxicity]:
+        """Score tokenised texts; see the port.
+
+        Raises:
+            ValueError: an id that the model does not know.
+        """
+        return _toxicities(await self._run(texts))
 
     async def embed_query(self, text: str) -> Vector:
         prompted = self._folder.query_prompt + text[:_MAX_QUERY_CHARACTERS]
@@ -72,6 +86,11 @@ class ModelEnricher:
         answer = await asyncio.wrap_future(self._worker.submit_query(ids))
         vector: Vector = answer.vectors[0]
         return vector
+
+    async def _run(self, texts: Sequence[ReadText]) -> Finished:
+        cut = [text.tokens.ids[: self.max_tokens] for text in texts]
+        self._refuse_unknown(cut)
+        return await asyncio.wrap_future(self._worker.submit(cut))
 
     def _refuse_unknown(self, sequences: Sequence[TokenIds]) -> None:
         if not sequences:
@@ -121,19 +140,24 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker]:
             f"{location.name}@{weights.sha256[:12]}",
             f"tokens-{tokeniser.sha256[:12]}-{folder.max_tokens}",
             f"{folder.pooling.value}-unit",
-            head.version if head else "toxicity-none",
         )
     )
-    return ModelEnricher(folder, recipe=recipe, tokeniser=tokeniser, worker=worker), worker
+    version = head.version if head else ""
+    enricher = ModelEnricher(folder, recipe=recipe, toxicity_version=version, tokeniser=tokeniser, worker=worker)
+    return enricher, worker
 
 
-def finish(pooled: Pooled, head: ToxicityHead | None) -> Enrichment:
+def _toxicities(finished: Finished) -> list[Toxicity]:
+    return [Toxicity(float(score)) for score in finished.toxicity_0_1]
+
+
+def finish(pooled: Pooled, head: ToxicityHead | None) -> Finished:
     """Turn a pass's poolings into unit vectors and scores; without a head for this model, every score is 0."""
     vectors = pooled.embeddings.astype(np.float32, copy=False)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     scores = head.score_0_1(pooled.features) if head else np.zeros(len(vectors), dtype=np.float32)
     # As torch's normalize: a vector of length 0 would stay 0 instead of becoming not-a-number.
-    return Enrichment(vectors=vectors / np.maximum(lengths, 1e-12), toxicity_0_1=scores)
+    return Finished(vectors=vectors / np.maximum(lengths, 1e-12), toxicity_0_1=scores)
 
 
 def _head_for(encoder_sha256: str) -> ToxicityHead | None:

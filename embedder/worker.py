@@ -19,13 +19,23 @@ from itertools import chain
 from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from embedder.batching import plan_batches
 from embedder.models.folder import SPECIAL_TOKENS
-from embedder.runtime import Pooled, Runtime
-from vocabulary.documents import Enrichment, TokenIds, Vector
+from embedder.runtimes.port import Pooled, Runtime
+from vocabulary.documents import TokenIds, Vector
 
-Finish: TypeAlias = Callable[[Pooled], Enrichment]
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Finished:
+    """What became of n sequences, in their order."""
+
+    vectors: npt.NDArray[np.float32]  # [n, dimensions], unit length
+    toxicity_0_1: npt.NDArray[np.float32]  # [n]
+
+
+Finish: TypeAlias = Callable[[Pooled], Finished]
 
 
 class EmbedderClosed(RuntimeError):
@@ -40,8 +50,8 @@ class _Call:
 
     def __init__(self, sequences: Sequence[TokenIds], *, dimensions: int) -> None:
         self.sequences = sequences
-        self.future: Future[Enrichment] = Future()
-        self._answer = Enrichment(
+        self.future: Future[Finished] = Future()
+        self._answer = Finished(
             vectors=np.empty((len(sequences), dimensions), dtype=np.float32),
             toxicity_0_1=np.empty(len(sequences), dtype=np.float32),
         )
@@ -146,11 +156,11 @@ class Worker:
     def runtime(self) -> str:
         return self._runtime.name
 
-    def submit(self, sequences: Sequence[TokenIds]) -> Future[Enrichment]:
+    def submit(self, sequences: Sequence[TokenIds]) -> Future[Finished]:
         """Queue sequences, each within the model's limit; the answer keeps their order."""
         return self._submit(self._bulk, sequences)
 
-    def submit_query(self, sequence: TokenIds) -> Future[Enrichment]:
+    def submit_query(self, sequence: TokenIds) -> Future[Finished]:
         """Queue one sequence that does not wait behind `submit`."""
         return self._submit(self._queries, [sequence])
 
@@ -166,7 +176,7 @@ class Worker:
         thread.start()
         return thread
 
-    def _submit(self, lane: _Lane, sequences: Sequence[TokenIds]) -> Future[Enrichment]:
+    def _submit(self, lane: _Lane, sequences: Sequence[TokenIds]) -> Future[Finished]:
         call = _Call(sequences, dimensions=self._dimensions)
         if len(sequences):
             lane.add(call)

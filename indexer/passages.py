@@ -30,7 +30,7 @@ from vocabulary.documents import (
     ExtractedText,
     Passage,
     PassageKind,
-    TokenIds,
+    ReadText,
     Tokens,
 )
 
@@ -49,10 +49,14 @@ _IDEOGRAPHS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\
 
 @dataclass(frozen=True, slots=True, eq=False)
 class CutPassage:
-    """A passage with its tokens as the model reads them: int32 [passage.token_count], without special tokens."""
+    """A passage with its `passage.token_count` tokens as the model reads them, placed in the passage's own text."""
 
     passage: Passage
-    token_ids: TokenIds
+    tokens: Tokens
+
+    @property
+    def read_text(self) -> ReadText:
+        return ReadText(self.passage.text, self.tokens)
 
 
 def cut_passages(
@@ -76,21 +80,21 @@ def _passage(span: _Span, *, ordinal: int, kind: PassageKind, comment: Comment |
         text=span.text,
         start=span.start,
         end=span.start + len(span.text),
-        token_count=len(span.ids),
+        token_count=len(span.tokens.ids),
         page=span.page,
         heading=span.heading,
         comment_id=None if comment is None else comment.native_id,
         author=None if comment is None else comment.author or None,
         written_at=None if comment is None else comment.modified_at,
     )
-    return CutPassage(passage, span.ids)
+    return CutPassage(passage, span.tokens)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Span:
-    """One passage before it is numbered; `start` is its place in the joined text."""
+    """One passage before it is numbered; `start` is its place in the joined text, its tokens' is in its own."""
 
-    ids: TokenIds
+    tokens: Tokens
     text: str
     start: int
     page: int | None
@@ -99,9 +103,12 @@ class _Span:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Piece:
-    """A run of one block's tokens, with the characters that belong to them: [start, end) of the joined text."""
+    """A run of one block's tokens, with the characters that belong to them: [start, end) of the joined text.
 
-    ids: TokenIds
+    The tokens, too, are placed in the joined text.
+    """
+
+    tokens: Tokens
     start: int
     end: int
     kind: BlockKind
@@ -176,20 +183,28 @@ class _Cutter:
         end = len(tokenised.block.text) if last == tokenised.count else tokenised.start(last)
         block = tokenised.block
         if block.text[start:end].strip():
-            ids = tokenised.tokens.ids[first:last]
-            self._pending.append(_Piece(ids, position + start, position + end, block.kind, block.page, self._heading))
-            self._pending_tokens += len(ids)
+            tokens = tokenised.run(first, last, position)
+            place = position + start, position + end
+            self._pending.append(_Piece(tokens, *place, block.kind, block.page, self._heading))
+            self._pending_tokens += last - first
 
     def _flush(self) -> None:
         """End the passage; pieces in which the tokeniser sees nothing make none of their own."""
         if self._pending_tokens:
             opening, closing = self._pending[0], self._pending[-1]
             text = self._text[opening.start : closing.end]
-            ids = np.concatenate([piece.ids for piece in self._pending]).astype(np.int32, copy=False)
             start = opening.start + len(text) - len(text.lstrip())
-            self._spans.append(_Span(ids, text.strip(), start, opening.page, closing.heading))
+            tokens = _joined([piece.tokens for piece in self._pending], start=start)
+            self._spans.append(_Span(tokens, text.strip(), start, opening.page, closing.heading))
         self._pending = []
         self._pending_tokens = 0
+
+
+def _joined(runs: Sequence[Tokens], *, start: int) -> Tokens:
+    """Return runs of tokens one behind the other, placed in the text that begins at `start`."""
+    ids = np.concatenate([run.ids for run in runs]).astype(np.int32, copy=False)
+    offsets = (np.concatenate([run.offsets for run in runs]) - start).astype(np.int32, copy=False)
+    return Tokens(ids, offsets)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -206,6 +221,10 @@ class _Tokenised:
     def start(self, token: int) -> int:
         """Return the offset of a token's first character in the block."""
         return int(self.tokens.offsets[token, 0])
+
+    def run(self, first: int, last: int, position: int) -> Tokens:
+        """Return tokens [first, last), placed in a text in which the block begins at `position`."""
+        return Tokens(self.tokens.ids[first:last], self.tokens.offsets[first:last] + np.int32(position))
 
     def cut_after(self, first: int, *, room: int, limit: int) -> int | None:
         """Return where to end a piece of at most `room` tokens that starts at token `first`; None: inside a word."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -214,13 +214,41 @@ class Passage:
     written_at: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ToxicSpan:
+    """A sentence found toxic: the characters [start, end) of its passage, and of which kind it most likely is.
+
+    `category` is empty where the model knows no kinds.
+    """
+
+    start: int
+    end: int
+    score_0_1: float
+    category: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Toxicity:
+    """How toxic a text is: the calibrated probability of its worst sentence, and the sentences that were flagged.
+
+    Enrichment to filter by, never a permission. A text without flagged sentences has no category.
+    """
+
+    score_0_1: float
+    category: str = ""  # of the worst flagged sentence
+    spans: tuple[ToxicSpan, ...] = ()  # in the order of the text
+
+
+CLEAN = Toxicity(0.0)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class EnrichedPassage:
     """A passage with what the model says of it."""
 
     passage: Passage
     vector: Vector  # float32 [dimensions], unit length
-    toxicity_0_1: float
+    toxicity: Toxicity
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -235,8 +263,16 @@ class Tokens:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
+class ReadText:
+    """A text together with its tokens: what the model computes from, and where in the text that was."""
+
+    text: str
+    tokens: Tokens
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Enrichment:
-    """What one pass of the model says of n token sequences, in their order."""
+    """What one pass of the model says of n texts, in their order."""
 
     vectors: npt.NDArray[np.float32]  # [n, dimensions], unit length
-    toxicity_0_1: npt.NDArray[np.float32]  # [n]
+    toxicity: Sequence[Toxicity]  # [n]

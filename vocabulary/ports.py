@@ -17,8 +17,9 @@ from vocabulary.documents import (
     EnrichedPassage,
     Enrichment,
     ExtractedText,
-    TokenIds,
+    ReadText,
     Tokens,
+    Toxicity,
     Vector,
 )
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
@@ -202,11 +203,16 @@ class Extractor(Protocol):
 
 
 class Enricher(Protocol):
-    """Token sequences to vectors and toxicity, in one pass of one model."""
+    """Texts, as they were tokenised, to vectors and toxicity, in one pass of one model."""
 
     @property
     def recipe(self) -> str:
-        """Name and version of model, pooling and heads: two vectors compare only under the same recipe."""
+        """Name and version of model, tokeniser and pooling: two vectors compare only under the same recipe."""
+        ...
+
+    @property
+    def toxicity_version(self) -> str:
+        """Name and version of what scores toxicity; empty where nothing does, and every text counts as clean."""
         ...
 
     @property
@@ -221,8 +227,12 @@ class Enricher(Protocol):
         """Split a text of any length; the ids are those the model reads. Blocks; may be called from any thread."""
         ...
 
-    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
-        """Run the model over sequences without special tokens, in any order and batching; the answer keeps theirs."""
+    async def enrich(self, texts: Sequence[ReadText]) -> Enrichment:
+        """Run the model over tokenised texts, in any order and batching; the answer keeps theirs."""
+        ...
+
+    async def score(self, texts: Sequence[ReadText]) -> Sequence[Toxicity]:
+        """Score the toxicity of tokenised texts as `enrich` does; for stored texts whose vectors stand."""
         ...
 
     async def embed_query(self, text: str) -> Vector:

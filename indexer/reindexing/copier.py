@@ -10,11 +10,9 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from indexer.reindexing.followed_writes import EVERYTHING, FollowedWrites
 from indexer.reindexing.places import PlaceStore, Standing
-from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.documents import DocumentId, EnrichedPassage, ReadText, Toxicity, Vector
 from vocabulary.errors import SightlineError
 from vocabulary.indexing import Delete, IndexOperation, Put, Refusal, StoredDocument
 from vocabulary.ports import Enricher, SearchBackend
@@ -37,14 +35,14 @@ class Reembedding:
 
     async def __call__(self, puts: Sequence[Put]) -> Sequence[Put]:
         texts = [each.passage.text for put in puts for each in put.passages]
-        tokens = await asyncio.to_thread(lambda: [self.enricher.tokenise(text).ids for text in texts])
-        enriched = await self.enricher.enrich(tokens)
-        fresh = zip(tokens, enriched.vectors, enriched.toxicity_0_1, strict=True)
+        read = await asyncio.to_thread(lambda: [ReadText(text, self.enricher.tokenise(text)) for text in texts])
+        enriched = await self.enricher.enrich(read)
+        fresh = zip(read, enriched.vectors, enriched.toxicity, strict=True)
         return [replace(put, passages=tuple(_as_read(each, *next(fresh)) for each in put.passages)) for put in puts]
 
 
-def _as_read(each: EnrichedPassage, ids: np.ndarray, vector: np.ndarray, toxicity: float) -> EnrichedPassage:
-    return EnrichedPassage(replace(each.passage, token_count=len(ids)), vector, float(toxicity))
+def _as_read(each: EnrichedPassage, read: ReadText, vector: Vector, toxicity: Toxicity) -> EnrichedPassage:
+    return EnrichedPassage(replace(each.passage, token_count=len(read.tokens.ids)), vector, toxicity)
 
 
 class CopyRefused(SightlineError):

@@ -92,7 +92,7 @@ def keys_of(value: AttributeValue) -> frozenset[Key]:
 
 def toxicity_of(passages: Iterable[EnrichedPassage]) -> float:
     """Return a document's toxicity, that of its worst passage; 0 without any."""
-    return round(float(max((each.toxicity_0_1 for each in passages), default=0.0)), _TOXICITY_DIGITS)
+    return round(float(max((each.toxicity.score_0_1 for each in passages), default=0.0)), _TOXICITY_DIGITS)
 
 
 def fields_of(description: Description, *, toxicity_0_1: float) -> Mapping[str, frozenset[Key]]:

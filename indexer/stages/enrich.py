@@ -62,16 +62,16 @@ class EnrichStage:
         if stored is None:
             return None
         self._walk.tally.passages_reused += 1
-        return EnrichedPassage(piece.passage, stored.vector, stored.toxicity_0_1)
+        return EnrichedPassage(piece.passage, stored.vector, stored.toxicity)
 
     async def _embed(self, pieces: Sequence[CutPassage]) -> list[EnrichedPassage]:
         if not pieces:
             return []
-        enrichment = await self._walk.ports.enricher.enrich([piece.token_ids for piece in pieces])
+        enrichment = await self._walk.ports.enricher.enrich([piece.read_text for piece in pieces])
         self._walk.tally.passages_embedded += len(pieces)
         return [
-            EnrichedPassage(piece.passage, vector, float(toxicity))
-            for piece, vector, toxicity in zip(pieces, enrichment.vectors, enrichment.toxicity_0_1, strict=True)
+            EnrichedPassage(piece.passage, vector, toxicity)
+            for piece, vector, toxicity in zip(pieces, enrichment.vectors, enrichment.toxicity, strict=True)
         ]
 
 

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 
 from embedder import EmbedderConfig, open_enricher
-from vocabulary.documents import TokenIds
+from vocabulary.documents import ReadText, Tokens
 from vocabulary.ports import Enricher
 
 FACTORIES: dict[str, Callable[[], AbstractAsyncContextManager[Enricher]]] = {
@@ -38,42 +38,49 @@ async def enricher(request: pytest.FixtureRequest) -> AsyncIterator[Enricher]:
         yield opened
 
 
-def _ids(enricher: Enricher, *texts: str) -> list[TokenIds]:
-    return [enricher.tokenise(text).ids for text in texts]
+def _read(enricher: Enricher, *texts: str) -> list[ReadText]:
+    return [ReadText(text, enricher.tokenise(text)) for text in texts]
 
 
 async def test_vectors_and_scores_come_together_one_of_each_per_sequence(enricher: Enricher) -> None:
-    enrichment = await enricher.enrich(_ids(enricher, *TEXTS))
+    enrichment = await enricher.enrich(_read(enricher, *TEXTS))
 
     assert enrichment.vectors.shape == (len(TEXTS), enricher.dimensions)
-    assert enrichment.toxicity_0_1.shape == (len(TEXTS),)
-    assert enrichment.vectors.dtype == enrichment.toxicity_0_1.dtype == np.float32
+    assert enrichment.vectors.dtype == np.float32
+    assert len(enrichment.toxicity) == len(TEXTS)
 
 
 async def test_vectors_have_unit_length(enricher: Enricher) -> None:
-    enrichment = await enricher.enrich(_ids(enricher, *TEXTS))
+    enrichment = await enricher.enrich(_read(enricher, *TEXTS))
     np.testing.assert_allclose(np.linalg.norm(enrichment.vectors, axis=1), 1, atol=1e-6)
 
 
 async def test_toxicity_lies_between_0_and_1(enricher: Enricher) -> None:
-    scores = (await enricher.enrich(_ids(enricher, *TEXTS, "you are a stupid worthless idiot"))).toxicity_0_1
-    assert np.all((scores >= 0) & (scores <= 1))
+    scores = (await enricher.enrich(_read(enricher, *TEXTS, "you are a stupid worthless idiot"))).toxicity
+    assert all(0 <= each.score_0_1 <= 1 for each in scores)
 
 
-async def test_the_answer_keeps_the_order_of_the_sequences(enricher: Enricher) -> None:
-    sequences = _ids(enricher, *(SENTENCE * (number % 7 + 1) + str(number) for number in range(40)))
-    one_by_one = [(await enricher.enrich([sequence])).vectors[0] for sequence in sequences]
+async def test_stored_texts_are_scored_as_they_are_when_they_are_embedded(enricher: Enricher) -> None:
+    texts = _read(enricher, *TEXTS, "you are a stupid worthless idiot")
+    embedded = [each.score_0_1 for each in (await enricher.enrich(texts)).toxicity]
+    assert [each.score_0_1 for each in await enricher.score(texts)] == pytest.approx(embedded, abs=2e-2)
 
-    together = await enricher.enrich(sequences)
-    reverse = await enricher.enrich(sequences[::-1])
+
+async def test_the_answer_keeps_the_order_of_the_texts(enricher: Enricher) -> None:
+    texts = _read(enricher, *(SENTENCE * (number % 7 + 1) + str(number) for number in range(40)))
+    one_by_one = [(await enricher.enrich([text])).vectors[0] for text in texts]
+
+    together = await enricher.enrich(texts)
+    reverse = await enricher.enrich(texts[::-1])
 
     np.testing.assert_allclose(together.vectors, one_by_one, atol=2e-3)
     np.testing.assert_allclose(reverse.vectors[::-1], one_by_one, atol=2e-3)
-    np.testing.assert_allclose(reverse.toxicity_0_1[::-1], together.toxicity_0_1, atol=2e-2)
+    backwards = [each.score_0_1 for each in reversed(reverse.toxicity)]
+    assert backwards == pytest.approx([each.score_0_1 for each in together.toxicity], abs=2e-2)
 
 
 async def test_concurrent_calls_get_their_own_answers(enricher: Enricher) -> None:
-    calls = [_ids(enricher, f"{SENTENCE}{number}", f"room {number}") for number in range(12)]
+    calls = [_read(enricher, f"{SENTENCE}{number}", f"room {number}") for number in range(12)]
     alone = [(await enricher.enrich(call)).vectors for call in calls]
 
     at_once = await asyncio.gather(*(enricher.enrich(call) for call in calls))
@@ -82,19 +89,22 @@ async def test_concurrent_calls_get_their_own_answers(enricher: Enricher) -> Non
         np.testing.assert_allclose(answer.vectors, expected, atol=2e-3)
 
 
-async def test_no_sequences_give_an_empty_answer(enricher: Enricher) -> None:
+async def test_no_texts_give_an_empty_answer(enricher: Enricher) -> None:
     enrichment = await enricher.enrich([])
     assert enrichment.vectors.shape == (0, enricher.dimensions)
-    assert enrichment.toxicity_0_1.shape == (0,)
+    assert not enrichment.toxicity
 
 
-async def test_sequences_beyond_the_limit_are_cut_there(enricher: Enricher) -> None:
-    (ids,) = _ids(enricher, SENTENCE * 60)
-    assert len(ids) > enricher.max_tokens + 50
+async def test_texts_beyond_the_limit_are_cut_there(enricher: Enricher) -> None:
+    (read,) = _read(enricher, SENTENCE * 60)
+    tokens = read.tokens
+    assert len(tokens.ids) > enricher.max_tokens + 50
+    shortened = [
+        ReadText(read.text, Tokens(tokens.ids[:count], tokens.offsets[:count]))
+        for count in (enricher.max_tokens, enricher.max_tokens - 1)
+    ]
 
-    long, cut, shorter = (
-        await enricher.enrich([ids, ids[: enricher.max_tokens], ids[: enricher.max_tokens - 1]])
-    ).vectors
+    long, cut, shorter = (await enricher.enrich([read, *shortened])).vectors
 
     np.testing.assert_allclose(long, cut, atol=1e-5)
     assert not np.allclose(cut, shorter, atol=1e-5)
@@ -106,18 +116,18 @@ async def test_a_query_gets_the_vector_that_its_text_gets_as_a_passage(enricher:
         assert vector.shape == (enricher.dimensions,)
         assert vector.dtype == np.float32
         assert np.linalg.norm(vector) == pytest.approx(1, abs=1e-6)
-        assert float(vector @ (await enricher.enrich(_ids(enricher, text))).vectors[0]) >= 0.999
+        assert float(vector @ (await enricher.enrich(_read(enricher, text))).vectors[0]) >= 0.999
 
 
 async def test_a_query_longer_than_the_limit_is_cut(enricher: Enricher) -> None:
     vector = await enricher.embed_query(SENTENCE * 1000)
-    passage = (await enricher.enrich(_ids(enricher, SENTENCE * 60))).vectors[0]
+    passage = (await enricher.enrich(_read(enricher, SENTENCE * 60))).vectors[0]
     assert float(vector @ passage) >= 0.999
 
 
 async def test_queries_do_not_wait_behind_a_long_enrich(enricher: Enricher) -> None:
-    (ids,) = _ids(enricher, SENTENCE * 60)
-    bulk = asyncio.create_task(enricher.enrich([ids] * 400))
+    (read,) = _read(enricher, SENTENCE * 60)
+    bulk = asyncio.create_task(enricher.enrich([read] * 400))
     await asyncio.sleep(0)
 
     for number in range(3):
@@ -130,11 +140,11 @@ async def test_queries_do_not_wait_behind_a_long_enrich(enricher: Enricher) -> N
 
 
 async def test_work_goes_on_after_a_cancelled_call(enricher: Enricher) -> None:
-    bulk = asyncio.create_task(enricher.enrich(_ids(enricher, *[SENTENCE * 20] * 50)))
+    bulk = asyncio.create_task(enricher.enrich(_read(enricher, *[SENTENCE * 20] * 50)))
     await asyncio.sleep(0)
     bulk.cancel()
 
-    enrichment = await enricher.enrich(_ids(enricher, "after it"))
+    enrichment = await enricher.enrich(_read(enricher, "after it"))
     assert np.linalg.norm(enrichment.vectors[0]) == pytest.approx(1, abs=1e-6)
 
 
@@ -156,9 +166,9 @@ async def test_text_of_any_length_is_tokenised_whole(enricher: Enricher) -> None
 
 
 async def test_text_that_is_no_valid_unicode_is_tokenised(enricher: Enricher) -> None:
-    tokens = enricher.tokenise("broken \ud83d name\x00")
-    assert tokens.offsets.max() <= len("broken \ud83d name\x00")
-    assert len((await enricher.enrich([tokens.ids])).vectors) == 1
+    (read,) = _read(enricher, "broken \ud83d name\x00")
+    assert read.tokens.offsets.max() <= len(read.text)
+    assert len((await enricher.enrich([read])).vectors) == 1
 
 
 async def test_tokenise_may_be_called_from_many_threads(enricher: Enricher) -> None:

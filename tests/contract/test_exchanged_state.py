@@ -29,7 +29,7 @@ from tests.fakes.sync_bench import Bench
 from tests.servers.postgresql import PostgresServer
 from tests.unit.service.http_world import HashedQueries, bearer, verifier
 from vocabulary.access import Acl, Identity, Person, Principal
-from vocabulary.documents import Enrichment, TokenIds
+from vocabulary.documents import Enrichment, ReadText
 from vocabulary.errors import NumberingMismatch
 
 ANN, BOB = (Principal.user(SOURCE, name) for name in ("ann", "bob"))
@@ -43,10 +43,10 @@ every_served_engine = pytest.mark.parametrize(
 class Widened(HashedQueries):
     """As many dimensions as the contract's indexes have."""
 
-    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
-        narrow = await super().enrich(sequences)
+    async def enrich(self, texts: Sequence[ReadText]) -> Enrichment:
+        narrow = await super().enrich(texts)
         missing = DIMENSIONS - narrow.vectors.shape[1]
-        return Enrichment(np.pad(narrow.vectors, ((0, 0), (0, missing))), narrow.toxicity_0_1)
+        return Enrichment(np.pad(narrow.vectors, ((0, 0), (0, missing))), narrow.toxicity)
 
 
 @dataclass

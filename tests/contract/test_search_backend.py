@@ -249,7 +249,7 @@ async def test_stored_passages_come_back_in_their_order_within_float16(index: Se
     await index.apply([Put(description("a"), kept)])
     stored = await index.stored_passages(DocumentId("wiki", "a"))
     assert [each.passage for each in stored] == [kept[1].passage, kept[0].passage]
-    assert [each.toxicity_0_1 for each in stored] == [0.0, 0.25]
+    assert [each.toxicity.score_0_1 for each in stored] == [0.0, 0.25]
     for each, original in zip(stored, reversed(kept), strict=True):
         assert each.vector.dtype == np.float32
         assert np.allclose(each.vector, original.vector, rtol=2**-10, atol=1e-6)

@@ -55,7 +55,7 @@ def rounded(enriched: EnrichedPassage) -> EnrichedPassage:
 def assert_equal(stored: Put, expected: Put) -> None:
     assert stored.description == expected.description
     assert [each.passage for each in stored.passages] == [each.passage for each in expected.passages]
-    assert [each.toxicity_0_1 for each in stored.passages] == [each.toxicity_0_1 for each in expected.passages]
+    assert [each.toxicity for each in stored.passages] == [each.toxicity for each in expected.passages]
     for each, wanted in zip(stored.passages, expected.passages, strict=True):
         assert np.array_equal(each.vector, rounded(wanted).vector)
 

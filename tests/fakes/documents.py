@@ -11,7 +11,7 @@ import numpy.typing as npt
 from pyroaring import FrozenBitMap
 
 from vocabulary.access import AccessFilter, AclId, Principal
-from vocabulary.documents import AttributeValue, DocumentId, EnrichedPassage, Passage, PassageKind, Vector
+from vocabulary.documents import AttributeValue, DocumentId, EnrichedPassage, Passage, PassageKind, Toxicity, Vector
 from vocabulary.indexing import Description, Put
 from vocabulary.search import Page
 
@@ -46,7 +46,7 @@ def passage(
 ) -> EnrichedPassage:
     """Return a passage with its hashed vector."""
     described = Passage(ordinal, kind, text, 0, len(text), len(text.split()), page, heading, comment_id)
-    return EnrichedPassage(described, hashed_vector(text), toxicity)
+    return EnrichedPassage(described, hashed_vector(text), Toxicity(toxicity))
 
 
 def description(

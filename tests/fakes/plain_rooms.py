@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from vocabulary.access import Acl, AclId, Principal
-from vocabulary.documents import Block, Enrichment, ExtractedText, TokenIds, Tokens, Vector
+from vocabulary.documents import CLEAN, Block, Enrichment, ExtractedText, ReadText, TokenIds, Tokens, Toxicity, Vector
 from vocabulary.errors import ExtractionFailed
 from vocabulary.numbering import KnownAcl
 
@@ -45,6 +45,10 @@ class HashingEnricher:
         return self._recipe
 
     @property
+    def toxicity_version(self) -> str:
+        return ""
+
+    @property
     def dimensions(self) -> int:
         return DIMENSIONS
 
@@ -58,10 +62,13 @@ class HashingEnricher:
         offsets = np.array([word.span() for word in words], dtype=np.int32).reshape(-1, 2)
         return Tokens(ids, offsets)
 
-    async def enrich(self, sequences: Sequence[TokenIds]) -> Enrichment:
-        self.embedded += len(sequences)
-        vectors = np.array([_direction(ids) for ids in sequences], dtype=np.float32).reshape(-1, DIMENSIONS)
-        return Enrichment(vectors, np.zeros(len(sequences), dtype=np.float32))
+    async def enrich(self, texts: Sequence[ReadText]) -> Enrichment:
+        self.embedded += len(texts)
+        vectors = np.array([_direction(text.tokens.ids) for text in texts], dtype=np.float32).reshape(-1, DIMENSIONS)
+        return Enrichment(vectors, await self.score(texts))
+
+    async def score(self, texts: Sequence[ReadText]) -> Sequence[Toxicity]:
+        return [CLEAN] * len(texts)
 
     async def embed_query(self, text: str) -> Vector:
         return _direction(self.tokenise(text).ids)

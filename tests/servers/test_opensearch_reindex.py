@@ -22,7 +22,7 @@ from tests.fakes.documents import NUMBERING, description, hashed_vector, names, 
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher
 from tests.servers.opensearch import OpenSearchServer
 from vocabulary.access import AclId
-from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind
+from vocabulary.documents import CLEAN, DocumentId, EnrichedPassage, Passage, PassageKind
 from vocabulary.indexing import Hide, Put, Readmit
 from vocabulary.ports import SearchBackend, SyncMode
 from vocabulary.search import Query, SearchMode
@@ -76,7 +76,7 @@ class Places:
 def book(name: str, text: str, *, acl: int = 1) -> Put:
     passage = Passage(0, PassageKind.BODY, text, 0, len(text), len(text.split()))
     vector = hashed_vector(text, dimensions=DIMENSIONS)
-    return Put(description(name, acl=acl), (EnrichedPassage(passage, vector, 0.0),))
+    return Put(description(name, acl=acl), (EnrichedPassage(passage, vector, CLEAN),))
 
 
 async def rows(live: LiveIndex) -> dict[str, tuple[int, str]]:

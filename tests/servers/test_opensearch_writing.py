@@ -51,7 +51,7 @@ async def test_what_was_put_is_read_back(index: OpenSearchBackend) -> None:
     assert await index.apply([Put(description("a"), kept)]) == {}
     stored = await index.stored_passages(A)
     assert [each.passage for each in stored] == [kept[1].passage, kept[0].passage]
-    assert [each.toxicity_0_1 for each in stored] == [0.0, 0.25]
+    assert [each.toxicity.score_0_1 for each in stored] == [0.0, 0.25]
     for each, original in zip(stored, reversed(kept), strict=True):
         assert np.array_equal(each.vector, original.vector.astype(np.float16).astype(np.float32))
     assert await index.statistics() == IndexStatistics(documents=1, passages=2)

@@ -15,7 +15,7 @@ import numpy as np
 from indexer.backends.embedded import codec, schema
 from indexer.backends.embedded.changes import id_parameter
 from vocabulary.access import AclId, Principal
-from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.documents import DocumentId, EnrichedPassage, Toxicity
 from vocabulary.errors import ConfigurationError
 from vocabulary.indexing import Description, Put, StoredDocument
 
@@ -93,7 +93,7 @@ def _passages_of(connection: Any, row_ids: Sequence[int]) -> defaultdict[int, li
 
 def _passage(row: Sequence[Any]) -> EnrichedPassage:
     *described, vector, toxicity = row
-    return EnrichedPassage(codec.passage_from_row(tuple(described)), codec.vector_from_blob(vector), toxicity)
+    return EnrichedPassage(codec.passage_from_row(tuple(described)), codec.vector_from_blob(vector), Toxicity(toxicity))
 
 
 def _document(row: Sequence[Any], passages: Iterable[EnrichedPassage]) -> StoredDocument:

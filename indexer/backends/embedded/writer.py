@@ -117,7 +117,7 @@ def _put(connection: Any, text: TextRows, description: Description, passages: Se
     for each in sorted(passages, key=lambda enriched: enriched.passage.ordinal):
         row = codec.passage_to_row(each.passage)
         body = text.analysed(row[2])
-        toxicity = float(each.toxicity_0_1)
+        toxicity = float(each.toxicity.score_0_1)
         passage_id = _insert_passage(connection, document_id, row=row, terms=len(body.terms), toxicity=toxicity)
         text.put_passage(passage_id, body)
         connection.execute("INSERT INTO embedding VALUES(?, ?)", (passage_id, codec.vector_to_blob(each.vector)))

@@ -20,7 +20,7 @@ from indexer.search.collapsing import content_key
 from indexer.search.matching import fields_of, searched_text, toxicity_of
 from indexer.search.query_language import DOCUMENT_FIELDS, PATH_FIELD, SOURCE_FIELD, TITLE_FIELD
 from vocabulary.access import Principal
-from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Vector
+from vocabulary.documents import DocumentId, EnrichedPassage, Passage, PassageKind, Toxicity, Vector
 from vocabulary.indexing import Description, Put, StoredDocument
 
 _MAX_ID_BYTES = 512  # OpenSearch's limit
@@ -151,7 +151,7 @@ def _passage_body(enriched: EnrichedPassage, analyzer: Analyzer) -> dict[str, An
         PassageField.COMMENT_ID.key: passage.comment_id,
         PassageField.AUTHOR.key: None if passage.author is None else storable(passage.author),
         PassageField.WRITTEN_AT.key: None if passage.written_at is None else passage.written_at.isoformat(),
-        PassageField.TOXICITY.key: float(enriched.toxicity_0_1),
+        PassageField.TOXICITY.key: enriched.toxicity.score_0_1,
         PassageField.TERMS.key: " ".join(words.terms),
         PassageField.WORDS.key: sorted(words.words),
         PassageField.LENGTH.key: len(words.terms),
@@ -174,4 +174,4 @@ def _enriched(stored: Mapping[str, Any], dimensions: int) -> EnrichedPassage:
     vector: Vector = np.zeros(dimensions, np.float32)
     if (numbers := stored.get(PassageField.VECTOR.key)) is not None:
         vector = np.asarray(numbers, np.float16).astype(np.float32)
-    return EnrichedPassage(passage_from(stored), vector, stored[PassageField.TOXICITY.key])
+    return EnrichedPassage(passage_from(stored), vector, Toxicity(stored[PassageField.TOXICITY.key]))

@@ -12,8 +12,8 @@ import pytest
 
 from embedder.config import Precision
 from embedder.models import Activation, BertWeights, ModelFolder, read_model_folder, read_weights
-from embedder.openvino_runtime import OpenVinoRuntime
-from embedder.runtime import Pooled, feature_layers
+from embedder.runtimes.openvino import OpenVinoRuntime
+from embedder.runtimes.port import Pooled, feature_layers
 
 TinyModel = Callable[..., Path]
 Array = np.ndarray[Any, np.dtype[np.float32]]

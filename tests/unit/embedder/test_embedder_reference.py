@@ -13,6 +13,7 @@ from safetensors import safe_open
 
 from embedder import EmbedderConfig, open_enricher
 from embedder.models import locate_model
+from vocabulary.documents import ReadText
 from vocabulary.ports import Enricher
 
 REFERENCE = Path(__file__).parents[2] / "fixtures" / "embedder" / "reference_vectors.safetensors"
@@ -37,7 +38,7 @@ class Reference:
 @pytest.mark.asyncio(loop_scope="module")
 async def test_vectors_equal_the_stored_ones_of_sentence_transformers(enricher: Enricher) -> None:
     reference = Reference()
-    enrichment = await enricher.enrich([enricher.tokenise(text).ids for text in reference.texts])
+    enrichment = await enricher.enrich([ReadText(text, enricher.tokenise(text)) for text in reference.texts])
 
     cosines = np.sum(enrichment.vectors * reference.vectors, axis=1)
     assert len(reference.texts) >= 60
@@ -66,11 +67,11 @@ async def test_ids_and_vectors_equal_the_library_itself_on_many_texts(enricher: 
     model = library.SentenceTransformer(str(locate_model("all-MiniLM-L6-v2").folder), device="cpu")
     texts = _made_up_texts(60)
 
-    ids = [enricher.tokenise(text).ids for text in texts]
-    for text, found in zip(texts, ids, strict=True):
-        assert found.tolist() == model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
+    read = [ReadText(text, enricher.tokenise(text)) for text in texts]
+    for text, found in zip(texts, read, strict=True):
+        assert found.tokens.ids.tolist() == model.tokenizer(text, add_special_tokens=False, verbose=False)["input_ids"]
     vectors = model.encode(texts, normalize_embeddings=True)
-    cosines = np.sum((await enricher.enrich(ids)).vectors * vectors, axis=1)
+    cosines = np.sum((await enricher.enrich(read)).vectors * vectors, axis=1)
     assert cosines.min() >= LEAST_COSINE
 
 

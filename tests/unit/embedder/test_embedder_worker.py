@@ -10,9 +10,9 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from embedder.runtime import Pooled
-from embedder.worker import EmbedderClosed, Worker
-from vocabulary.documents import Enrichment, TokenIds
+from embedder.runtimes.port import Pooled
+from embedder.worker import EmbedderClosed, Finished, Worker
+from vocabulary.documents import TokenIds
 
 
 class WatchedRuntime:
@@ -47,7 +47,7 @@ def runtime() -> WatchedRuntime:
 def worker(runtime: WatchedRuntime) -> Iterator[Worker]:
     worker = Worker(
         runtime,
-        finish=lambda pooled: Enrichment(vectors=pooled.embeddings, toxicity_0_1=pooled.features[:, 0]),
+        finish=lambda pooled: Finished(vectors=pooled.embeddings, toxicity_0_1=pooled.features[:, 0]),
         dimensions=1,
         max_batch_tokens=64,
         look_ahead=100,
@@ -61,14 +61,14 @@ def _sequences(*firsts: int, length: int = 6) -> list[TokenIds]:
     return [np.full(length, first, dtype=np.int32) for first in firsts]
 
 
-def _hold(runtime: WatchedRuntime, worker: Worker) -> Future[Enrichment]:
+def _hold(runtime: WatchedRuntime, worker: Worker) -> Future[Finished]:
     """Make the only bulk thread busy with sequence 0 until the gate opens."""
     running = worker.submit(_sequences(0))
     assert runtime.begun.acquire(timeout=10)
     return running
 
 
-def _firsts(future: Future[Enrichment]) -> list[float]:
+def _firsts(future: Future[Finished]) -> list[float]:
     return [float(row[0]) for row in future.result(timeout=10).vectors]
 
 

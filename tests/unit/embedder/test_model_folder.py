@@ -12,6 +12,7 @@ from safetensors.numpy import load_file, save_file
 
 from embedder import EmbedderConfig, open_enricher
 from embedder.models import locate_model, read_model_folder, read_weights
+from vocabulary.documents import CLEAN, ReadText
 from vocabulary.errors import ConfigurationError, SettingInvalid, SettingMissing
 
 TinyModel = Callable[..., Path]
@@ -50,24 +51,24 @@ async def test_a_folder_is_usable_by_its_path(tiny_model: TinyModel) -> None:
     async with open_enricher(EmbedderConfig(model=str(path), threads=1)) as enricher:
         assert enricher.max_tokens == 10
         assert enricher.dimensions == 8
-        ids = enricher.tokenise("A b c").ids
-        assert ids.tolist() == [5, 6, 7]
-        answer = await enricher.enrich([ids])
+        read = ReadText("A b c", enricher.tokenise("A b c"))
+        assert read.tokens.ids.tolist() == [5, 6, 7]
+        answer = await enricher.enrich([read])
         np.testing.assert_allclose(answer.vectors[0], await enricher.embed_query("a B c"), atol=1e-5)
 
 
 async def test_a_model_without_a_head_of_its_own_scores_nothing_and_says_so(tiny_model: TinyModel) -> None:
     async with open_enricher(EmbedderConfig(model=str(tiny_model()), threads=1)) as enricher:
-        answer = await enricher.enrich([enricher.tokenise("a b").ids])
-        assert answer.toxicity_0_1.tolist() == [0.0]
-        assert enricher.recipe.endswith("toxicity-none")
+        answer = await enricher.enrich([ReadText("a b", enricher.tokenise("a b"))])
+        assert answer.toxicity == [CLEAN]
+        assert enricher.toxicity_version == ""
 
 
 async def test_the_query_prompt_of_the_model_precedes_queries_only(tiny_model: TinyModel) -> None:
     path = tiny_model()
     (path / "config_sentence_transformers.json").write_text(json.dumps({"prompts": {"query": "q "}}))
     async with open_enricher(EmbedderConfig(model=str(path), threads=1)) as enricher:
-        passages = await enricher.enrich([enricher.tokenise(text).ids for text in ("a", "q a")])
+        passages = await enricher.enrich([ReadText(text, enricher.tokenise(text)) for text in ("a", "q a")])
         np.testing.assert_allclose(await enricher.embed_query("a"), passages.vectors[1], atol=1e-5)
 
 

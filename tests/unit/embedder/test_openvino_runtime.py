@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from embedder.config import Precision
-from embedder.openvino_runtime import pad, processor_flags, resolve_precision
+from embedder.runtimes.openvino import pad, processor_flags, resolve_precision
 from vocabulary.errors import SettingInvalid
 
 

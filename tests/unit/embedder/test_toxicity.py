@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from embedder import EmbedderConfig, open_enricher
-from embedder.toxicity import SHIPPED_HEAD, ToxicityHead
+from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
+from vocabulary.documents import ReadText
 from vocabulary.errors import SettingInvalid
 
 # Written for this test; no training text.
@@ -74,9 +75,10 @@ def test_a_damaged_head_is_refused(tmp_path: Path, content: bytes) -> None:
 
 async def test_the_shipped_head_tells_abuse_from_business() -> None:
     async with open_enricher(EmbedderConfig()) as enricher:
-        scores = (await enricher.enrich([enricher.tokenise(text).ids for text in CLEAN + TOXIC])).toxicity_0_1
+        read = [ReadText(text, enricher.tokenise(text)) for text in CLEAN + TOXIC]
+        scores = [each.score_0_1 for each in await enricher.score(read)]
     clean, toxic = scores[: len(CLEAN)], scores[len(CLEAN) :]
-    assert clean.max() < 0.5 < toxic.min(), (clean, toxic)
+    assert max(clean) < 0.5 < min(toxic), (clean, toxic)
 
 
 def test_the_shipped_head_is_small_and_has_a_card() -> None:

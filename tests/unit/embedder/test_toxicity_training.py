@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedder.toxicity_data import SOURCES, Split, read_labelled_texts
+from embedder.toxicity.data import SOURCES, Split, read_labelled_texts
 
-train_toxicity = pytest.importorskip("embedder.train_toxicity", reason="needs the train extra")
+train_toxicity = pytest.importorskip("embedder.toxicity.training", reason="needs the train extra")
 
 
 def _write(data: Path, source: str, name: str, *rows: dict[str, Any]) -> None:

@@ -108,7 +108,7 @@ def test_a_word_is_split_only_when_it_alone_is_longer_than_a_passage() -> None:
 def test_text_without_spaces_is_cut_between_ideographs() -> None:
     passages = cut(Block("検索結果は権限を守る" * 60))
     assert len(passages) == 3
-    assert all(piece.token_ids.tolist() == TOKENISE(piece.passage.text).ids.tolist() for piece in passages)
+    assert all(piece.tokens.ids.tolist() == TOKENISE(piece.passage.text).ids.tolist() for piece in passages)
 
 
 def test_no_passage_exceeds_the_target_even_where_the_model_reads_more() -> None:
@@ -162,14 +162,14 @@ def test_every_token_and_every_character_has_one_place(blocks: tuple[Block, ...]
     document = "\n".join(block.text for block in blocks)
 
     all_ids = [token for block in blocks for token in TOKENISE(block.text).ids.tolist()]
-    assert [token for piece in passages for token in piece.token_ids.tolist()] == all_ids
+    assert [token for piece in passages for token in piece.tokens.ids.tolist()] == all_ids
 
     end = 0
     for ordinal, piece in enumerate(passages):
         passage = piece.passage
         assert passage.ordinal == ordinal
         assert passage.text == document[passage.start : passage.end]
-        assert 0 < passage.token_count == len(piece.token_ids) <= max_tokens
+        assert 0 < passage.token_count == len(piece.tokens.ids) <= max_tokens
         assert passage.start >= end
         skipped = document[end : passage.start]
         assert TOKENISE(skipped).ids.size == 0  # nothing but space and marks that are read as nothing
@@ -181,7 +181,7 @@ def test_every_token_and_every_character_has_one_place(blocks: tuple[Block, ...]
 @given(blocks=BLOCKS, max_tokens=st.integers(30, TARGET_TOKENS))
 def test_a_passage_tokenised_alone_has_the_ids_it_was_cut_with(blocks: tuple[Block, ...], max_tokens: int) -> None:
     for piece in cut(*blocks, max_tokens=max_tokens):
-        assert piece.token_ids.tolist() == TOKENISE(piece.passage.text).ids.tolist()
+        assert piece.tokens.ids.tolist() == TOKENISE(piece.passage.text).ids.tolist()
 
 
 @settings(max_examples=50, deadline=None)

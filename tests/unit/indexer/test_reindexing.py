@@ -23,7 +23,7 @@ from tests.fakes.documents import NUMBERING, description, hashed_vector, names, 
 from tests.fakes.kept_places import PlacesInMemory
 from tests.fakes.plain_rooms import DIMENSIONS
 from vocabulary.access import AclId
-from vocabulary.documents import DocumentId, DocumentState, EnrichedPassage, Passage, PassageKind
+from vocabulary.documents import CLEAN, DocumentId, DocumentState, EnrichedPassage, Passage, PassageKind
 from vocabulary.errors import IndexBusy, RunAborted
 from vocabulary.indexing import (
     Delete,
@@ -42,7 +42,8 @@ SOURCE = "wiki"
 
 def book(name: str, text: str, *, acl: int = 1) -> Put:
     passage = Passage(0, PassageKind.BODY, text, 0, len(text), len(text.split()))
-    return Put(description(name, acl=acl), (EnrichedPassage(passage, hashed_vector(text, dimensions=DIMENSIONS), 0.0),))
+    vector = hashed_vector(text, dimensions=DIMENSIONS)
+    return Put(description(name, acl=acl), (EnrichedPassage(passage, vector, CLEAN),))
 
 
 @dataclass

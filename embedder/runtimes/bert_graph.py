@@ -2,7 +2,7 @@
 
 No exporter and so no torch: the graph is small, and one pass can end in all the poolings that the heads read.
 Inputs are `ids` int32 [n, width], padded with anything, and `lengths` int32 [n]; outputs are `embeddings`
-[n, hidden] and `features` [n, 4 * hidden] (see `runtime.Pooled`). Padding never reaches an output.
+[n, hidden] and `features` [n, 4 * hidden] (see `port.Pooled`). Padding never reaches an output.
 
 Source: Devlin et al., BERT (2019); Wang et al., MiniLM (2020).
 """
@@ -16,7 +16,7 @@ import openvino as ov
 from openvino import opset13 as op
 
 from embedder.models import Activation, BertShape, BertWeights, Pooling
-from embedder.runtime import feature_layers
+from embedder.runtimes.port import feature_layers
 
 Node: TypeAlias = Any  # OpenVINO's nodes carry no type information
 

@@ -1,4 +1,4 @@
-"""Train the shipped toxicity head: `python -m embedder.train_toxicity --data DIR --out FILE.safetensors`.
+"""Train the shipped toxicity head: `python -m embedder.toxicity.training --data DIR --out FILE.safetensors`.
 
 Features come from the embedder itself, so the head reads exactly what it will read in service. The held-out report
 goes into a model card beside the weights. Needs the `train` extra; about ten minutes on two cores.
@@ -24,10 +24,10 @@ from embedder.batching import plan_batches
 from embedder.config import Precision
 from embedder.models import locate_model, read_model_folder, read_weights
 from embedder.models.folder import SPECIAL_TOKENS
-from embedder.openvino_runtime import OpenVinoRuntime
+from embedder.runtimes.openvino import OpenVinoRuntime
 from embedder.tokeniser import Tokeniser
-from embedder.toxicity import Array, ToxicityHead
-from embedder.toxicity_data import BUSINESS, SOURCES, LabelledText, Split, read_labelled_texts
+from embedder.toxicity.data import BUSINESS, SOURCES, LabelledText, Split, read_labelled_texts
+from embedder.toxicity.head import Array, ToxicityHead
 
 MODEL = "all-MiniLM-L6-v2"
 VERSION = "toxicity-v1"
@@ -200,8 +200,8 @@ A small network ({units} hidden units) on four poolings of {model}: the means of
 and 6 and the maximum after layer 6. Its score is a calibrated probability, 0..1, that people would find the text
 toxic: insulting, obscene, hateful or threatening.
 
-Made by `python -m embedder.train_toxicity --data DIR --out embedder/models/toxicity_v1.safetensors` (seed {seed};
-this file is written by the same command). The weights are under the project's own licence.
+Made by `python -m embedder.toxicity.training --data DIR --out embedder/toxicity/shipped/toxicity_v1.safetensors`
+(seed {seed}; this file is written by the same command). The weights are under the project's own licence.
 
 ## Data
 

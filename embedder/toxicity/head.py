@@ -20,7 +20,7 @@ from vocabulary.errors import SettingInvalid
 
 Array: TypeAlias = npt.NDArray[np.float32]
 
-SHIPPED_HEAD = Path(__file__).parent / "models" / "toxicity_v1.safetensors"
+SHIPPED_HEAD = Path(__file__).parent / "shipped" / "toxicity_v1.safetensors"
 _TENSORS = ("centre", "scale", "hidden_weight", "hidden_bias", "output_weight", "output_bias")
 
 

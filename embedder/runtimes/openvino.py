@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 import openvino as ov
 
-from embedder.bert_graph import build_bert_graph
 from embedder.config import Precision
 from embedder.models import BertWeights, ModelFolder
 from embedder.models.folder import SPECIAL_TOKENS
-from embedder.runtime import Pooled
+from embedder.runtimes.bert_graph import build_bert_graph
+from embedder.runtimes.port import Pooled
 from vocabulary.documents import TokenIds
 from vocabulary.errors import SettingInvalid
 

@@ -1,0 +1,1 @@
+"""What multiplies the matrices: one port, and a module for each library behind it."""
