@@ -6,8 +6,9 @@
             access = await filter_of(case, reader, access_control)  # what a backend's search takes
             ...  # expect exactly the documents named reader.sees
 
-`may_read_one_by_one` answers a reader the plain way, from the pure functions alone: the reference for all others. Rows
-that are told as Alfresco has them come with their repository (`alfresco_cases.py`), which has an opinion of its own.
+`decision_on` and `may_read_one_by_one` answer a reader the plain way, from the pure functions alone: the reference for
+all others. Rows that are told as Alfresco has them come with their repository (`alfresco_cases.py`), which has an
+opinion of its own.
 """
 
 from __future__ import annotations
@@ -23,14 +24,18 @@ from sqlalchemy import Engine
 from acl import (
     AccessControl,
     AclStore,
+    Decision,
+    Ground,
     GroupGraph,
+    IdentityMapping,
     IdentityStore,
+    MappingStore,
     MatchUserBy,
     ReaderClaims,
     SourceIdentityRule,
     create_tables,
+    decide,
     expand,
-    may_read,
 )
 from acl.folding import fold
 from tests.contract.alfresco_cases import Repository, repository_of
@@ -73,6 +78,7 @@ class AccessCase:
     memberships: tuple[Membership, ...]
     documents: tuple[AccessDocument, ...]
     readers: tuple[AccessReader, ...]
+    mappings: tuple[IdentityMapping, ...] = ()
     repository: Repository | None = None  # where the row is told as Alfresco has it
 
     @property
@@ -104,6 +110,8 @@ async def store_case(case: AccessCase, engine: Engine) -> Mapping[str, AclId]:
         lists = [document.acl for document in documents if document.acl is not None]
         numbers = await AclStore(engine).number(source, lists)
         acl_ids |= {each.name: numbers[each.acl.key] if each.acl else HIDDEN_ACL for each in documents}
+    for mapping in case.mappings:
+        await MappingStore(engine).put(mapping, made_by="the table")
     return acl_ids
 
 
@@ -116,26 +124,31 @@ async def filter_of(case: AccessCase, reader: AccessReader, access_control: Acce
 
 def may_read_one_by_one(case: AccessCase, claims: ReaderClaims) -> frozenset[str]:
     """Names of the documents that the bearer of the claims may read."""
+    return frozenset(document.name for document in case.documents if decision_on(document, case, claims).allowed)
+
+
+def decision_on(document: AccessDocument, case: AccessCase, claims: ReaderClaims) -> Decision:
+    """The decision on one document for the bearer of the claims."""
     people = {rule.source: _person_of(case, claims, rule) for rule in case.rules}
+    if people[document.source] is None and document.acl is not None:
+        return Decision(Ground.UNKNOWN_READER)
     graph = GroupGraph.of(case.memberships)
     principals = frozenset(Principal.group(claims.issuer, group) for group in claims.groups)
     for person in people.values():
         principals |= expand(person, graph) if person else frozenset()
-    return frozenset(
-        document.name
-        for document in case.documents
-        if people[document.source] is not None
-        and may_read(document.acl, document.owner, principals, source=document.source)
-    )
+    return decide(document.acl, document.owner, principals, source=document.source)
 
 
 def _person_of(case: AccessCase, claims: ReaderClaims, rule: SourceIdentityRule) -> Person | None:
-    """The one enabled person of the source who has the token's name."""
-    matching = [
-        person
-        for person in case.people
-        if person.principal.scope == rule.source and claims.user and _name(person, rule) == fold(claims.user)
+    """The one enabled person of the source whom the token's user is mapped to; unmapped, the one of their name."""
+    people = [person for person in case.people if person.principal.scope == rule.source]
+    mapped = [
+        each.person for each in case.mappings if (fold(each.user), each.source) == (fold(claims.user), rule.source)
     ]
+    if mapped:
+        matching = [person for person in people if person.principal.id in mapped]
+    else:
+        matching = [person for person in people if claims.user and _name(person, rule) == fold(claims.user)]
     return matching[0] if len(matching) == 1 and matching[0].enabled else None
 
 
@@ -152,6 +165,7 @@ async def _listed(identities: Iterable[Identity]) -> AsyncIterator[Identity]:
 def _case(row: dict[str, Any]) -> AccessCase:
     name = row.pop("name")
     match, tokens = row.pop("match", {}), row.pop("tokens", {})
+    mappings = _mappings(row)
     sees, public = row.pop("sees"), row.pop("public", None)
     repository = repository_of(row.pop("alfresco"), source=MAIN_SOURCE) if "alfresco" in row else None
     people, memberships, documents = _of_repository(repository) if repository else _of_row(row)
@@ -171,6 +185,7 @@ def _case(row: dict[str, Any]) -> AccessCase:
         memberships=memberships,
         documents=documents,
         readers=tuple(readers),
+        mappings=mappings,
         repository=repository,
     )
 
@@ -203,6 +218,15 @@ def _identities(row: dict[str, Any]) -> tuple[tuple[Person, ...], tuple[Membersh
             own = Principal.group(source, group)
             memberships.extend(Membership(group=own, member=_principal(member, source)) for member in members)
     return tuple(people), tuple(memberships)
+
+
+def _mappings(row: dict[str, Any]) -> tuple[IdentityMapping, ...]:
+    """Take what the row says of who is who out of it."""
+    return tuple(
+        IdentityMapping(issuer=ISSUER, user=user, source=source, person=person)
+        for source, suffix in ((MAIN_SOURCE, ""), ("sales", "@sales"))
+        for user, person in row.pop(f"mapped{suffix}", {}).items()
+    )
 
 
 def _person(source: str, name: str, **options: Any) -> Person:

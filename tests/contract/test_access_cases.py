@@ -1,18 +1,20 @@
-"""The access table against the decision on single documents, the access filter and every backend."""
+"""The access table against the decision on single documents, the access filter, the explanation and every backend."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from itertools import product
 from pathlib import Path
 
 import pytest
 from sqlalchemy import Engine, StaticPool, create_engine
 
-from acl import AccessControl, AclStore
+from acl import AccessControl, AccessExplainer, AccessExplanation, AclStore, Decision, Effect, Ground
 from tests.contract.access_cases import (
     AccessCase,
     AccessReader,
+    decision_on,
     filter_of,
     load_cases,
     may_read_one_by_one,
@@ -42,7 +44,7 @@ def engine() -> Iterator[Engine]:
 
 def test_the_table_has_rows_for_both_answers() -> None:
     readers = [reader for case in CASES for reader in case.readers]
-    assert len(CASES) >= 130
+    assert len(CASES) >= 145
     assert len(ALFRESCO_CASES) >= 35
     assert sum(bool(reader.sees) for reader in readers) >= 150
     assert sum(not reader.sees for reader in readers) >= 100
@@ -85,6 +87,36 @@ async def test_access_filters_agree_with_the_table(case: AccessCase, engine: Eng
             if access.admits(acl_ids[document.name], str(document.owner) if document.owner else None)
         }
         assert admitted == reader.sees, reader.claims
+
+
+@every_case
+async def test_explanations_agree_with_the_table_and_name_the_entry_that_decides(
+    case: AccessCase, engine: Engine
+) -> None:
+    acl_ids = await store_case(case, engine)
+    explainer = AccessExplainer(engine, AccessControl(engine))
+    for reader, document in product(case.readers, case.documents):
+        about = {"source": document.source, "acl_id": acl_ids[document.name], "owner": document.owner}
+        if reader.claims is None:
+            told = await explainer.explain_public(**about)
+            assert told.allowed == (document.name in reader.sees), document
+            continue
+        told = await explainer.explain(reader.claims, case.rules, **about)
+        decision = decision_on(document, case, reader.claims)
+        assert told.allowed == (document.name in reader.sees), (reader.claims, document)
+        assert told.ground is decision.ground, (reader.claims, document)
+        _check_deciding_entry(told, decision)
+
+
+def _check_deciding_entry(told: AccessExplanation, decision: Decision) -> None:
+    """An entry is named where one decided, and only there; of several that match, the decision names one of them."""
+    effect = {Ground.DENIED: Effect.DENY, Ground.ALLOWED: Effect.ALLOW}.get(decision.ground)
+    if effect is None:
+        assert told.deciding is None
+        return
+    assert told.deciding is not None
+    assert told.deciding.effect is effect
+    assert decision.principal in {entry.principal for entry in told.entries if entry.effect is effect}
 
 
 @pytest.mark.parametrize("case", PUBLIC_CASES, ids=lambda case: case.name)
