@@ -12,11 +12,7 @@ from importlib.resources import files
 from pathlib import PurePath
 from types import MappingProxyType
 
-from connectors.alfresco.simulator.sample.pdf import render_pdf
-from connectors.alfresco.simulator.sample.sheets import render_xlsx
-from connectors.alfresco.simulator.sample.slides import render_pptx
 from connectors.alfresco.simulator.sample.web import render_html, render_txt
-from connectors.alfresco.simulator.sample.word import render_docx
 
 MADE_AT = datetime(2024, 3, 1, 9, 0, tzinfo=UTC)  # any fixed moment; before the sample worlds' own dates
 _AUTHOR = "Sample Library"
@@ -73,14 +69,23 @@ def sample_document(name: str) -> bytes:
 
 
 def _rendered(text: str, *, suffix: str) -> bytes:
+    """Return a text as a file. What writes PDF and Office files is loaded here: a third of the program's start-up."""
     match suffix:
         case ".pdf":
+            from connectors.alfresco.simulator.sample.pdf import render_pdf  # noqa: PLC0415 - see above
+
             return render_pdf(text, author=_AUTHOR, made_at=MADE_AT)
         case ".docx":
+            from connectors.alfresco.simulator.sample.word import render_docx  # noqa: PLC0415 - see above
+
             return render_docx(text, author=_AUTHOR, made_at=MADE_AT)
         case ".pptx":
+            from connectors.alfresco.simulator.sample.slides import render_pptx  # noqa: PLC0415 - see above
+
             return render_pptx(text, author=_AUTHOR, made_at=MADE_AT)
         case ".xlsx":
+            from connectors.alfresco.simulator.sample.sheets import render_xlsx  # noqa: PLC0415 - see above
+
             return render_xlsx(text, author=_AUTHOR, made_at=MADE_AT)
         case ".html":
             return render_html(text, author=_AUTHOR)
