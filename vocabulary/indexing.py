@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from vocabulary.access import AclId, Principal
-from vocabulary.documents import AttributeValue, DocumentId, EnrichedPassage
+from vocabulary.documents import AttributeValue, DocumentId, EnrichedPassage, Toxicity
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,27 @@ class Description:
 
 
 @dataclass(frozen=True, slots=True)
+class Scoring:
+    """What an index stores of a document's toxicity besides the scores of its passages.
+
+    `version` names what scored all of its passages; empty: nothing did. `categories` are those that the document is
+    marked with, each once: what its source's rule takes no notice of is not among them.
+    """
+
+    version: str = ""
+    categories: tuple[str, ...] = ()
+
+
+NOT_SCORED = Scoring()
+
+
+@dataclass(frozen=True, slots=True)
 class Put:
     """Store a document and replace all its passages. Without passages it is found by its title alone."""
 
     description: Description
     passages: tuple[EnrichedPassage, ...]
+    scoring: Scoring = NOT_SCORED
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +86,21 @@ class Delete:
     document_id: DocumentId
 
 
-IndexOperation: TypeAlias = Put | Describe | Readmit | Hide | Delete
+@dataclass(frozen=True, slots=True)
+class Rescore:
+    """Replace what is stored of a document's toxicity, and keep everything else of it.
+
+    `toxicity` has one entry for each passage, in their order. `texts_sha256` is the fingerprint of the texts that were
+    scored (`indexer.search.toxicity.texts_sha256`): a document that holds others by now is left as it is.
+    """
+
+    document_id: DocumentId
+    texts_sha256: str
+    toxicity: tuple[Toxicity, ...]
+    scoring: Scoring
+
+
+IndexOperation: TypeAlias = Put | Describe | Readmit | Hide | Delete | Rescore
 
 
 def document_of(operation: IndexOperation) -> DocumentId:
@@ -81,9 +111,10 @@ def document_of(operation: IndexOperation) -> DocumentId:
 class Refusal(StrEnum):
     """Why an index did not carry out what a batch asked for a document; a fixed word, counted as a failure's reason."""
 
-    MISSING = "missing-in-index"  # it holds no document that could be described or readmitted
+    MISSING = "missing-in-index"  # it holds no document that could be described, readmitted or rescored
     REJECTED = "rejected-by-index"  # it cannot hold this one; no older copy of it is left, either
     SUPERSEDED = "superseded"  # it was written under a later lease; nothing was changed
+    CHANGED = "changed-meanwhile"  # it holds other texts than those that were scored; its toxicity was not changed
 
 
 @dataclass(frozen=True, slots=True)

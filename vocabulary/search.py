@@ -8,7 +8,8 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from vocabulary.documents import AttributeValue, DocumentId, Passage, PassageKind
+from vocabulary.documents import AttributeValue, DocumentId, Passage, PassageKind, Toxicity
+from vocabulary.indexing import NOT_SCORED, Scoring
 
 Scalar: TypeAlias = str | int | float | bool | datetime
 
@@ -249,8 +250,9 @@ class Excerpt:
 class Hit:
     """One document of an answer. `score` orders hits within one answer and means nothing beyond it.
 
-    `copies` is how many more documents of the answer have the same text and are not hits of their own. `comments` are
-    those, up to three, that match best and are not the excerpt. `score_parts` are there where the query asked for them.
+    `toxicity_categories` are those that the document is marked with. `copies` is how many more documents of the answer
+    have the same text and are not hits of their own. `comments` are those, up to three, that match best and are not the
+    excerpt. `score_parts` are there where the query asked for them.
     """
 
     document_id: DocumentId
@@ -261,6 +263,7 @@ class Hit:
     excerpt: Excerpt | None
     attributes: Mapping[str, AttributeValue]
     toxicity_0_1: float
+    toxicity_categories: tuple[str, ...] = ()
     copies: int = 0
     comments: tuple[Excerpt, ...] = ()
     score_parts: Mapping[str, float] | None = None
@@ -268,7 +271,11 @@ class Hit:
 
 @dataclass(frozen=True, slots=True)
 class ShownDocument:
-    """One document as a reader may see it: what it says of itself, and all its passages in their order."""
+    """One document as a reader may see it: what it says of itself, and all its passages in their order.
+
+    `toxicity` has one entry for each passage; `scoring` says by what they were scored, and what the document is marked
+    with.
+    """
 
     document_id: DocumentId
     title: str
@@ -276,6 +283,8 @@ class ShownDocument:
     attributes: Mapping[str, AttributeValue]
     toxicity_0_1: float  # of the worst passage
     passages: tuple[Passage, ...]
+    toxicity: tuple[Toxicity, ...]
+    scoring: Scoring = NOT_SCORED
 
 
 class TotalRelation(StrEnum):

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import NamedTuple
 
 from indexer.search.analysis import storable
-from vocabulary.documents import AttributeValue, EnrichedPassage
+from vocabulary.documents import AttributeValue, EnrichedPassage, Toxicity
 from vocabulary.indexing import Description
 from vocabulary.search import (
     And,
@@ -30,6 +30,9 @@ from vocabulary.search import (
 # What the index adds to every document's attributes; attributes of these names do not stand in for them.
 SOURCE_FIELD = "source"  # the source's name
 TOXICITY_FIELD = "toxicity"  # that of the worst passage
+TOXICITY_CATEGORY_FIELD = "toxicity_category"  # those that the document is marked with
+_TOXICITY_FIELDS = (TOXICITY_FIELD, TOXICITY_CATEGORY_FIELD)
+ADDED_FIELDS = frozenset({SOURCE_FIELD, *_TOXICITY_FIELDS})
 
 # Digits of a document's toxicity: more than a threshold needs, few enough that a million documents share few values.
 _TOXICITY_DIGITS = 4
@@ -92,21 +95,35 @@ def keys_of(value: AttributeValue) -> frozenset[Key]:
 
 def toxicity_of(passages: Iterable[EnrichedPassage]) -> float:
     """Return a document's toxicity, that of its worst passage; 0 without any."""
-    return round(float(max((each.toxicity.score_0_1 for each in passages), default=0.0)), _TOXICITY_DIGITS)
+    return worst_of(each.toxicity for each in passages)
 
 
-def fields_of(description: Description, *, toxicity_0_1: float) -> Mapping[str, frozenset[Key]]:
+def worst_of(toxicity: Iterable[Toxicity]) -> float:
+    """Return the score of the worst passage as it is compared; 0 without any."""
+    return round(float(max((each.score_0_1 for each in toxicity), default=0.0)), _TOXICITY_DIGITS)
+
+
+def fields_of(
+    description: Description, *, toxicity_0_1: float, categories: Iterable[str]
+) -> Mapping[str, frozenset[Key]]:
     """Return what filters, facets and sorts see of a document: attributes, the name of its source, its toxicity."""
     fields = {storable(name): keys_of(value) for name, value in description.attributes.items()}
     fields[SOURCE_FIELD] = keys_of(description.document_id.source)
-    fields[TOXICITY_FIELD] = keys_of(toxicity_0_1)
+    added = toxicity_fields(toxicity_0_1=toxicity_0_1, categories=categories)
+    return {name: keys for name, keys in fields.items() if keys and name not in _TOXICITY_FIELDS} | added
+
+
+def toxicity_fields(*, toxicity_0_1: float, categories: Iterable[str]) -> dict[str, frozenset[Key]]:
+    """Return what of `fields_of` follows from a document's toxicity; an attribute of that name is never among it."""
+    fields = {TOXICITY_FIELD: keys_of(toxicity_0_1), TOXICITY_CATEGORY_FIELD: keys_of(tuple(categories))}
     return {name: keys for name, keys in fields.items() if keys}
 
 
 def text_values(source: str, attributes: Mapping[str, AttributeValue]) -> dict[str, list[str]]:
-    """Return the texts among the values of `fields_of`, by field, in an order of their own."""
+    """Return the texts among the values of `fields_of`, by field, in an order of their own; the toxicity's apart."""
     held = {storable(name): keys_of(value) for name, value in attributes.items()} | {SOURCE_FIELD: keys_of(source)}
-    held.pop(TOXICITY_FIELD, None)
+    for name in _TOXICITY_FIELDS:
+        held.pop(name, None)
     texts = {name: [str(key.value) for key in sorted(keys) if key.kind is Kind.TEXT] for name, keys in held.items()}
     return {name: values for name, values in sorted(texts.items()) if values}
 

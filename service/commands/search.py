@@ -148,6 +148,8 @@ def _print_result(position: int, result: ResultAnswer) -> None:
         out.print(Text("     ") + _quoted(result.excerpt))
     for comment in result.comments:
         out.print(Text("     ") + _quoted(comment))
+    if result.toxicity_categories:
+        out.print(Text(f"     may offend: {printable(', '.join(result.toxicity_categories))}", style="yellow"))
     if result.copies:
         copies = counted(result.copies, "more document has", "more documents have")
         out.print(Text(f"     {copies} the same text (--all-copies)", style="dim"))

@@ -40,6 +40,7 @@ const FACETS = [
     request: { field: "toxicity", ranges: TOXICITY.map(([bounds]) => bounds) },
     entry: (counted, place) => ({ label: TOXICITY[place][1], clause: within("toxicity", counted) }),
   },
+  { key: "toxicity_category", title: "May offend", ...values("toxicity_category") },
   {
     key: "held_back", title: "Held back",
     request: "held_back",

@@ -24,8 +24,10 @@ function linkTo(uri, title) {
   return element("a", { text: title, attributes: { href: uri, rel: "noopener noreferrer", target: "_blank" } });
 }
 
-function warnings({ toxicity, attributes }) {
-  const texts = [attributes.held_back === true && "held back", toxicity >= OFFENDING && "may offend"];
+function warnings({ toxicity, toxicity_categories: categories, attributes }) {
+  const isOffending = categories.length > 0 || toxicity >= OFFENDING;
+  const offence = categories.length > 0 ? `may offend: ${categories.join(", ")}` : "may offend";
+  const texts = [attributes.held_back === true && "held back", isOffending && offence];
   return texts.filter(Boolean).flatMap((text) => [" ", element("span", { text, className: "warning" })]);
 }
 

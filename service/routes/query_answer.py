@@ -67,6 +67,7 @@ class ResultAnswer(BaseModel):
     excerpt: ExcerptAnswer | None
     attributes: dict[str, JsonValue]
     toxicity: float = Field(description="0 harmless to 1 toxic, of the worst passage", ge=0, le=1)
+    toxicity_categories: list[str] = Field(description="what the document is flagged for; empty: nothing")
     copies: int = Field(description="how many more documents of this answer have the same text and are not shown")
     comments: list[CommentAnswer] = Field(description="up to three comments that match best, besides the excerpt")
     score_parts: dict[str, float] | None = Field(default=None, description="what the score is made of; see explain")
@@ -138,6 +139,7 @@ def _result(hit: Hit) -> ResultAnswer:
         excerpt=None if hit.excerpt is None else _excerpt(hit.excerpt),
         attributes=attributes_answer(hit.attributes),
         toxicity=hit.toxicity_0_1,
+        toxicity_categories=list(hit.toxicity_categories),
         copies=hit.copies,
         comments=[_comment(each) for each in hit.comments],
         score_parts=None if hit.score_parts is None else dict(hit.score_parts),

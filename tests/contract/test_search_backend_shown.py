@@ -38,6 +38,7 @@ async def test_a_document_is_shown_as_it_was_put(index: SearchBackend) -> None:
         attributes=described.attributes,
         toxicity_0_1=0.25,
         passages=tuple(each.passage for each in passages),
+        toxicity=tuple(each.toxicity for each in passages),
     )
 
 

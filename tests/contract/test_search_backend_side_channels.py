@@ -22,7 +22,7 @@ from tests.contract.search_backends import ENGINES, EVERY_ENGINE, ask
 from tests.fakes.documents import NUMBERING, description, document, passage, reader
 from vocabulary.access import HIDDEN_ACL, Principal
 from vocabulary.documents import EnrichedPassage, PassageKind
-from vocabulary.indexing import IndexOperation, Put
+from vocabulary.indexing import IndexOperation, Put, Scoring
 from vocabulary.ports import SearchBackend
 from vocabulary.search import (
     Bounds,
@@ -49,6 +49,7 @@ FACETS = (
     FacetRequest("source"),
     FacetRequest("secret"),
     RangeFacet("n", (Bounds(lt=3), Bounds(gte=3, lt=6), Bounds(gte=6))),
+    FacetRequest("toxicity_category"),
     RangeFacet("toxicity", (Bounds(lt=0.5), Bounds(gte=0.5))),
     DateFacet("at", DateInterval.MONTH),
     DateFacet("at", DateInterval.DAY, size=3, time_zone="Asia/Tokyo", name="days"),
@@ -72,6 +73,11 @@ QUESTIONS: list[dict[str, Any]] = [
     {"text": "harbour", "filter": Not(Equals("type", "pdf"))},
     {"text": "harbour", "filter": Exists("secret")},
     {"text": "", "filter": Range("toxicity", gte=0.5)},
+    {"text": "", "filter": Exists("toxicity_category")},
+    {"text": "harbour", "filter": Equals("toxicity_category", SECRET)},
+    {"text": f"toxicity_category:{SECRET} harbour"},
+    {"text": "harbour -toxicity_category:insult"},
+    {"text": "harbour", "sort": Sort("toxicity_category")},
 ]
 TYPED = ["har", "harbour re", "zeph", "mer", "secret ", "crane ", SECRET]
 
@@ -101,7 +107,10 @@ def readable(number: int) -> Put:
     )
     body = COPIED if number % 4 == 0 else f"the crane of harbour {number} lifts plan{number % 3} and reports"
     toxicity = number / 12
-    return Put(described, (passage(body, toxicity=toxicity), comment(f"harbour crane remark {number}", ordinal=1)))
+    marked = Scoring("head/1", ("insult",) if number > 8 else ())
+    return Put(
+        described, (passage(body, toxicity=toxicity), comment(f"harbour crane remark {number}", ordinal=1)), marked
+    )
 
 
 def hidden(number: int) -> Put:
@@ -119,7 +128,8 @@ def hidden(number: int) -> Put:
     body = (
         COPIED if number % 3 == 0 else f"{SECRET} secret merger harbuor reprot harbour harbour harvest crane {number}"
     )
-    return Put(described, (passage(body, toxicity=0.9), comment(f"harbour {SECRET} crane", ordinal=1)))
+    marked = Scoring("head/1", ("insult", SECRET))
+    return Put(described, (passage(body, toxicity=0.9), comment(f"harbour {SECRET} crane", ordinal=1)), marked)
 
 
 def in_turn(documents: Sequence[Put], others: Sequence[Put]) -> list[IndexOperation]:

@@ -12,11 +12,12 @@ import pytest
 from tests.contract.search_backends import ENGINES, EVERY_ENGINE, HYBRID, ask
 from tests.fakes.documents import NUMBERING, description, document, names, passage
 from vocabulary.access import HIDDEN_ACL, Principal
-from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind
+from vocabulary.documents import DocumentId, EnrichedPassage, PassageKind, Toxicity, ToxicSpan
 from vocabulary.errors import ConfigurationError
-from vocabulary.indexing import Delete, Hide, Put, StoredDocument
+from vocabulary.indexing import Delete, Hide, Put, Scoring, StoredDocument
 from vocabulary.ports import SearchBackend
 
+SPAN = ToxicSpan(0, 5, 0.75, "slur")
 RICH = Put(
     replace(
         description("rich", title="Budget 2024", acl=7, owner=Principal.user("wiki", "me")),
@@ -30,9 +31,10 @@ RICH = Put(
         },
     ),
     (
-        passage("first words", page=3, heading="Part one", toxicity=0.25),
+        replace(passage("first words", page=3, heading="Part one"), toxicity=Toxicity(0.75, "slur", (SPAN,))),
         passage("a remark", ordinal=1, kind=PassageKind.COMMENT, comment_id="c1"),
     ),
+    Scoring("head/1", ("slur",)),
 )
 
 
@@ -56,6 +58,7 @@ def assert_equal(stored: Put, expected: Put) -> None:
     assert stored.description == expected.description
     assert [each.passage for each in stored.passages] == [each.passage for each in expected.passages]
     assert [each.toxicity for each in stored.passages] == [each.toxicity for each in expected.passages]
+    assert stored.scoring == expected.scoring
     for each, wanted in zip(stored.passages, expected.passages, strict=True):
         assert np.array_equal(each.vector, rounded(wanted).vector)
 

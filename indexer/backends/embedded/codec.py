@@ -11,14 +11,16 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.search.analysis import storable
-from indexer.search.matching import fields_of
-from vocabulary.documents import AttributeValue, Passage, PassageKind, Vector
+from indexer.search.matching import Key, fields_of
+from indexer.search.toxicity import spans_to_text
+from vocabulary.documents import AttributeValue, Passage, PassageKind, Toxicity, Vector
 from vocabulary.indexing import Description
 from vocabulary.search import Scalar
 
 _MOMENT = "moment"  # {"moment": ISO 8601}: JSON has no word for a point in time
 
 PASSAGE_COLUMNS = "ordinal, kind, body, start_at, end_at, token_count, page, heading, comment_id, author, written_at"
+TOXICITY_COLUMNS = "toxicity, toxicity_category, toxic_spans"
 PassageRow: TypeAlias = tuple[int, str, str, int, int, int, int | None, str | None, str | None, str | None, str | None]
 
 
@@ -33,23 +35,26 @@ def attributes_from_json(text: str) -> dict[str, AttributeValue]:
 
 
 def attribute_rows(
-    document_id: int, description: Description, *, toxicity_0_1: float
+    document_id: int, description: Description, *, toxicity_0_1: float, categories: Iterable[str]
 ) -> list[tuple[str, int, int, int | float | str]]:
     """Return a document's rows in the table of attributes: one for each value that filters, facets and sorts see."""
-    return [
-        (field, document_id, int(key.kind), key.value)
-        for field, keys in fields_of(description, toxicity_0_1=toxicity_0_1).items()
-        for key in keys
-    ]
+    return rows_of_fields(document_id, fields_of(description, toxicity_0_1=toxicity_0_1, categories=categories))
 
 
-def searched_to_json(searched: Iterable[str]) -> str:
-    """Encode the names of the attributes that are searched by words."""
-    return storable(json.dumps(list(searched), ensure_ascii=False))
+def rows_of_fields(
+    document_id: int, fields: Mapping[str, frozenset[Key]]
+) -> list[tuple[str, int, int, int | float | str]]:
+    """Return the rows of some of a document's fields in the table of attributes."""
+    return [(field, document_id, int(key.kind), key.value) for field, keys in fields.items() for key in keys]
 
 
-def searched_from_json(text: str) -> tuple[str, ...]:
-    """Decode what `searched_to_json` made."""
+def names_to_json(names: Iterable[str]) -> str:
+    """Encode names: of the attributes that are searched by words, or of categories."""
+    return storable(json.dumps(list(names), ensure_ascii=False))
+
+
+def names_from_json(text: str) -> tuple[str, ...]:
+    """Decode what `names_to_json` made."""
     return tuple(json.loads(text))
 
 
@@ -99,6 +104,11 @@ def passage_from_row(row: PassageRow) -> Passage:
     return Passage(
         ordinal, PassageKind(kind), text, start, end, token_count, page, heading, comment_id, author, written_at
     )
+
+
+def toxicity_to_row(toxicity: Toxicity) -> tuple[float, str, str]:
+    """Return what is said of a passage in the order of `TOXICITY_COLUMNS`."""
+    return float(toxicity.score_0_1), storable(toxicity.category), spans_to_text(toxicity)
 
 
 def _moment_to_json(value: object) -> Any:

@@ -23,7 +23,7 @@ from vocabulary.documents import DocumentId, Passage, PassageKind, Vector
 from vocabulary.search import Hit
 
 _ADMITTED_DOCUMENTS = """
-SELECT id, source, native_id, title, uri, path, attributes, toxicity FROM document
+SELECT id, source, native_id, title, uri, path, attributes, toxicity, toxicity_categories FROM document
 WHERE id IN (SELECT value FROM carray(?)) AND acl_id <> ?
   AND (acl_id IN (SELECT value FROM carray(?))
        OR (acl_id IN (SELECT value FROM carray(?)) AND owner IN (SELECT value FROM json_each(?))))
@@ -71,7 +71,7 @@ def fetch_hits(
         if int(document) not in rows:
             continue
         passage = _passage(connection, int(passage_id))
-        source, native_id, title, uri, path, attributes, toxicity = rows[int(document)]
+        source, native_id, title, uri, path, attributes, toxicity, categories = rows[int(document)]
         hits.append(
             Hit(
                 document_id=DocumentId(source, native_id),
@@ -82,6 +82,7 @@ def fetch_hits(
                 excerpt=None if passage is None else excerpt_of(passage, marker, highlight=highlight),
                 attributes=codec.attributes_from_json(attributes),
                 toxicity_0_1=toxicity,
+                toxicity_categories=codec.names_from_json(categories),
                 copies=int(copies),
                 comments=best_comments(comments[int(document)], marker, besides=passage, highlight=highlight),
                 score_parts=parts,
@@ -91,7 +92,8 @@ def fetch_hits(
 
 
 def admitted_rows(connection: Any, documents: Ids, access: AccessFilter, acl_ids: Ids) -> dict[int, tuple[Any, ...]]:
-    """Read documents under the filter, as (source, native id, title, uri, path, attributes, toxicity) by row id.
+    """Read documents under the filter, as (source, native id, title, uri, path, attributes, toxicity,
+    categories) by row id.
 
     Only the few ACL ids of this page are passed on, each if the filter holds it: a row whose stored id is another one
     than the catalogue's, and not allowed, is not returned.

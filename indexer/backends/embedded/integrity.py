@@ -2,8 +2,8 @@
 
 The rows of documents, passages and vectors are what the index was given. All else is derived from them: the text index,
 the headings and the attributes that filters, facets and sorts see. `inspect` compares each derived part with what the
-rows say; `repair` writes it anew. A document that lacks one of its vectors cannot be mended from here: it is removed,
-and the next full sync, which counts what the index holds, brings it again.
+rows say; `repair` writes it anew. A document that lacks one of its vectors, or tells of sentences that it has not, is
+beyond that: it is removed, and the next full sync, which counts what the index holds, brings it again.
 
 Both run in one transaction of the caller's and hold at most one segment of the text index in memory at a time.
 """
@@ -19,11 +19,15 @@ from indexer.backends.embedded import codec, segments, stored_rows, text_rows, v
 from indexer.backends.embedded.postings import Space
 from indexer.search.analysis import Analyzer
 from vocabulary.documents import DocumentId
-from vocabulary.indexing import Delete
+from vocabulary.indexing import Delete, Description, Scoring
 
 _DOCUMENTS_AT_ONCE = 1_000
 _LISTED = 3  # examples of each kind of damage: a person looks for the cause, not at every row
 
+_MISPLACED_SPANS = """
+toxic_spans <> ''
+AND iif(json_valid(toxic_spans), (SELECT max(value ->> 1) FROM json_each(toxic_spans)) > length(body), 1)
+"""
 # Rows of one table that contradict another: what is wrong, and the ids that show it.
 _CONTRADICTIONS = {
     "passages of no document": "SELECT id FROM passage WHERE document_id NOT IN (SELECT id FROM document)",
@@ -34,6 +38,9 @@ _CONTRADICTIONS = {
     " WHERE passage_count <> (SELECT count(*) FROM passage WHERE document_id = d.id)",
     "documents without a heading": "SELECT id FROM document WHERE id NOT IN (SELECT document_id FROM heading)",
     "headings of no document": "SELECT id FROM heading WHERE document_id NOT IN (SELECT id FROM document)",
+    "documents whose toxicity is not that of their worst passage": "SELECT id FROM document d WHERE abs(toxicity -"
+    " (SELECT coalesce(max(toxicity), 0) FROM passage WHERE document_id = d.id)) > 0.0001",  # rounded to four digits
+    "passages whose toxic sentences lie outside them": f"SELECT id FROM passage WHERE {_MISPLACED_SPANS}",  # noqa: S608 - our own text
     "postings of no term": "SELECT id FROM posting WHERE id NOT IN (SELECT posting FROM term)",
     "attributes of no document": "SELECT DISTINCT document_id FROM attribute"
     " WHERE document_id NOT IN (SELECT id FROM document)",
@@ -47,6 +54,11 @@ SELECT d.source, d.native_id FROM passage p JOIN document d ON d.id = p.document
 LEFT JOIN embedding e ON e.passage_id = p.id WHERE e.vector IS NULL OR length(e.vector) <> ?
 UNION SELECT source, native_id FROM document d
 WHERE passage_count <> (SELECT count(*) FROM passage WHERE document_id = d.id)
+UNION SELECT d.source, d.native_id FROM passage JOIN document d ON d.id = document_id WHERE {}
+"""
+_WORST_PASSAGES_TOLD = """
+UPDATE document SET toxicity = round(
+    coalesce((SELECT max(toxicity) FROM passage WHERE document_id = document.id), 0), 4)
 """
 
 
@@ -75,10 +87,11 @@ def repair(connection: Any, analyzer: Analyzer, *, dimensions: int) -> int:
     connection.execute("DELETE FROM embedding WHERE passage_id NOT IN (SELECT id FROM passage)")
     text_rows.rebuild(connection, analyzer)
     connection.execute("DELETE FROM attribute")
-    for document_id, description, toxicity in _descriptions(connection):
-        rows = codec.attribute_rows(document_id, description, toxicity_0_1=toxicity)
+    connection.execute(_WORST_PASSAGES_TOLD)
+    for document_id, description, toxicity, scoring in _descriptions(connection):
+        rows = codec.attribute_rows(document_id, description, toxicity_0_1=toxicity, categories=scoring.categories)
         connection.executemany("INSERT INTO attribute VALUES(?, ?, ?, ?)", rows)
-    incomplete = connection.execute(_INCOMPLETE, (codec.vector_bytes(dimensions),)).fetchall()
+    incomplete = connection.execute(_INCOMPLETE.format(_MISPLACED_SPANS), (codec.vector_bytes(dimensions),)).fetchall()
     deletes = [Delete(DocumentId(source, native_id)) for source, native_id in incomplete]
     writer.apply(connection, deletes, analyzer)
     connection.execute("INSERT INTO change(document_id) SELECT id FROM document ORDER BY id")  # pictures are taken anew
@@ -102,8 +115,9 @@ def _differing_documents(connection: Any) -> list[int]:
     differing = []
     stored = "SELECT field, document_id, kind, value FROM attribute WHERE document_id = ? AND field = ?"
     counts = dict(connection.execute("SELECT document_id, count(*) FROM attribute GROUP BY document_id"))
-    for document_id, description, toxicity in _descriptions(connection):
-        expected = set(codec.attribute_rows(document_id, description, toxicity_0_1=toxicity))
+    for document_id, description, toxicity, scoring in _descriptions(connection):
+        rows = codec.attribute_rows(document_id, description, toxicity_0_1=toxicity, categories=scoring.categories)
+        expected = set(rows)
         fields = {row[0] for row in expected}
         held = {row for field in fields for row in connection.execute(stored, (document_id, field))}
         if held != expected or counts.get(document_id, 0) != len(expected):
@@ -111,8 +125,8 @@ def _differing_documents(connection: Any) -> list[int]:
     return differing
 
 
-def _descriptions(connection: Any) -> Iterator[tuple[int, Any, float]]:
-    """Yield every document's row id, description and toxicity."""
+def _descriptions(connection: Any) -> Iterator[tuple[int, Description, float, Scoring]]:
+    """Yield every document's row id, description, toxicity and scoring."""
     last = 0
     while rows := stored_rows.descriptions(connection, after=last, limit=_DOCUMENTS_AT_ONCE):
         yield from rows

@@ -45,4 +45,19 @@ def _look_terms_up_apart(connection: Any, analyzer: Analyzer) -> None:
     text_rows.rebuild(connection, analyzer)
 
 
-STEPS: Mapping[int, Callable[[Any, Analyzer], None]] = {5: _find_segments_by_row, 6: _look_terms_up_apart}
+def _tell_toxic_sentences(connection: Any, _: Analyzer) -> None:
+    """Make room for toxic sentences and for what found them. Of what is stored, nobody knows what has scored it."""
+    for table, column in (
+        ("document", "toxicity_version TEXT NOT NULL DEFAULT ''"),
+        ("document", "toxicity_categories TEXT NOT NULL DEFAULT '[]'"),
+        ("passage", "toxicity_category TEXT NOT NULL DEFAULT ''"),
+        ("passage", "toxic_spans TEXT NOT NULL DEFAULT ''"),
+    ):
+        connection.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
+
+
+STEPS: Mapping[int, Callable[[Any, Analyzer], None]] = {
+    5: _find_segments_by_row,
+    6: _look_terms_up_apart,
+    7: _tell_toxic_sentences,
+}

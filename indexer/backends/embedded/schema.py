@@ -18,7 +18,7 @@ from indexer.search.analysis import analyzer, name_of_analysis
 from vocabulary.errors import ConfigurationError
 
 _APPLICATION_ID = 0x53694C6E  # "SiLn": `file` and other tools tell our files by it
-_VERSION = 7
+_VERSION = 8
 
 _TABLES = f"""
 CREATE TABLE state(
@@ -41,6 +41,8 @@ CREATE TABLE document(
     toxicity REAL NOT NULL,    -- that of the worst of its passages
     passage_count INTEGER NOT NULL,
     content_key INTEGER NOT NULL DEFAULT 0,  -- the same for documents of the same text; 0: nobody's copy
+    toxicity_version TEXT NOT NULL DEFAULT '',      -- what scored its passages; empty: nothing did
+    toxicity_categories TEXT NOT NULL DEFAULT '[]', -- JSON, those that it is marked with
     UNIQUE(source, native_id)
 );
 CREATE INDEX document_by_title ON document(title_key, id);
@@ -60,7 +62,9 @@ CREATE TABLE passage(
     comment_id TEXT,
     author TEXT,               -- of a comment
     written_at TEXT,           -- of a comment, ISO 8601
-    toxicity REAL NOT NULL
+    toxicity REAL NOT NULL,
+    toxicity_category TEXT NOT NULL DEFAULT '',
+    toxic_spans TEXT NOT NULL DEFAULT ''  -- JSON, [[start, end, score, category], …]; empty: none
 );
 CREATE INDEX passage_of_document ON passage(document_id);
 

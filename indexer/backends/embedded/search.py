@@ -28,6 +28,7 @@ from indexer.search import collapsing, cursor, ranking
 from indexer.search.analysis import Analyzer, storable
 from indexer.search.clauses import value_predicate, values_named
 from indexer.search.highlighting import Marker
+from indexer.search.matching import TOXICITY_CATEGORY_FIELD
 from indexer.search.query_language import PATH_FIELD, TITLE_FIELD, FieldTest, Wanted, candidate_fields, parse
 from indexer.search.ranking import NO_PASSAGE, Ranking
 from indexer.search.spelling import respell
@@ -148,6 +149,9 @@ class Search:
             if test.clause is None:
                 return np.zeros(text.readable.size, np.bool_)
             return text.holding_in(_HEADINGS[test.field], test.clause)
+        if test.field == TOXICITY_CATEGORY_FIELD:  # in no heading, so that it may be scored anew; few distinct values
+            predicate = value_predicate(test, self.analyzer)
+            return self._column(test.field).documents_where(predicate, size=text.readable.size)
         passing = np.zeros(text.readable.size, np.bool_)
         if test.clause is not None:
             passing |= text.holding_in(Field.VALUES, clause_of_value(test.field, test.clause))

@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import Any
 
 from indexer.backends.embedded import codec
+from indexer.search.toxicity import toxicity_from
 from vocabulary.access import HIDDEN_ACL, AccessFilter, AclId
 from vocabulary.documents import DocumentId
+from vocabulary.indexing import Scoring
 from vocabulary.search import ShownDocument
 
 # Row ids begin at 1: who is not there is looked for like who is.
@@ -19,8 +21,11 @@ SELECT id, acl_id, owner FROM document
 WHERE id = coalesce((SELECT id FROM document WHERE source = ? AND native_id = ?), 0)
 """
 _NOBODYS = (0, HIDDEN_ACL, None)
-_DOCUMENT = "SELECT title, uri, attributes, toxicity FROM document WHERE id = ?"
-_PASSAGES = f"SELECT {codec.PASSAGE_COLUMNS} FROM passage WHERE document_id = ? ORDER BY ordinal"  # noqa: S608 - our columns
+_DOCUMENT = "SELECT title, uri, attributes, toxicity, toxicity_version, toxicity_categories FROM document WHERE id = ?"
+_PASSAGES = (
+    f"SELECT {codec.TOXICITY_COLUMNS}, {codec.PASSAGE_COLUMNS}"  # noqa: S608 - our columns
+    " FROM passage WHERE document_id = ? ORDER BY ordinal"
+)
 
 
 def shown_document(connection: Any, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
@@ -30,12 +35,16 @@ def shown_document(connection: Any, document_id: DocumentId, access: AccessFilte
     is_admitted = access.admits(AclId(acl_id), owner)
     if not is_admitted or acl_id == HIDDEN_ACL:
         return None
-    title, uri, attributes, toxicity = connection.execute(_DOCUMENT, (row_id,)).fetchone()
+    title, uri, attributes, toxicity, version, categories = connection.execute(_DOCUMENT, (row_id,)).fetchone()
+    rows = connection.execute(_PASSAGES, (row_id,)).fetchall()
+    scored = len(codec.TOXICITY_COLUMNS.split(", "))
     return ShownDocument(
         document_id=document_id,
         title=title,
         uri=uri,
         attributes=codec.attributes_from_json(attributes),
         toxicity_0_1=toxicity,
-        passages=tuple(codec.passage_from_row(row) for row in connection.execute(_PASSAGES, (row_id,))),
+        passages=tuple(codec.passage_from_row(row[scored:]) for row in rows),
+        toxicity=tuple(toxicity_from(*row[:scored]) for row in rows),
+        scoring=Scoring(version, codec.names_from_json(categories)),
     )

@@ -14,15 +14,20 @@ import numpy as np
 
 from indexer.backends.embedded import codec, schema
 from indexer.backends.embedded.changes import id_parameter
+from indexer.search.toxicity import toxicity_from
 from vocabulary.access import AclId, Principal
-from vocabulary.documents import DocumentId, EnrichedPassage, Toxicity
+from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import ConfigurationError
-from vocabulary.indexing import Description, Put, StoredDocument
+from vocabulary.indexing import Description, Put, Scoring, StoredDocument
 
-_DOCUMENTS = "SELECT id, source, native_id, title, uri, path, acl_id, owner, attributes, searched FROM document"
+_DOCUMENTS = (
+    "SELECT id, source, native_id, title, uri, path, acl_id, owner, attributes, searched, toxicity_version,"
+    " toxicity_categories FROM document"
+)
 _TOXICITY = "SELECT id, toxicity FROM document WHERE id IN (SELECT value FROM carray(?))"
+_TOXICITY_OF_PASSAGE = ", ".join(f"p.{column}" for column in codec.TOXICITY_COLUMNS.split(", "))
 _PASSAGES = (
-    f"SELECT p.document_id, {codec.PASSAGE_COLUMNS}, e.vector, p.toxicity"  # noqa: S608 - our columns
+    f"SELECT p.document_id, {codec.PASSAGE_COLUMNS}, e.vector, {_TOXICITY_OF_PASSAGE}"  # noqa: S608 - our columns
     " FROM passage p JOIN embedding e ON e.passage_id = p.id"
 )
 _PASSAGES_OF_MANY = (
@@ -71,11 +76,11 @@ def take_identity(connection: Any, index_id: str) -> None:
     schema.write_state(connection, "index_id", index_id)
 
 
-def descriptions(connection: Any, *, after: int, limit: int) -> list[tuple[int, Description, float]]:
-    """Return row id, description and toxicity of the documents behind a row id, in the caller's transaction."""
+def descriptions(connection: Any, *, after: int, limit: int) -> list[tuple[int, Description, float, Scoring]]:
+    """Return row id, description, toxicity and scoring of documents behind a row id, in the caller's transaction."""
     rows = connection.execute(f"{_DOCUMENTS} WHERE id > ? ORDER BY id LIMIT ?", (after, limit)).fetchall()
     toxicity = dict(connection.execute(_TOXICITY, (id_parameter(np.asarray([row[0] for row in rows], np.int64)),)))
-    return [(row[0], _description(row), toxicity[row[0]]) for row in rows]
+    return [(row[0], _description(row), toxicity[row[0]], _scoring(row)) for row in rows]
 
 
 def _with_passages(connection: Any, rows: Sequence[Any]) -> list[StoredDocument]:
@@ -92,16 +97,22 @@ def _passages_of(connection: Any, row_ids: Sequence[int]) -> defaultdict[int, li
 
 
 def _passage(row: Sequence[Any]) -> EnrichedPassage:
-    *described, vector, toxicity = row
-    return EnrichedPassage(codec.passage_from_row(tuple(described)), codec.vector_from_blob(vector), Toxicity(toxicity))
+    *described, vector, score, category, spans = row
+    passage = codec.passage_from_row(tuple(described))
+    return EnrichedPassage(passage, codec.vector_from_blob(vector), toxicity_from(score, category, spans))
 
 
 def _document(row: Sequence[Any], passages: Iterable[EnrichedPassage]) -> StoredDocument:
-    return StoredDocument(Put(_description(row), tuple(passages)), str(row[0]))
+    return StoredDocument(Put(_description(row), tuple(passages), _scoring(row)), str(row[0]))
+
+
+def _scoring(row: Sequence[Any]) -> Scoring:
+    *_, version, categories = row
+    return Scoring(version, codec.names_from_json(categories))
 
 
 def _description(row: Sequence[Any]) -> Description:
-    _, source, native_id, title, uri, path, acl_id, owner, attributes, searched = row
+    _, source, native_id, title, uri, path, acl_id, owner, attributes, searched, *_ = row
     return Description(
         document_id=DocumentId(source, native_id),
         title=title,
@@ -110,5 +121,5 @@ def _description(row: Sequence[Any]) -> Description:
         acl_id=AclId(acl_id),
         owner=None if owner is None else Principal.parse(owner),
         attributes=codec.attributes_from_json(attributes),
-        searched=codec.searched_from_json(searched),
+        searched=codec.names_from_json(searched),
     )

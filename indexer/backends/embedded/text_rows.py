@@ -49,7 +49,7 @@ class Heading:
     def from_row(cls, title: str, path: str, source: str, attributes: str, searched: str) -> Heading:
         """Return the heading of a stored document."""
         values = codec.attributes_from_json(attributes)
-        return cls(title, path, searched_text(values, codec.searched_from_json(searched)), text_values(source, values))
+        return cls(title, path, searched_text(values, codec.names_from_json(searched)), text_values(source, values))
 
 
 class TextRows:

@@ -9,7 +9,15 @@ from indexer.backends.embedded import codec, schema
 from indexer.backends.embedded.text_rows import Heading, TextRows, stored_heading
 from indexer.search.analysis import Analyzer, storable
 from indexer.search.collapsing import content_key
-from indexer.search.matching import SOURCE_FIELD, TOXICITY_FIELD, toxicity_of
+from indexer.search.matching import (
+    ADDED_FIELDS,
+    TOXICITY_CATEGORY_FIELD,
+    TOXICITY_FIELD,
+    toxicity_fields,
+    toxicity_of,
+    worst_of,
+)
+from indexer.search.toxicity import texts_sha256
 from vocabulary.access import HIDDEN_ACL, AclId
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.errors import NumberingMismatch
@@ -22,6 +30,8 @@ from vocabulary.indexing import (
     Put,
     Readmit,
     Refusal,
+    Rescore,
+    Scoring,
     document_of,
 )
 
@@ -31,7 +41,11 @@ _CHANGES_KEPT = 1_000_000
 _FENCE_OF = "fence of "  # and the source's name: a key of the index's own state
 
 _DESCRIBED = "source, native_id, title, title_key, uri, path, acl_id, owner, attributes, searched"
-_CONTENT = "toxicity, content_key, passage_count"  # what its passages say of a document
+# What its passages say of a document, and what was found of them.
+_CONTENT = "toxicity, content_key, passage_count, toxicity_version, toxicity_categories"
+_SCORED = "UPDATE document SET (toxicity, toxicity_version, toxicity_categories) = (?, ?, ?) WHERE id = ?"
+_FORGET_TOXICITY = "DELETE FROM attribute WHERE document_id = ? AND field IN (?, ?)"
+_PASSAGE_SCORED = "UPDATE passage SET (toxicity, toxicity_category, toxic_spans) = (?, ?, ?) WHERE id = ?"
 
 
 def apply(
@@ -46,8 +60,8 @@ def apply(
         document_id = document_of(operation)
         if document_id.source in closed:
             refused[document_id] = Refusal.SUPERSEDED
-        elif not _carry_out(connection, text, operation):
-            refused[document_id] = Refusal.MISSING
+        elif (refusal := _carry_out(connection, text, operation)) is not None:
+            refused[document_id] = refusal
     text.write()
     _forget_old_changes(connection)
     return refused
@@ -67,20 +81,22 @@ def _forget_fences(connection: Any) -> None:
     connection.execute("DELETE FROM state WHERE substr(key, 1, ?) = ?", (len(_FENCE_OF), _FENCE_OF))
 
 
-def _carry_out(connection: Any, text: TextRows, operation: IndexOperation) -> bool:
-    """Carry out one operation; say whether it was possible: a `Describe` or `Readmit` needs a stored document."""
+def _carry_out(connection: Any, text: TextRows, operation: IndexOperation) -> Refusal | None:
+    """Carry out one operation; say why it was not possible, or nothing."""
     match operation:
-        case Put(description, passages):
-            _put(connection, text, description, passages)
+        case Put():
+            _put(connection, text, operation)
         case Describe(description):
             return _describe(connection, text, description)
         case Readmit(document_id, acl_id, owner):
             return _readmit(connection, document_id, acl_id, owner=None if owner is None else str(owner))
+        case Rescore():
+            return _rescore(connection, operation)
         case Hide(document_id):
             _hide(connection, document_id)
         case Delete(document_id):
             _delete(connection, text, document_id)
-    return True
+    return None
 
 
 def adopt(connection: Any, numbering: str) -> None:
@@ -102,45 +118,78 @@ def put_seal(connection: Any, seal: str, *, hide_all: bool) -> None:
     schema.write_state(connection, "seal", seal)
 
 
-def _put(connection: Any, text: TextRows, description: Description, passages: Sequence[EnrichedPassage]) -> None:
-    content = toxicity_of(passages), content_key(passages), len(passages)
+def _put(connection: Any, text: TextRows, put: Put) -> None:
+    description, content = put.description, _content_of(put)
     known = _find(connection, description.document_id)
     if known is None:
         document_id = _insert_document(connection, description, content)
     else:
         document_id = known
         text.remove_passages(document_id)
-        update = f"UPDATE document SET ({_CONTENT}) = (?, ?, ?) WHERE id = ?"  # noqa: S608 - our own columns
+        update = f"UPDATE document SET ({_CONTENT}) = (?, ?, ?, ?, ?) WHERE id = ?"  # noqa: S608 - our own columns
         connection.execute(update, (*content, document_id))
         _update_document(connection, document_id, description)
     text.put_heading(document_id, Heading.of(description))
-    for each in sorted(passages, key=lambda enriched: enriched.passage.ordinal):
+    for each in sorted(put.passages, key=lambda enriched: enriched.passage.ordinal):
         row = codec.passage_to_row(each.passage)
         body = text.analysed(row[2])
-        toxicity = float(each.toxicity.score_0_1)
-        passage_id = _insert_passage(connection, document_id, row=row, terms=len(body.terms), toxicity=toxicity)
+        passage_id = _insert_passage(connection, document_id, each, row=row, terms=len(body.terms))
         text.put_passage(passage_id, body)
         connection.execute("INSERT INTO embedding VALUES(?, ?)", (passage_id, codec.vector_to_blob(each.vector)))
 
 
-def _describe(connection: Any, text: TextRows, description: Description) -> bool:
+def _content_of(put: Put) -> tuple[float, int, int, str, str]:
+    """Return what the passages say of the document, in the order of `_CONTENT`."""
+    scored = _scoring(put.scoring)
+    return toxicity_of(put.passages), content_key(put.passages), len(put.passages), *scored
+
+
+def _scoring(scoring: Scoring) -> tuple[str, str]:
+    return scoring.version, codec.names_to_json(scoring.categories)
+
+
+def _rescore(connection: Any, rescore: Rescore) -> Refusal | None:
+    known = _find(connection, rescore.document_id)
+    if known is None:
+        return Refusal.MISSING
+    passages = "SELECT id, body FROM passage WHERE document_id = ? ORDER BY ordinal"
+    stored = connection.execute(passages, (known,)).fetchall()
+    if texts_sha256(body for _, body in stored) != rescore.texts_sha256:
+        return Refusal.CHANGED
+    connection.executemany(
+        _PASSAGE_SCORED,
+        [
+            (*codec.toxicity_to_row(toxicity), passage_id)
+            for (passage_id, _), toxicity in zip(stored, rescore.toxicity, strict=True)
+        ],
+    )
+    worst, categories = worst_of(rescore.toxicity), rescore.scoring.categories
+    connection.execute(_SCORED, (worst, *_scoring(rescore.scoring), known))
+    connection.execute(_FORGET_TOXICITY, (known, TOXICITY_FIELD, TOXICITY_CATEGORY_FIELD))
+    fields = toxicity_fields(toxicity_0_1=worst, categories=categories)
+    connection.executemany("INSERT INTO attribute VALUES(?, ?, ?, ?)", codec.rows_of_fields(known, fields))
+    _note_change(connection, known)
+    return None
+
+
+def _describe(connection: Any, text: TextRows, description: Description) -> Refusal | None:
     known = _find(connection, description.document_id)
     if known is None:
-        return False
+        return Refusal.MISSING
     former, heading = stored_heading(connection, known), Heading.of(description)
     _update_document(connection, known, description)
     if heading != former:
         text.put_heading(known, heading)
-    return True
+    return None
 
 
-def _readmit(connection: Any, readmitted: DocumentId, acl_id: AclId, *, owner: str | None) -> bool:
+def _readmit(connection: Any, readmitted: DocumentId, acl_id: AclId, *, owner: str | None) -> Refusal | None:
     known = _find(connection, readmitted)
     if known is None:
-        return False
+        return Refusal.MISSING
     connection.execute("UPDATE document SET acl_id = ?, owner = ? WHERE id = ?", (int(acl_id), owner, known))
     _note_change(connection, known)
-    return True
+    return None
 
 
 def _hide(connection: Any, hidden: DocumentId) -> None:
@@ -170,10 +219,10 @@ def _find(connection: Any, document_id: DocumentId) -> int | None:
     return None if found is None else int(found[0])
 
 
-def _insert_document(connection: Any, description: Description, content: tuple[float, int, int]) -> int:
+def _insert_document(connection: Any, description: Description, content: tuple[Any, ...]) -> int:
     """Insert a document's own row and its attributes; return the row id. `content` is in the order of `_CONTENT`."""
     connection.execute(
-        f"INSERT INTO document({_DESCRIBED}, {_CONTENT}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        f"INSERT INTO document({_DESCRIBED}, {_CONTENT}) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (*_described(description), *content),
     )
     document_id: int = connection.last_insert_rowid()
@@ -206,31 +255,35 @@ def _described(description: Description) -> tuple[Any, ...]:
         int(description.acl_id),
         None if description.owner is None else str(description.owner),
         codec.attributes_to_json(description.attributes),
-        codec.searched_to_json(description.searched),
+        codec.names_to_json(description.searched),
     )
 
 
 def _insert_attributes(connection: Any, document_id: int, description: Description) -> None:
     """Insert what the description says, and what the document's stored row says of its passages."""
-    toxicity = connection.execute("SELECT toxicity FROM document WHERE id = ?", (document_id,)).fetchone()[0]
-    rows = codec.attribute_rows(document_id, description, toxicity_0_1=toxicity)
+    scored = "SELECT toxicity, toxicity_categories FROM document WHERE id = ?"
+    toxicity, categories = connection.execute(scored, (document_id,)).fetchone()
+    marked = codec.names_from_json(categories)
+    rows = codec.attribute_rows(document_id, description, toxicity_0_1=toxicity, categories=marked)
     connection.executemany("INSERT INTO attribute VALUES(?, ?, ?, ?)", rows)
 
 
 def _remove_attributes(connection: Any, document_id: int) -> None:
     """Remove the attributes by their key, which the stored description names: it needs no index of its own."""
     stored = connection.execute("SELECT attributes FROM document WHERE id = ?", (document_id,)).fetchone()
-    fields = {SOURCE_FIELD, TOXICITY_FIELD, *codec.attributes_from_json(stored[0])}
+    fields = {*ADDED_FIELDS, *codec.attributes_from_json(stored[0])}
     connection.executemany(
         "DELETE FROM attribute WHERE field = ? AND document_id = ?", [(field, document_id) for field in fields]
     )
 
 
-def _insert_passage(connection: Any, document_id: int, *, row: codec.PassageRow, terms: int, toxicity: float) -> int:
+def _insert_passage(
+    connection: Any, document_id: int, enriched: EnrichedPassage, *, row: codec.PassageRow, terms: int
+) -> int:
     connection.execute(
-        f"INSERT INTO passage({codec.PASSAGE_COLUMNS}, document_id, body_terms, toxicity)"
-        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (*row, document_id, terms, toxicity),
+        f"INSERT INTO passage({codec.PASSAGE_COLUMNS}, document_id, body_terms, {codec.TOXICITY_COLUMNS})"
+        " VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (*row, document_id, terms, *codec.toxicity_to_row(enriched.toxicity)),
     )
     passage_id: int = connection.last_insert_rowid()
     return passage_id

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 
 from indexer.search.matching import Key, fields_of, toxicity_of
+from indexer.search.toxicity import texts_sha256
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId, EnrichedPassage
 from vocabulary.indexing import (
+    NOT_SCORED,
     Delete,
     Describe,
     Description,
@@ -19,6 +22,8 @@ from vocabulary.indexing import (
     Put,
     Readmit,
     Refusal,
+    Rescore,
+    Scoring,
     StoredDocument,
     document_of,
 )
@@ -31,6 +36,7 @@ class Stored:
     number: int
     description: Description
     passages: tuple[EnrichedPassage, ...]
+    scoring: Scoring = NOT_SCORED
 
     @property
     def owner(self) -> str | None:
@@ -42,7 +48,7 @@ class Stored:
 
     @property
     def fields(self) -> Mapping[str, frozenset[Key]]:
-        return fields_of(self.description, toxicity_0_1=self.toxicity_0_1)
+        return fields_of(self.description, toxicity_0_1=self.toxicity_0_1, categories=self.scoring.categories)
 
 
 @dataclass(slots=True)
@@ -64,8 +70,8 @@ class Rows:
                 continue
             if fence is not None:
                 self._fences[document_id] = fence
-            if not self._carry_out(operation, documents):
-                refused[document_id] = Refusal.MISSING
+            if (refusal := self._carry_out(operation, documents)) is not None:
+                refused[document_id] = refusal
         self.documents = documents
         return refused
 
@@ -85,39 +91,46 @@ class Rows:
         held = {each: self.documents[each] for each in document_ids if each in self.documents}
         return [_as_read(each) for each in sorted(held.values(), key=_number)]
 
-    def _carry_out(self, operation: IndexOperation, documents: dict[DocumentId, Stored]) -> bool:
-        """Change `documents`; say whether it was possible: a `Describe` or `Readmit` needs a stored one."""
+    def _carry_out(self, operation: IndexOperation, documents: dict[DocumentId, Stored]) -> Refusal | None:
+        """Change `documents`; say why it was not possible, or nothing."""
+        document_id = document_of(operation)
+        if isinstance(operation, Describe | Readmit | Rescore) and document_id not in documents:
+            return Refusal.MISSING
         match operation:
-            case Put(description, passages):
-                documents[description.document_id] = self._stored(description, passages, documents)
+            case Put():
+                documents[document_id] = self._stored(operation, documents.get(document_id))
             case Describe(description):
-                stored = documents.get(description.document_id)
-                if stored is None:
-                    return False
-                documents[description.document_id] = replace(stored, description=description)
-            case Readmit(document_id, acl_id, owner):
-                if document_id not in documents:
-                    return False
-                described = replace(documents[document_id].description, acl_id=acl_id, owner=owner)
-                documents[document_id] = replace(documents[document_id], description=described)
-            case Hide(document_id):
+                documents[document_id] = replace(documents[document_id], description=description)
+            case Readmit(_, acl_id, owner):
+                documents[document_id] = _redescribed(documents[document_id], acl_id=acl_id, owner=owner)
+            case Hide():
                 if document_id in documents:
-                    hidden = documents[document_id]
-                    description = replace(hidden.description, acl_id=HIDDEN_ACL)
-                    documents[document_id] = replace(hidden, description=description)
-            case Delete(document_id):
+                    documents[document_id] = _redescribed(documents[document_id], acl_id=HIDDEN_ACL)
+            case Delete():
                 documents.pop(document_id, None)
-        return True
+            case Rescore():
+                stored = documents[document_id]
+                if texts_sha256(each.passage.text for each in stored.passages) != operation.texts_sha256:
+                    return Refusal.CHANGED
+                documents[document_id] = _rescored(stored, operation)
+        return None
 
-    def _stored(
-        self, description: Description, passages: Iterable[EnrichedPassage], documents: dict[DocumentId, Stored]
-    ) -> Stored:
-        known = documents.get(description.document_id)
+    def _stored(self, put: Put, known: Stored | None) -> Stored:
         if known is None:
             self._stored_so_far += 1
         number = self._stored_so_far if known is None else known.number
-        ordered = sorted(passages, key=lambda each: each.passage.ordinal)
-        return Stored(number, description, tuple(map(_as_stored, ordered)))
+        ordered = sorted(put.passages, key=lambda each: each.passage.ordinal)
+        return Stored(number, put.description, tuple(map(_as_stored, ordered)), put.scoring)
+
+
+def _redescribed(stored: Stored, **changed: Any) -> Stored:
+    return replace(stored, description=replace(stored.description, **changed))
+
+
+def _rescored(stored: Stored, rescore: Rescore) -> Stored:
+    scored = zip(stored.passages, rescore.toxicity, strict=True)
+    passages = tuple(replace(each, toxicity=toxicity) for each, toxicity in scored)
+    return replace(stored, passages=passages, scoring=rescore.scoring)
 
 
 def _number(stored: Stored) -> int:
@@ -125,7 +138,7 @@ def _number(stored: Stored) -> int:
 
 
 def _as_read(stored: Stored) -> StoredDocument:
-    return StoredDocument(Put(stored.description, stored.passages), str(stored.number))
+    return StoredDocument(Put(stored.description, stored.passages, stored.scoring), str(stored.number))
 
 
 def _as_stored(enriched: EnrichedPassage) -> EnrichedPassage:

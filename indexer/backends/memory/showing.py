@@ -51,6 +51,8 @@ def shown_document(stored: Stored) -> ShownDocument:
         attributes=described.attributes,
         toxicity_0_1=stored.toxicity_0_1,
         passages=tuple(each.passage for each in stored.passages),
+        toxicity=tuple(each.toxicity for each in stored.passages),
+        scoring=stored.scoring,
     )
 
 
@@ -88,6 +90,7 @@ def hit_of(stored: Stored, score: float, place: int, *, marker: Marker, query: Q
         excerpt=None if shown is None else excerpt_of(shown, marker, highlight=query.highlight),
         attributes=dict(description.attributes),
         toxicity_0_1=stored.toxicity_0_1,
+        toxicity_categories=stored.scoring.categories,
         comments=best_comments(_comments(stored, vector), marker, besides=shown, highlight=query.highlight),
     )
 

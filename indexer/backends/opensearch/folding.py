@@ -9,8 +9,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from indexer.search.toxicity import texts_sha256
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
-from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.documents import DocumentId
 from vocabulary.indexing import (
     Delete,
     Describe,
@@ -19,6 +20,7 @@ from vocabulary.indexing import (
     IndexOperation,
     Put,
     Readmit,
+    Rescore,
     document_of,
 )
 
@@ -32,8 +34,11 @@ class Unchanged:
 class Replaced:
     """The document is stored anew, whatever was there."""
 
-    description: Description
-    passages: tuple[EnrichedPassage, ...]
+    put: Put
+
+    @property
+    def description(self) -> Description:
+        return self.put.description
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +50,7 @@ class Redescribed:
 
 @dataclass(frozen=True, slots=True)
 class Readmitted:
-    """A stored document keeps all but its list and owner."""
+    """A stored document keeps its passages and all that it says of itself but its list and owner."""
 
     acl_id: AclId
     owner: Principal | None
@@ -69,12 +74,15 @@ class Change:
     """How a document ends, and whether an operation on the way met no stored one.
 
     `needs_stored`: so it did if the index does not hold the document; `is_missing`: it was removed just before.
+    `rescores` are about the passages that were stored before; `is_changed`: one came upon others within the batch.
     """
 
     document_id: DocumentId
     ending: Ending = Unchanged()
     needs_stored: bool = False
     is_missing: bool = False
+    rescores: tuple[Rescore, ...] = ()
+    is_changed: bool = False
 
 
 def folded(operations: Sequence[IndexOperation]) -> list[Change]:
@@ -88,24 +96,44 @@ def folded(operations: Sequence[IndexOperation]) -> list[Change]:
 
 def _followed_by(change: Change, operation: IndexOperation) -> Change:
     match operation:
-        case Put(description, passages):
-            return replace(change, ending=Replaced(description, passages))
+        case Put():
+            return replace(change, ending=Replaced(operation))
         case Delete():
             return replace(change, ending=Removed())
         case Hide():
             return replace(change, ending=_hidden(change.ending))
     if isinstance(change.ending, Removed):
         return replace(change, is_missing=True)
+    if isinstance(operation, Rescore):
+        return _rescored(change, operation)
     needs_stored = change.needs_stored or not isinstance(change.ending, Replaced)
     if isinstance(operation, Describe):
         return replace(change, ending=_redescribed(change.ending, operation.description), needs_stored=needs_stored)
     return replace(change, ending=_readmitted(change.ending, operation), needs_stored=needs_stored)
 
 
+def _rescored(change: Change, rescore: Rescore) -> Change:
+    if not isinstance(change.ending, Replaced):
+        return replace(change, rescores=(*change.rescores, rescore), needs_stored=True)
+    put = change.ending.put
+    ordered = sorted(put.passages, key=lambda each: each.passage.ordinal)
+    if texts_sha256(each.passage.text for each in ordered) != rescore.texts_sha256:
+        return replace(change, is_changed=True)
+    scored = zip(ordered, rescore.toxicity, strict=True)
+    passages = tuple(replace(each, toxicity=toxicity) for each, toxicity in scored)
+    return replace(change, ending=Replaced(replace(put, passages=passages, scoring=rescore.scoring)))
+
+
+def _redescribed_as(ending: Replaced | Redescribed, description: Description) -> Ending:
+    if isinstance(ending, Replaced):
+        return Replaced(replace(ending.put, description=description))
+    return Redescribed(description)
+
+
 def _hidden(ending: Ending) -> Ending:
     match ending:
-        case Replaced(description) | Redescribed(description):
-            return replace(ending, description=replace(description, acl_id=HIDDEN_ACL))
+        case Replaced() | Redescribed():
+            return _redescribed_as(ending, replace(ending.description, acl_id=HIDDEN_ACL))
         case Readmitted():
             return replace(ending, acl_id=HIDDEN_ACL)
         case Removed():
@@ -114,11 +142,11 @@ def _hidden(ending: Ending) -> Ending:
 
 
 def _redescribed(ending: Ending, description: Description) -> Ending:
-    return replace(ending, description=description) if isinstance(ending, Replaced) else Redescribed(description)
+    return _redescribed_as(ending, description) if isinstance(ending, Replaced) else Redescribed(description)
 
 
 def _readmitted(ending: Ending, operation: Readmit) -> Ending:
     if isinstance(ending, Replaced | Redescribed):
         readmitted = replace(ending.description, acl_id=operation.acl_id, owner=operation.owner)
-        return replace(ending, description=readmitted)
+        return _redescribed_as(ending, readmitted)
     return Readmitted(operation.acl_id, operation.owner)

@@ -14,7 +14,7 @@ from typing import Any
 from indexer.backends.embedded.codec import attributes_from_json
 from indexer.backends.opensearch.access_clause import EVERYTHING, Clause
 from indexer.backends.opensearch.clauses import one_of, passages_matching
-from indexer.backends.opensearch.documents import passage_from
+from indexer.backends.opensearch.documents import passage_from, scoring_of, toxicity_of_passage
 from indexer.backends.opensearch.mapping import Field, PassageField
 from indexer.backends.opensearch.ordering import RowKey
 from indexer.backends.opensearch.requests import PermittedSearch, Reader, nested
@@ -74,6 +74,8 @@ def shown_document(answered: Mapping[str, Any]) -> ShownDocument | None:
         attributes=attributes_from_json(stored[Field.ATTRIBUTES.value]),
         toxicity_0_1=stored[Field.TOXICITY.value],
         passages=tuple(map(passage_from, stored.get(Field.PASSAGES.value) or ())),
+        toxicity=tuple(map(toxicity_of_passage, stored.get(Field.PASSAGES.value) or ())),
+        scoring=scoring_of(stored),
     )
 
 
@@ -119,6 +121,7 @@ def _hit(opened: Mapping[str, Any], shown: Shown, *, marker: Marker, is_near: bo
         excerpt=None if passage is None else excerpt_of(passage, marker, highlight=highlight),
         attributes=attributes_from_json(stored[Field.ATTRIBUTES.value]),
         toxicity_0_1=stored[Field.TOXICITY.value],
+        toxicity_categories=scoring_of(stored).categories,
         copies=shown.copies,
         score_parts=shown.score_parts,
         comments=best_comments(_comments(opened, is_near=is_near), marker, besides=passage, highlight=highlight),

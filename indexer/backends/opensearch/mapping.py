@@ -2,7 +2,9 @@
 
 One OpenSearch document for each document of a source, its passages nested in it; beside them one document, `STATE_ID`,
 that says what the index is (`state.py`). Fields that nothing asks for are stored and not indexed, and nothing that a
-document brings can add a field.
+document brings can add a field. What is only ever read back of toxicity (version, categories, sentences) has no mapping
+at all: it lies in the stored document, so that an index made before it takes it as it is. Categories are filtered and
+counted by `attribute_keys`.
 
 Words are made by the service's own analysis and arrive as terms between blanks. A scripted similarity computes the part
 of BM25 that depends on the row alone; the weight of a term, its rarity among what the reader may read included, comes
@@ -46,6 +48,8 @@ class Field(StrEnum):
     EPOCH = "epoch"  # below the state's: hidden from everybody
     STORED_AT = "stored_at"  # grows with each new document, breaks ties
     TOXICITY = "toxicity"  # that of the worst of its passages
+    TOXICITY_VERSION = "toxicity_version"  # what scored its passages; missing: nobody knows
+    TOXICITY_CATEGORIES = "toxicity_categories"  # those that it is marked with
     CONTENT_KEY = "content_key"  # the same for documents of the same text; 0: nobody's copy
     ATTRIBUTES = "attributes"  # JSON, as hits show them
     ATTRIBUTE_KEYS = "attribute_keys"  # what filters, facets and sorts see: `attribute_keys.py`
@@ -75,6 +79,8 @@ class PassageField(StrEnum):
     AUTHOR = "passages.author"  # of a comment
     WRITTEN_AT = "passages.written_at"  # of a comment, ISO 8601
     TOXICITY = "passages.toxicity"
+    TOXICITY_CATEGORY = "passages.toxicity_category"  # missing where there is none, as the next
+    TOXIC_SPANS = "passages.toxic_spans"  # JSON, as `indexer.search.toxicity` spells them
     TERMS = "passages.terms"
     WORDS = "passages.words"
     LENGTH = "passages.length"  # in terms

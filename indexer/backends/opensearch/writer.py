@@ -19,17 +19,28 @@ from indexer.backends.opensearch.access_clause import stored_acl_id
 from indexer.backends.opensearch.attribute_keys import uncompared
 from indexer.backends.opensearch.bulk import BulkSender, Outcome, Row, Verdict, delete_row, index_row
 from indexer.backends.opensearch.client import Connection
-from indexer.backends.opensearch.documents import described, id_of, with_passages
+from indexer.backends.opensearch.documents import (
+    compared,
+    described,
+    description_from,
+    id_of,
+    scored,
+    scoring_of,
+    texts_of,
+    with_passages,
+    with_toxicity,
+)
 from indexer.backends.opensearch.faults import is_found
 from indexer.backends.opensearch.folding import Change, Hidden, Readmitted, Redescribed, Removed, Replaced, folded
 from indexer.backends.opensearch.mapping import Field
 from indexer.backends.opensearch.state import StateDocument
 from indexer.search.analysis import analyzer
-from indexer.search.matching import fields_of, toxicity_of
+from indexer.search.matching import fields_of, toxicity_of, worst_of
+from indexer.search.toxicity import texts_sha256
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import DocumentId
 from vocabulary.errors import IndexBusy
-from vocabulary.indexing import Description, IndexOperation, Refusal
+from vocabulary.indexing import Description, IndexOperation, Put, Refusal, Scoring
 
 _log = logging.getLogger(__name__)
 
@@ -125,6 +136,8 @@ class Writer:
             found = stored.get(change.document_id)
             if change.is_missing or (change.needs_stored and found is None):
                 refused[change.document_id] = Refusal.MISSING
+            elif change.is_changed or (found is not None and _of_other_texts(change, found)):
+                refused[change.document_id] = Refusal.CHANGED
             if found is not None and found.version >= version:
                 refused[change.document_id] = Refusal.SUPERSEDED
                 continue
@@ -135,34 +148,59 @@ class Writer:
                 rows[change.document_id] = index_row(row_id, version, body)
         return rows, refused
 
-    def _body(self, change: Change, found: Stored | None, epoch: int) -> dict[str, Any] | None:
+    def _body(self, change: Change, found: Stored | None, epoch: int) -> Mapping[str, Any] | None:
         """Return the document as it is to be stored; None where there is nothing to change."""
+        if isinstance(change.ending, Replaced):
+            stored_at = self._next_moment() if found is None else found.body[Field.STORED_AT.value]
+            return self._whole(change.ending.put) | {Field.EPOCH.value: epoch, Field.STORED_AT.value: stored_at}
+        if found is None:
+            return None
+        body = self._ended(change, self._rescored(change, found.body), epoch)
+        return None if body is found.body else body
+
+    def _whole(self, put: Put) -> dict[str, Any]:
+        passages = with_passages(put.passages, analyzer=self._analyzer)
+        described = self._described(put.description, toxicity_of(put.passages), put.scoring)
+        return described | passages | scored(put.scoring)
+
+    def _rescored(self, change: Change, body: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the stored document with the last scores that are of its texts."""
+        texts = texts_sha256(texts_of(body)) if change.rescores else ""
+        fitting = [each for each in change.rescores if each.texts_sha256 == texts]
+        if not fitting:
+            return body
+        rescore = fitting[-1]
+        rescored = {**body, **with_toxicity(body, rescore.toxicity), **scored(rescore.scoring)}
+        return rescored | compared(
+            description_from(body),
+            toxicity_0_1=worst_of(rescore.toxicity),
+            categories=rescore.scoring.categories,
+            analyzer=self._analyzer,
+        )
+
+    def _ended(self, change: Change, body: Mapping[str, Any], epoch: int) -> Mapping[str, Any]:
+        """Return a stored document as the change leaves it, its passages apart."""
         match change.ending:
-            case Replaced(description, passages):
-                stored_at = self._next_moment() if found is None else found.body[Field.STORED_AT.value]
-                whole = self._described(description, toxicity_of(passages)) | with_passages(
-                    passages, analyzer=self._analyzer
-                )
-                return whole | {Field.EPOCH.value: epoch, Field.STORED_AT.value: stored_at}
-            case Redescribed(description) if found is not None:
-                redescribed = self._described(description, found.body[Field.TOXICITY.value])
-                return {**found.body, **redescribed, Field.EPOCH.value: epoch}
-            case Readmitted(acl_id, owner) if found is not None:
+            case Redescribed(description):
+                redescribed = self._described(description, body[Field.TOXICITY.value], scoring_of(body))
+                return {**body, **redescribed, Field.EPOCH.value: epoch}
+            case Readmitted(acl_id, owner):
                 spelled = None if owner is None else str(owner)
                 admitted = {
                     Field.ACL_ID.value: stored_acl_id(acl_id),
                     Field.OWNER.value: spelled,
                     Field.EPOCH.value: epoch,
                 }
-                return {**found.body, **admitted}
-            case Hidden() if found is not None:
-                return {**found.body, Field.ACL_ID.value: int(HIDDEN_ACL)}
-        return None
+                return {**body, **admitted}
+            case Hidden():
+                return {**body, Field.ACL_ID.value: int(HIDDEN_ACL)}
+        return body
 
-    def _described(self, description: Description, toxicity_0_1: float) -> dict[str, Any]:
-        if lost := uncompared(fields_of(description, toxicity_0_1=toxicity_0_1)):
+    def _described(self, description: Description, toxicity_0_1: float, scoring: Scoring) -> dict[str, Any]:
+        fields = fields_of(description, toxicity_0_1=toxicity_0_1, categories=scoring.categories)
+        if lost := uncompared(fields):
             _log.warning("%s: too long to filter, count or sort by: %s", description.document_id, ", ".join(lost))
-        return described(description, toxicity_0_1=toxicity_0_1, analyzer=self._analyzer)
+        return described(description, toxicity_0_1=toxicity_0_1, categories=scoring.categories, analyzer=self._analyzer)
 
     def _next_moment(self) -> int:
         """Return a number that grows with each new document, also from one program's run to the next."""
@@ -199,5 +237,14 @@ class Writer:
             raise IndexBusy("OpenSearch keeps documents that are to be withdrawn")
 
 
+def _of_other_texts(change: Change, found: Stored) -> bool:
+    """Whether a rescore on the way was of other texts than the stored ones."""
+    if not change.rescores:
+        return False
+    texts = texts_sha256(texts_of(found.body))
+    return any(each.texts_sha256 != texts for each in change.rescores)
+
+
 def _needed(change: Change) -> Any:
-    return [Field.STORED_AT.value] if isinstance(change.ending, Replaced | Removed) else True
+    is_rewritten = isinstance(change.ending, Replaced | Removed) and not change.rescores
+    return [Field.STORED_AT.value] if is_rewritten else True

@@ -61,6 +61,7 @@ DERIVED = {
     "attributes differ": "DELETE FROM attribute WHERE field = 'n' AND document_id = 4",
     "attributes of no document": "INSERT INTO attribute VALUES('n', 99, 1, 5)",
     "terms that the vocabulary lacks": "DELETE FROM vocabulary WHERE term = 'appl'",
+    "documents whose toxicity is not that of their worst passage": "UPDATE document SET toxicity = 0.5 WHERE id = 3",
     "vectors of no passage": "INSERT INTO embedding VALUES(99, zeroblob(64))",
 }
 
@@ -93,6 +94,11 @@ async def test_derived_parts_are_found_wanting_and_rebuilt(
     [
         ("passages without a vector", "DELETE FROM embedding WHERE passage_id = 4"),
         ("vectors of another size", "UPDATE embedding SET vector = x'00' WHERE passage_id = 4"),
+        (
+            "passages whose toxic sentences lie outside them",
+            "UPDATE passage SET toxic_spans = '[[0, 10, 0.9, \"\"]]' WHERE id = 1",
+        ),
+        ("passages whose toxic sentences lie outside them", "UPDATE passage SET toxic_spans = '[' WHERE id = 1"),
         ("documents without all their passages", "DELETE FROM passage WHERE document_id = 3"),
     ],
 )

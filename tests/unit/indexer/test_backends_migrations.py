@@ -12,8 +12,10 @@ from indexer.backends import EmbeddedBackend
 from indexer.backends.embedded import migrations
 from indexer.search.analysis import Analyzer
 from tests.fakes.documents import DIMENSIONS, document, names, reader
+from vocabulary.documents import CLEAN, DocumentId, Toxicity
 from vocabulary.errors import ConfigurationError
-from vocabulary.search import Query, SearchMode
+from vocabulary.indexing import NOT_SCORED
+from vocabulary.search import Equals, Query, SearchMode
 
 OLDER = sorted((Path(__file__).parents[2] / "fixtures" / "embedded").glob("schema-*.sql"))
 
@@ -49,6 +51,17 @@ async def test_a_file_of_an_older_version_is_brought_to_this_one(tmp_path: Path,
         await index.apply([document("d2", "apple")])
         assert (await index.search(Query("apple", mode=SearchMode.KEYWORD), None, reader(1))).total.value == 3
     assert tables(old) == tables(new)
+
+
+async def test_scores_of_an_older_version_stay_and_nobody_knows_what_gave_them(tmp_path: Path) -> None:
+    path = tmp_path / "old.db"
+    written_by(next(each for each in OLDER if each.stem == "schema-7"), path)
+    async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+        (found,) = await index.look_up([DocumentId("wiki", "d0")])
+        assert [each.toxicity for each in found.put.passages] == [Toxicity(0.25), CLEAN]
+        assert found.put.scoring == NOT_SCORED
+        page = await index.search(Query("", mode=SearchMode.KEYWORD, filter=Equals("toxicity", 0.25)), None, reader(1))
+        assert names(page) == ["d0"]
 
 
 async def test_a_step_that_fails_leaves_the_file_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

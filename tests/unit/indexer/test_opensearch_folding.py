@@ -8,11 +8,12 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from indexer.backends.memory.rows import Rows
+from indexer.backends.memory.rows import Rows, Stored
 from indexer.backends.opensearch.folding import Change, Hidden, Readmitted, Redescribed, Removed, Replaced, folded
+from indexer.search.toxicity import texts_sha256
 from tests.fakes.documents import description, document
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
-from vocabulary.documents import DocumentId
+from vocabulary.documents import DocumentId, Toxicity
 from vocabulary.indexing import (
     Delete,
     Describe,
@@ -21,8 +22,15 @@ from vocabulary.indexing import (
     IndexOperation,
     Put,
     Readmit,
-    Refusal,
+    Rescore,
+    Scoring,
 )
+
+
+def _rescore(name: str, text: str) -> Rescore:
+    """New scores of a document whose one passage has this text."""
+    return Rescore(DocumentId("wiki", name), texts_sha256([text]), (Toxicity(0.5),), Scoring(f"of {text}", ("slur",)))
+
 
 NAMES = st.sampled_from("ab")
 ACLS = st.integers(1, 3)
@@ -37,6 +45,7 @@ OPERATIONS = st.one_of(
         OWNERS,
     ),
     st.builds(lambda name, acl, owner: Readmit(DocumentId("wiki", name), AclId(acl), owner), NAMES, ACLS, OWNERS),
+    st.builds(_rescore, NAMES, NAMES),
     st.builds(lambda name: Hide(DocumentId("wiki", name)), NAMES),
     st.builds(lambda name: Delete(DocumentId("wiki", name)), NAMES),
 )
@@ -52,35 +61,50 @@ def test_a_folded_batch_ends_as_its_operations_do(
         rows.apply(before, fence=None)
     refused = one_by_one.apply(batch, fence=None)
     held = at_once.documents
-    missing = {
+    not_done = {
         change.document_id
         for change in folded(batch)
-        if change.is_missing or (change.needs_stored and change.document_id not in held)
+        if change.is_missing
+        or change.is_changed
+        or (change.needs_stored and change.document_id not in held)
+        or len(_fitting(held.get(change.document_id), change)) < len(change.rescores)
     }
     endings = {change.document_id: _ending(at_once, change) for change in folded(batch)}
     for document_id, ending in endings.items():
         stored = one_by_one.documents.get(document_id)
-        assert (None if stored is None else (stored.description, _texts(stored.passages))) == ending
-    assert refused == dict.fromkeys(missing, Refusal.MISSING)
+        assert (None if stored is None else (stored.description, _texts(stored.passages), stored.scoring)) == ending
+    assert refused.keys() == not_done  # of two reasons either may be told
 
 
-def _ending(rows: Rows, change: Change) -> tuple[Description, list[str]] | None:
+def _fitting(found: Stored | None, change: Change) -> list[Rescore]:
+    """The scores that are of the texts that were stored before the batch."""
+    texts = None if found is None else texts_sha256(_texts(found.passages))
+    return [each for each in change.rescores if each.texts_sha256 == texts]
+
+
+def _ending(rows: Rows, change: Change) -> tuple[Description, list[str], Scoring] | None:
     found = rows.documents.get(change.document_id)
     match change.ending:
-        case Replaced(described, passages):
-            return described, _texts(passages)
+        case Replaced(put):
+            return put.description, _texts(put.passages), put.scoring
         case Removed():
             return None
     if found is None:
         return None
+    scorings = [found.scoring, *(each.scoring for each in _fitting(found, change))]
+    return _described_at_last(found, change), _texts(found.passages), scorings[-1]
+
+
+def _described_at_last(found: Stored, change: Change) -> Description:
     match change.ending:
         case Redescribed(described):
-            return described, _texts(found.passages)
+            return described
         case Readmitted(acl_id, owner):
-            return replace(found.description, acl_id=acl_id, owner=owner), _texts(found.passages)
+            return replace(found.description, acl_id=acl_id, owner=owner)
         case Hidden():
-            return replace(found.description, acl_id=HIDDEN_ACL), _texts(found.passages)
-    raise AssertionError(f"{change} is of a batch that does nothing")
+            return replace(found.description, acl_id=HIDDEN_ACL)
+    assert change.rescores, "a batch that does nothing"
+    return found.description
 
 
 def _texts(passages: Sequence[object]) -> list[str]:
@@ -92,4 +116,4 @@ def test_a_document_is_written_once_however_often_a_batch_names_it() -> None:
     batch: list[IndexOperation] = [document("a", "one"), Hide(a), Delete(a), document("a", "two"), document("b")]
     assert [change.document_id.native_id for change in folded(batch)] == ["a", "b"]
     assert isinstance(batch[3], Put)
-    assert folded(batch)[0].ending == Replaced(batch[3].description, batch[3].passages)
+    assert folded(batch)[0].ending == Replaced(batch[3])

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import httpx
 import pytest
 
 from service.http_errors import MEDIA_TYPE
-from tests.fakes.documents import document
+from tests.fakes.documents import description, document, passage
 from tests.unit.service.http_world import MENU_TEXT, PLAN_TEXT, HttpWorld, bearer
+from vocabulary.documents import Toxicity, ToxicSpan
+from vocabulary.indexing import Put, Scoring
 
 PLANS_LIST = 1  # the first that the world stores
 ANN, BOB = "ann@example.com", "bob@example.com"
@@ -40,12 +43,37 @@ async def test_a_reader_is_shown_a_document(world: HttpWorld) -> None:
             "tags": ["a", "b"],
         },
         "toxicity": 0.0,
+        "toxicity_categories": [],
+        "toxicity_model": None,
         "passages": [
-            {"text": PLAN_TEXT, "kind": "body", "page": None, "heading": None, "author": None, "written_at": None}
+            {
+                "text": PLAN_TEXT,
+                "kind": "body",
+                "page": None,
+                "heading": None,
+                "author": None,
+                "written_at": None,
+                "toxicity": 0.0,
+                "toxic_sentences": [],
+            }
         ],
         "next_passage": None,
     }
     assert answer.headers["cache-control"] == "no-store"
+
+
+async def test_a_shown_document_tells_which_of_its_sentences_offend(world: HttpWorld) -> None:
+    rude = Toxicity(0.9, "insult", (ToxicSpan(5, 15, 0.9, "insult"),))
+    found = Put(description("plan", source="hr", acl=PLANS_LIST), (passage("Good. You fools!"),))
+    rude_passage = replace(found.passages[0], toxicity=rude)
+    await world.backends["private"].apply(
+        [replace(found, passages=(rude_passage,), scoring=Scoring("h/1", ("insult",)))]
+    )
+    answer = (await look_at(world, "hr/plan", headers=bearer(ANN))).json()
+    assert (answer["toxicity"], answer["toxicity_categories"], answer["toxicity_model"]) == (0.9, ["insult"], "h/1")
+    assert [(each["toxicity"], each["toxic_sentences"]) for each in answer["passages"]] == [
+        (0.9, [{"start": 5, "end": 15, "toxicity": 0.9, "category": "insult"}])
+    ]
 
 
 async def test_what_is_not_there_and_what_may_not_be_read_answer_alike(world: HttpWorld) -> None:

@@ -124,6 +124,7 @@ async def test_an_answer_has_every_part_of_the_contract(world: HttpWorld) -> Non
             "tags": ["a", "b"],
         },
         "toxicity": 0.0,
+        "toxicity_categories": [],
         "copies": 0,
         "comments": [],
         "score_parts": None,

@@ -25,7 +25,7 @@ ME, YOU = (Person(Principal.user("wiki", name), name, f"{name}@x", name) for nam
 HIDDEN = [hidden(number) for number in range(24)]
 OWN_OF_EACH_ANSWER = ("query_id", "instance")
 
-FACETS = ["type", "source", "secret", {"field": "toxicity", "ranges": [{"lt": 0.5}, {"gte": 0.5}]}]
+FACETS = ["type", "source", "secret", "toxicity_category", {"field": "toxicity", "ranges": [{"lt": 0.5}, {"gte": 0.5}]}]
 QUERIES: list[dict[str, Any]] = [
     {"query": ""},
     {"query": "harbour"},
@@ -38,6 +38,8 @@ QUERIES: list[dict[str, Any]] = [
     {"query": "", "filter": {"exists": {"field": "secret"}}},
     {"query": "harbour", "filter": {"not": {"equals": {"field": "type", "value": SECRET}}}},
     {"query": "", "filter": {"range": {"field": "toxicity", "gte": 0.5}}},
+    {"query": "", "filter": {"exists": {"field": "toxicity_category"}}},
+    {"query": f"harbour toxicity_category:{SECRET}"},
     {"query": "harbour", "collapse": False},
 ]
 MISTAKES: list[dict[str, Any]] = [
