@@ -30,7 +30,7 @@ from embedder import EmbedderConfig, open_enricher
 from embedder.batching import padded_share, plan_batches
 from embedder.models import locate_model
 from embedder.models.folder import SPECIAL_TOKENS
-from embedder.runtimes.openvino import usable_cores
+from embedder.runtimes.openvino import BATCHING, usable_cores
 from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
 from vocabulary.documents import ReadText
 from vocabulary.ports import Enricher
@@ -111,8 +111,9 @@ async def _measure(
         ours.append(await _timed(embed))
         if encode is not None:
             library.append(await _timed(embed_by_library))
-    windows = [lengths[start : start + config.look_ahead] for start in range(0, len(lengths), config.look_ahead)]
-    padding = [padded_share(window, plan_batches(window, max_tokens=config.max_batch_tokens)) for window in windows]
+    ahead = BATCHING.look_ahead
+    windows = [lengths[start : start + ahead] for start in range(0, len(lengths), ahead)]
+    padding = [padded_share(window, plan_batches(window, max_tokens=BATCHING.max_tokens)) for window in windows]
     wall_s, cpu_s = min(run.wall_s for run in ours), min(run.cpu_s for run in ours)
     line = Line(
         shape=shape,

@@ -13,18 +13,20 @@ from collections.abc import Sequence
 MAX_PADDED_SHARE = 1 / 16
 
 
-def plan_batches(lengths: Sequence[int], *, max_tokens: int) -> list[list[int]]:
+def plan_batches(lengths: Sequence[int], *, max_tokens: int, packed: bool = False) -> list[list[int]]:
     """Group sequences into batches; returns the positions of each batch's sequences, longest first.
 
     Every position occurs exactly once. A batch's rectangle (count times longest) stays within `max_tokens`, except
-    for a single sequence that is longer by itself; padding stays within `MAX_PADDED_SHARE` of it.
+    for a single sequence that is longer by itself; padding stays within `MAX_PADDED_SHARE` of it. For a runtime that
+    packs, a batch costs what its sequences sum up to, and that sum stays within `max_tokens`.
     """
     batches: list[list[int]] = []
     width = tokens = 0
     for position in sorted(range(len(lengths)), key=lambda index: -lengths[index]):
         length = lengths[position]
-        rectangle = (len(batches[-1]) + 1) * width if batches else 0
-        fits = 0 < rectangle <= max_tokens and rectangle - (tokens + length) <= MAX_PADDED_SHARE * rectangle
+        real = tokens + length
+        cost = 0 if not batches else real if packed else (len(batches[-1]) + 1) * width
+        fits = 0 < cost <= max_tokens and cost - real <= MAX_PADDED_SHARE * cost
         if not fits:
             batches.append([])
             width, tokens = length, 0

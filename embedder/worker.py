@@ -23,7 +23,7 @@ import numpy.typing as npt
 
 from embedder.batching import plan_batches
 from embedder.models.folder import SPECIAL_TOKENS
-from embedder.runtimes.port import Pooled, Runtime
+from embedder.runtimes.port import Batching, Pooled, Runtime
 from vocabulary.documents import TokenIds, Vector
 
 
@@ -92,9 +92,8 @@ class _Item:
 class _Lane:
     """A first-in-first-out queue of sequences that is emptied in batches of similar length."""
 
-    def __init__(self, *, max_batch_tokens: int, look_ahead: int) -> None:
-        self._max_batch_tokens = max_batch_tokens
-        self._look_ahead = look_ahead
+    def __init__(self, batching: Batching) -> None:
+        self._batching = batching
         self._changed = threading.Condition()
         self._waiting: deque[_Item] = deque()
         self._batches: deque[list[_Item]] = deque()
@@ -131,10 +130,10 @@ class _Lane:
             self._changed.notify_all()
 
     def _plan(self) -> None:
-        count = min(self._look_ahead, len(self._waiting))
+        count = min(self._batching.look_ahead, len(self._waiting))
         window = [self._waiting.popleft() for _ in range(count)]
         lengths = [len(item.sequence) + SPECIAL_TOKENS for item in window]
-        for batch in plan_batches(lengths, max_tokens=self._max_batch_tokens):
+        for batch in plan_batches(lengths, max_tokens=self._batching.max_tokens, packed=self._batching.packed):
             self._batches.append([window[position] for position in batch])
 
 
@@ -142,13 +141,14 @@ class Worker:
     """Threads around one runtime. `close` it when done; it waits for the batches being computed."""
 
     def __init__(
-        self, runtime: Runtime, *, finish: Finish, dimensions: int, max_batch_tokens: int, look_ahead: int
+        self, runtime: Runtime, *, finish: Finish, dimensions: int, max_batch_tokens: int = 0, look_ahead: int = 0
     ) -> None:
         self._runtime = runtime
         self._finish = finish
         self._dimensions = dimensions
-        self._bulk = _Lane(max_batch_tokens=max_batch_tokens, look_ahead=look_ahead)
-        self._queries = _Lane(max_batch_tokens=max_batch_tokens, look_ahead=look_ahead)
+        batching = runtime.batching.with_settings(max_tokens=max_batch_tokens, look_ahead=look_ahead)
+        self._bulk = _Lane(batching)
+        self._queries = _Lane(batching)
         self._threads = [self._start(self._bulk, f"embed-{number}") for number in range(runtime.parallel_runs)]
         self._threads.append(self._start(self._queries, "embed-query"))
 

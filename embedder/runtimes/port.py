@@ -7,7 +7,7 @@ Everything behind that (unit length, toxicity) is the same for every runtime and
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import numpy as np
@@ -28,6 +28,19 @@ class Pooled:
     features: npt.NDArray[np.float32]  # [n, 4 * hidden]
 
 
+@dataclass(frozen=True, slots=True)
+class Batching:
+    """How a runtime wants its batches, where an operator sets nothing else."""
+
+    max_tokens: int  # in one batch, special tokens included
+    look_ahead: int  # waiting sequences that are sorted by length together
+    packed: bool = False  # a batch costs its tokens; otherwise its rectangle, so that similar lengths belong together
+
+    def with_settings(self, *, max_tokens: int, look_ahead: int) -> Batching:
+        """Return the same with what an operator has set; 0 leaves the runtime its own."""
+        return replace(self, max_tokens=max_tokens or self.max_tokens, look_ahead=look_ahead or self.look_ahead)
+
+
 class Runtime(Protocol):
     """One loaded model on one device."""
 
@@ -39,6 +52,11 @@ class Runtime(Protocol):
     @property
     def parallel_runs(self) -> int:
         """How many calls of `run` keep the device busy. One more at the same time is allowed, for a query."""
+        ...
+
+    @property
+    def batching(self) -> Batching:
+        """The batches that it runs best with; others give the same results."""
         ...
 
     def run(self, sequences: Sequence[TokenIds]) -> Pooled:

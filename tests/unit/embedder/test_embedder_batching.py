@@ -36,3 +36,13 @@ def test_mixed_lengths_waste_little_where_unsorted_batches_waste_half() -> None:
 def test_nothing_gives_no_batches() -> None:
     assert plan_batches([], max_tokens=100) == []
     assert padded_share([], []) == 0.0
+
+
+@given(LENGTHS, st.integers(256, 4096))
+def test_packed_batches_cost_their_tokens_and_no_rectangle(lengths: list[int], max_tokens: int) -> None:
+    batches = plan_batches(lengths, max_tokens=max_tokens, packed=True)
+    assert sorted(position for batch in batches for position in batch) == list(range(len(lengths)))
+    sums = [sum(lengths[position] for position in batch) for batch in batches]
+    assert all(tokens <= max_tokens for tokens in sums)
+    # All but the last are full: the next sequence, one of the longest left, did not fit any more.
+    assert all(tokens + max(lengths, default=0) > max_tokens for tokens in sums[:-1])

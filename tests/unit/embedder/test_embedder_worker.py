@@ -10,7 +10,7 @@ from concurrent.futures import Future
 import numpy as np
 import pytest
 
-from embedder.runtimes.port import Pooled
+from embedder.runtimes.port import Batching, Pooled
 from embedder.worker import EmbedderClosed, Finished, Worker
 from vocabulary.documents import TokenIds
 
@@ -20,6 +20,7 @@ class WatchedRuntime:
 
     name = "watched"
     parallel_runs = 1
+    batching = Batching(max_tokens=64, look_ahead=100)
 
     def __init__(self) -> None:
         self.gate = threading.Event()
@@ -49,8 +50,6 @@ def worker(runtime: WatchedRuntime) -> Iterator[Worker]:
         runtime,
         finish=lambda pooled: Finished(vectors=pooled.embeddings, toxicity_0_1=pooled.features[:, 0]),
         dimensions=1,
-        max_batch_tokens=64,
-        look_ahead=100,
     )
     yield worker
     runtime.gate.set()
