@@ -7,5 +7,14 @@ runtime or an accelerator. It never stores a text and never decides what happens
 from embedder.config import EmbedderConfig, Precision
 from embedder.cross_encoder import CrossEncoder, open_cross_encoder
 from embedder.enricher import ModelEnricher, open_enricher
+from embedder.loaded import LoadedModel
 
-__all__ = ["CrossEncoder", "EmbedderConfig", "ModelEnricher", "Precision", "open_cross_encoder", "open_enricher"]
+__all__ = [
+    "CrossEncoder",
+    "EmbedderConfig",
+    "LoadedModel",
+    "ModelEnricher",
+    "Precision",
+    "open_cross_encoder",
+    "open_enricher",
+]

@@ -31,9 +31,18 @@ class ModelEnricher:
     """An `Enricher` around one loaded model. Opened by `open_enricher`."""
 
     def __init__(
-        self, folder: ModelFolder, *, recipe: str, toxicity_version: str, tokeniser: Tokeniser, worker: Worker
+        self,
+        folder: ModelFolder,
+        *,
+        name: str,
+        version: str,
+        recipe: str,
+        toxicity_version: str,
+        tokeniser: Tokeniser,
+        worker: Worker,
     ) -> None:
         self._folder = folder
+        self._name, self._version = name, version
         self._recipe = recipe
         self._toxicity_version = toxicity_version
         self._tokeniser = tokeniser
@@ -46,6 +55,14 @@ class ModelEnricher:
     @property
     def toxicity_version(self) -> str:
         return self._toxicity_version
+
+    @property
+    def name(self) -> str:
+        return self._name
+
+    @property
+    def version(self) -> str:
+        return self._version
 
     @property
     def runtime(self) -> str:
@@ -82,10 +99,28 @@ class ModelEnricher:
 
     async def embed_query(self, text: str) -> Vector:
         prompted = self._folder.query_prompt + text[:_MAX_QUERY_CHARACTERS]
-        ids = self._tokeniser.tokenise(prompted).ids[: self.max_tokens]
+        return await self.embed_now(ReadText(prompted, self.tokenise(prompted)))
+
+    async def embed_now(self, text: ReadText) -> Vector:
+        """Embed one text in the lane of queries.
+
+        Raises:
+            ValueError: an id that the model does not know.
+        """
+        ids = text.tokens.ids[: self.max_tokens]
+        self._refuse_unknown([ids])
         answer = await asyncio.wrap_future(self._worker.submit_query(ids))
         vector: Vector = answer.vectors[0]
         return vector
+
+    def of_ids(self, ids: TokenIds) -> ReadText:
+        """Take a sequence that somebody else tokenised.
+
+        Raises:
+            ValueError: an id that the model does not know.
+        """
+        self._refuse_unknown([ids])
+        return ReadText("", Tokens(ids, np.zeros((len(ids), 2), dtype=np.int32)))
 
     async def _run(self, texts: Sequence[ReadText]) -> Finished:
         cut = [text.tokens.ids[: self.max_tokens] for text in texts]
@@ -143,7 +178,15 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker]:
         )
     )
     version = head.version if head else ""
-    enricher = ModelEnricher(folder, recipe=recipe, toxicity_version=version, tokeniser=tokeniser, worker=worker)
+    enricher = ModelEnricher(
+        folder,
+        name=location.name,
+        version=weights.sha256[:12],
+        recipe=recipe,
+        toxicity_version=version,
+        tokeniser=tokeniser,
+        worker=worker,
+    )
     return enricher, worker
 
 

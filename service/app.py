@@ -15,10 +15,13 @@ from service.admin.administration import Administration
 from service.admin.key_config import Scope
 from service.http_errors import handle_errors
 from service.metrics import Metrics, QueryMetrics
+from service.models.access import ModelAccess
 from service.reader import Readers
 from service.response_headers import ResponseHeaders
 from service.routes.admin import admin_routers
+from service.routes.embeddings import embeddings_router
 from service.routes.health import Probe, health_router
+from service.routes.inference import inference_routers
 from service.routes.metrics import metrics_router
 from service.routes.query import query_router
 from service.routes.search_page import search_page_router
@@ -37,14 +40,15 @@ def create_app(
     probes: Mapping[str, Probe],
     people: str = "",
     administration: Administration | None = None,
+    models: ModelAccess | None = None,
     metrics: Metrics | None = None,
     are_metrics_open: bool = False,
 ) -> FastAPI:
     """Build the application.
 
     `people` is the address of the demo's people for the search page; empty: none. Without `administration` there is no
-    admin API, not even a refusal. `metrics` are told to whoever asks where they are open, and otherwise to
-    administrators.
+    admin API, not even a refusal; without `models` neither `/v1` nor `/v2`. `metrics` are told to whoever asks where
+    they are open, and otherwise to administrators.
     """
     app = FastAPI(
         title="Sightline",
@@ -60,6 +64,8 @@ def create_app(
     app.include_router(query_router(service, readers, queries))
     app.include_router(health_router(probes))
     for router in () if administration is None else admin_routers(administration):
+        app.include_router(router)
+    for router in () if models is None else (embeddings_router(models), *inference_routers(models, probes)):
         app.include_router(router)
     if metrics is not None and are_metrics_open:
         app.include_router(metrics_router(metrics))

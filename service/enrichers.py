@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from embedder import EmbedderConfig, ModelEnricher, open_enricher
+from embedder import EmbedderConfig, LoadedModel, open_enricher
 
 
 class Enrichers:
@@ -16,7 +16,7 @@ class Enrichers:
     def __init__(self, config: EmbedderConfig) -> None:
         self._config = config
         self._loading = asyncio.Lock()
-        self._loaded: dict[str, ModelEnricher] = {}
+        self._loaded: dict[str, LoadedModel] = {}
         self._opened = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
@@ -29,11 +29,11 @@ class Enrichers:
         await self._opened.aclose()
 
     @property
-    def configured(self) -> ModelEnricher:
+    def configured(self) -> LoadedModel:
         """The model that the settings name."""
         return self._loaded[self._config.model]
 
-    async def of(self, model: str) -> ModelEnricher:
+    async def of(self, model: str) -> LoadedModel:
         """The model of this name, as `[embedder] model` would name it; empty: the one that the settings name.
 
         Raises:

@@ -29,10 +29,12 @@ from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
 from indexer.sync import DELETE_BRAKE
-from service.admin.key_config import AdminKeyConfig, Scope, contradictions
+from service.admin.key_config import AdminKeyConfig, Scope
+from service.api_keys import KeyConfig, contradictions
 from service.environment import overlaid, setting_overrides
 from service.index_settings import IndexAccess, IndexSettings
 from service.metrics_settings import MetricsSettings
+from service.models.key_config import ModelKeyConfig
 from service.schedule_config import MODE_OF_KEY, SchedulerSettings, SourceSchedule
 from service.settings_reading import Reading, read_toml
 from service.tokens.config import JsonTokenConfig, TokenConfig
@@ -126,6 +128,7 @@ class Settings(_Frozen):
     scheduler: SchedulerSettings
     metrics: MetricsSettings = MetricsSettings()
     admin_keys: tuple[AdminKeyConfig, ...] = ()
+    model_keys: tuple[ModelKeyConfig, ...] = ()
     identities: IdentitiesSettings = IdentitiesSettings()
 
     def sources_of(self, index: str) -> tuple[str, ...]:
@@ -159,7 +162,7 @@ class Settings(_Frozen):
         return self.indexes[self.sources[source].index].access is IndexAccess.PUBLIC
 
 
-class _AdminTable(_Frozen):
+class _KeysTable(_Frozen):
     keys: list[dict[str, Any]] = Field(default_factory=list)
 
 
@@ -175,7 +178,8 @@ class _File(_Frozen):
     extraction: ExtractionSettings
     scheduler: SchedulerSettings
     metrics: MetricsSettings
-    admin: _AdminTable
+    admin: _KeysTable
+    models: _KeysTable
 
 
 def settings_file(given: Path | None, environment: Mapping[str, str] = os.environ) -> Path:
@@ -196,12 +200,13 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
     written = reading.validated(_File, raw, path=())
     indexes = _read_indexes(raw["indexes"], reading)
     tokens = reading.listed(TokenConfig, raw["tokens"], path=("tokens",))
-    admin_keys = _read_admin_keys(raw["admin"], reading)
+    admin_keys = _read_keys(AdminKeyConfig, raw, reading, section="admin")
+    model_keys = _read_keys(ModelKeyConfig, raw, reading, section="models")
     sources = _read_sources(raw["sources"], reading)
     if written is None:
         raise SettingsRefused(reading.problems)
     reading.problems.extend(_contradictions(written.indexes, indexes, tokens, sources))
-    reading.problems.extend(contradictions(admin_keys))
+    reading.problems.extend(contradictions({"admin.keys": admin_keys, "models.keys": model_keys}))
     if reading.problems:
         raise SettingsRefused(reading.problems)
     return Settings(
@@ -215,6 +220,7 @@ def load_settings(file: Path, environment: Mapping[str, str] = os.environ) -> Se
         scheduler=written.scheduler,
         metrics=written.metrics,
         admin_keys=admin_keys,
+        model_keys=model_keys,
     )
 
 
@@ -241,9 +247,9 @@ def _read_indexes(raw_indexes: object, reading: Reading) -> dict[str, IndexSetti
     return {name: index for name, index in read.items() if index is not None}
 
 
-def _read_admin_keys(raw_admin: object, reading: Reading) -> tuple[AdminKeyConfig, ...]:
-    keys = raw_admin.get("keys") if isinstance(raw_admin, Mapping) else None
-    return reading.listed(AdminKeyConfig, keys, path=("admin", "keys"))
+def _read_keys(kind: type[KeyConfig], raw: Mapping[str, Any], reading: Reading, *, section: str) -> tuple[Any, ...]:
+    keys = raw[section].get("keys") if isinstance(raw[section], Mapping) else None
+    return reading.listed(kind, keys, path=(section, "keys"))
 
 
 def _read_sources(raw_sources: object, reading: Reading) -> dict[str, ConfiguredSource]:

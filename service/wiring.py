@@ -34,7 +34,7 @@ from acl import (
     SourceIdentityRule,
 )
 from connectors.registry import CONNECTORS, SourceConnector
-from embedder import ModelEnricher
+from embedder import LoadedModel
 from indexer.extract import KreuzbergExtractor
 from indexer.reindexing import LiveIndex, PlaceStore, Reindexing, Standing
 from indexer.state.audits import AuditHistory
@@ -118,7 +118,7 @@ async def open_state(settings: Settings) -> AsyncIterator[State]:
 class Search:
     """The model and the open indexes."""
 
-    enricher: ModelEnricher
+    enricher: LoadedModel
     service: SearchService
 
     def backend(self, index: str) -> SearchBackend:

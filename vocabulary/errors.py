@@ -42,6 +42,14 @@ class IndexBusy(RetryableError):
     """The index cannot take the request now."""
 
 
+class ModelUnavailable(RetryableError):
+    """The model does not answer now: it is computed elsewhere, and nobody guesses what it would have said."""
+
+
+class ModelBusy(RetryableError):
+    """The model has as many callers as it takes at once."""
+
+
 class StateUnavailable(RetryableError):
     """The state store does not answer: without it nobody is admitted, and nothing counts as recorded."""
 
@@ -140,6 +148,10 @@ class IndexUnknown(RequestRejected):
 
 class DocumentUnknown(RequestRejected):
     """There is no such document, or the reader may not know of it: nobody is told which."""
+
+
+class ModelUnknown(RequestRejected):
+    """No model of that name and version is served."""
 
 
 class SourceUnknown(RequestRejected):

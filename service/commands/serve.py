@@ -16,6 +16,7 @@ from service.app import create_app
 from service.commands.terminal import ConfigOption, console
 from service.http_server import cancelled_by_signals, listen, port_of, serving
 from service.jobs import make_scheduler, scheduling
+from service.models.access import model_access
 from service.probes import probes
 from service.program_log import log_to_stderr
 from service.settings import Settings, load_settings, settings_file
@@ -56,6 +57,7 @@ async def _serve(settings: Settings, entries: tuple[ScheduledJob, ...], *, host:
                 make_readers(settings, state),
                 probes=probes(state, search),
                 administration=administration_of(settings, state, search.service, scheduler),
+                models=model_access(settings.model_keys, search.enricher),
                 metrics=metrics,
                 are_metrics_open=settings.metrics.enabled,
             )

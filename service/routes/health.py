@@ -51,7 +51,7 @@ def health_router(probes: Mapping[str, Probe]) -> APIRouter:
         responses={503: {"description": "Not yet", "model": Problem, "content": {MEDIA_TYPE: {}}}},
     )
     async def readyz() -> Ready | JSONResponse:
-        verdicts = await asyncio.gather(*(_passes(name, probe) for name, probe in probes.items()))
+        verdicts = await asyncio.gather(*(passes(name, probe) for name, probe in probes.items()))
         failed = [name for name, passed in zip(probes, verdicts, strict=True) if not passed]
         if not failed:
             return Ready()
@@ -61,7 +61,8 @@ def health_router(probes: Mapping[str, Probe]) -> APIRouter:
     return router
 
 
-async def _passes(name: str, probe: Probe) -> bool:
+async def passes(name: str, probe: Probe) -> bool:
+    """Try one probe, and log why it fails if it does."""
     try:
         async with asyncio.timeout(PROBE_TIMEOUT_S):
             await probe()

@@ -42,6 +42,10 @@ from service.index_settings import (
 )
 from service.metrics import Metrics
 from service.metrics_settings import MetricsSettings
+from service.models.access import ModelAccess
+from service.models.callers import ModelCallers
+from service.models.desk import ModelDesk
+from service.models.key_config import ModelKeyConfig
 from service.reader import Readers
 from service.routes.query_answer import QueryAnswer
 from service.routes.query_request import QueryBody
@@ -70,6 +74,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[identities]": IdentitiesSettings,
     "adopt_groups = { … }": AdoptedGroupsSettings,
     "[[admin.keys]]": AdminKeyConfig,
+    "[[models.keys]]": ModelKeyConfig,
     "[sources.NAME]": SourceSettings,
     "[embedder]": EmbedderConfig,
     "[extraction]": ExtractionSettings,
@@ -180,6 +185,7 @@ def served_app() -> FastAPI:
         Readers(unused, unused),
         probes={},
         administration=administration,
+        models=ModelAccess(ModelDesk(unused), ModelCallers(())),
         metrics=Metrics(CollectorRegistry(), queries=unused),
     )
 

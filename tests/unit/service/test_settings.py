@@ -361,6 +361,43 @@ def with_admin(load: Load, tmp_path: Path, text: str = ADMIN, *, key: str = "k" 
     return load(COMPLETE + text)
 
 
+MODELS = """
+[[models.keys]]
+name = "assistant"
+key = { file = "model-key" }
+"""
+
+
+def with_model_key(load: Load, tmp_path: Path, key: str, text: str = MODELS) -> Settings:
+    (tmp_path / "model-key").write_text(key)
+    return load(f"{COMPLETE}\n{text}\n{ADMIN}")
+
+
+def test_programs_have_keys_for_the_models(load: Load, tmp_path: Path) -> None:
+    (tmp_path / "admin-key").write_text("k" * 32)
+    (entry,) = with_model_key(load, tmp_path, "m" * 32).model_keys
+    assert (entry.name, entry.key.get_secret_value()) == ("assistant", "m" * 32)
+    assert load(COMPLETE).model_keys == ()
+
+
+@pytest.mark.parametrize(
+    ("key", "text", "problem"),
+    [
+        ("k" * 32, MODELS, "models.keys.0.key: is another entry's key, too"),  # an administrator's
+        ("m" * 32, MODELS * 2, "models.keys.1.name: is another entry's name, too"),
+        ("short", MODELS, "models.keys.0.key: at least 32 characters are needed, random ones"),
+        ("m" * 32, MODELS + 'scopes = ["sync"]', "models.keys.0.scopes: unknown key"),
+    ],
+)
+def test_a_model_key_that_cannot_work_stops_the_start(
+    load: Load, tmp_path: Path, key: str, text: str, problem: str
+) -> None:
+    (tmp_path / "admin-key").write_text("k" * 32)
+    with pytest.raises(SettingsRefused) as refused:
+        with_model_key(load, tmp_path, key, text)
+    assert problem in "\n".join(refused.value.problems)
+
+
 def test_administrators_have_keys_and_scopes(load: Load, tmp_path: Path) -> None:
     (entry,) = with_admin(load, tmp_path).admin_keys
     assert (entry.name, entry.key.get_secret_value()) == ("support", "k" * 32)

@@ -1,0 +1,39 @@
+"""What an opened model is to the rest of the program, whatever computes it."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from vocabulary.documents import ReadText, TokenIds, Vector
+from vocabulary.ports import Enricher
+
+
+class LoadedModel(Enricher, Protocol):
+    """An `Enricher` that tells of itself, and embeds single texts beside what waits."""
+
+    @property
+    def name(self) -> str:
+        """What others call the model: its own name, without a path to it."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """Tells this model from others of its name: the beginning of its weights' SHA-256 where they are here."""
+        ...
+
+    @property
+    def runtime(self) -> str:
+        """Library and arithmetic, and why these were chosen, for reports; never part of a recipe."""
+        ...
+
+    def of_ids(self, ids: TokenIds) -> ReadText:
+        """Take a sequence that somebody else tokenised, int32 [tokens] without special tokens.
+
+        Raises:
+            ValueError: an id that the model does not know, or a model that only reads texts.
+        """
+        ...
+
+    async def embed_now(self, text: ReadText) -> Vector:
+        """Embed one text as `enrich` does, without waiting behind a long `enrich`: the way of queries."""
+        ...

@@ -1,0 +1,164 @@
+"""The models' work for others, shared fairly with searches and syncs.
+
+One short text goes the way of queries, one at a time, so that it is answered in milliseconds and a search waits for one
+such text at the most. Everything else is computed in pieces among what syncs ask for: a request of two thousand texts
+delays a sync by a piece, not by two thousand. Requests beyond a small number are sent away to come again.
+
+No text is kept or logged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import contextmanager
+
+import numpy as np
+import numpy.typing as npt
+
+from embedder import LoadedModel
+from vocabulary.documents import ReadText, TokenIds, Toxicity
+from vocabulary.errors import ModelBusy, ModelUnknown, QueryInvalid
+
+TOXICITY = "toxicity"  # the name of the model that scores
+
+MAX_TEXTS = 2_048  # of one request. Source: the OpenAI API's own limit on the array `input`
+MAX_REQUEST_TOKENS = 300_000  # of one request, likewise: about a minute of two cores
+MAX_REQUESTS = 16  # at once; each holds up to 4 MiB of body, and its texts wait for each other anyway
+
+_PIECE_TOKENS = 8_192  # eight batches of the default size: one or two seconds of a core
+_SHORT_TOKENS = 64  # ten to twenty milliseconds of a core: what a search may wait for
+
+Vectors = npt.NDArray[np.float32]
+Gone = Callable[[], Awaitable[bool]]
+
+
+class CallerGone(Exception):
+    """Nobody waits for the answer any more; what was not computed by then is not."""
+
+
+class ModelDesk:
+    """Takes requests of any number of callers for one loaded model."""
+
+    def __init__(self, model: LoadedModel) -> None:
+        self._model = model
+        self._under_way = 0
+        self._short = asyncio.Semaphore(1)
+
+    @property
+    def model(self) -> LoadedModel:
+        return self._model
+
+    def require_embedding(self, name: str, *, version: str | None = None) -> None:
+        """Make sure that the embedding model is meant.
+
+        Raises:
+            ModelUnknown: another one is.
+        """
+        self._require(name, version, known=self._model.name, known_version=self._model.version)
+
+    def require_toxicity(self, name: str, *, version: str | None = None) -> None:
+        """Make sure that the model that scores is meant, and that there is one.
+
+        Raises:
+            ModelUnknown: another one is, or none scores the texts that this model embeds.
+        """
+        known = TOXICITY if self._model.toxicity_version else ""
+        self._require(name, version, known=known, known_version=self._model.toxicity_version)
+
+    @contextmanager
+    def admitted(self) -> Iterator[None]:
+        """Have one of the few places for the time of a request.
+
+        Raises:
+            ModelBusy: all are taken.
+        """
+        if self._under_way >= MAX_REQUESTS:
+            raise ModelBusy("too many requests at once", retry_after_s=1.0)
+        self._under_way += 1
+        try:
+            yield
+        finally:
+            self._under_way -= 1
+
+    async def read(self, texts: Sequence[str | TokenIds]) -> list[ReadText]:
+        """Tokenise texts beside the event loop, or take them as they were tokenised.
+
+        Raises:
+            QueryInvalid: too many of them, or one that the model cannot read whole.
+        """
+        if not 1 <= len(texts) <= MAX_TEXTS:
+            raise QueryInvalid(f"send 1 to {MAX_TEXTS} texts, not {len(texts)}")
+        return await asyncio.to_thread(self._read_all, texts)
+
+    async def embed(self, texts: Sequence[ReadText], *, gone: Gone) -> AsyncIterator[Vectors]:
+        """Embed texts, in their order: float32 [texts of a piece, dimensions], unit length, a piece after the other.
+
+        Raises:
+            CallerGone: nobody waits any more.
+        """
+        if _is_short(texts):
+            async with self._short:
+                yield (await self._model.embed_now(texts[0]))[np.newaxis]
+            return
+        for piece in _pieces(texts):
+            await _require_caller(gone)
+            yield (await self._model.enrich(piece)).vectors
+
+    async def score(self, texts: Sequence[ReadText], *, gone: Gone) -> list[Toxicity]:
+        """Score texts, in their order.
+
+        Raises:
+            CallerGone: nobody waits any more.
+        """
+        scores: list[Toxicity] = []
+        for piece in _pieces(texts):
+            await _require_caller(gone)
+            scores.extend(await self._model.score(piece))
+        return scores
+
+    def _read_all(self, texts: Sequence[str | TokenIds]) -> list[ReadText]:
+        read, total = [], 0
+        for position, text in enumerate(texts):
+            one = self._read_one(text, position)
+            total += len(one.tokens.ids)
+            if total > MAX_REQUEST_TOKENS:
+                raise QueryInvalid(f"send at most {MAX_REQUEST_TOKENS} tokens in one request")
+            read.append(one)
+        return read
+
+    def _read_one(self, text: str | TokenIds, position: int) -> ReadText:
+        try:
+            read = ReadText(text, self._model.tokenise(text)) if isinstance(text, str) else self._model.of_ids(text)
+        except ValueError as error:
+            raise QueryInvalid(f"text {position}: {error}") from error
+        length, most = len(read.tokens.ids), self._model.max_tokens
+        if length > most:
+            raise QueryInvalid(f"text {position} has {length} tokens, and the model reads {most} at the most")
+        return read
+
+    def _require(self, name: str, version: str | None, *, known: str, known_version: str) -> None:
+        if not known or name != known or version not in (None, known_version):
+            raise ModelUnknown("there is no such model here")
+
+
+def _is_short(texts: Sequence[ReadText]) -> bool:
+    return len(texts) == 1 and len(texts[0].tokens.ids) <= _SHORT_TOKENS
+
+
+def _pieces(texts: Sequence[ReadText]) -> Iterator[list[ReadText]]:
+    """Cut texts into runs of about `_PIECE_TOKENS` tokens, at least one text each."""
+    piece: list[ReadText] = []
+    tokens = 0
+    for text in texts:
+        if tokens >= _PIECE_TOKENS:
+            yield piece
+            piece, tokens = [], 0
+        piece.append(text)
+        tokens += len(text.tokens.ids)
+    yield piece
+
+
+async def _require_caller(gone: Gone) -> None:
+    if await gone():
+        raise CallerGone
