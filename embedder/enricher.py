@@ -198,7 +198,9 @@ def finish(pooled: Pooled, head: ToxicityHead | None) -> Finished:
     """Turn a pass's poolings into unit vectors and scores; without a head for this model, every score is 0."""
     vectors = pooled.embeddings.astype(np.float32, copy=False)
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scores = head.score_0_1(pooled.features) if head else np.zeros(len(vectors), dtype=np.float32)
+    scores = np.zeros(len(vectors), dtype=np.float32)
+    if head is not None and pooled.features is not None:
+        scores = head.score_0_1(pooled.features)
     # As torch's normalize: a vector of length 0 would stay 0 instead of becoming not-a-number.
     return Finished(vectors=vectors / np.maximum(lengths, 1e-12), toxicity_0_1=scores)
 

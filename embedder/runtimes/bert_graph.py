@@ -2,7 +2,8 @@
 
 No exporter and so no torch: the graph is small, and one pass can end in all the poolings that the heads read.
 Inputs are `ids` int32 [n, width], padded with anything, and `lengths` int32 [n]; outputs are `embeddings`
-[n, hidden] and `features` [n, 4 * hidden] (see `port.Pooled`). Padding never reaches an output.
+[n, hidden] and `pooled` [n, 1 + blocks, 4 * hidden]: the features of each whole sequence, then of its blocks where
+those are wanted (see `port.Pooled`). Padding never reaches an output, except in blocks behind a sequence's end.
 
 Source: Devlin et al., BERT (2019); Wang et al., MiniLM (2020).
 """
@@ -16,7 +17,7 @@ import openvino as ov
 from openvino import opset13 as op
 
 from embedder.models import Activation, BertShape, BertWeights, Pooling
-from embedder.runtimes.port import feature_layers
+from embedder.runtimes.port import BLOCK_TOKENS, feature_layers
 
 Node: TypeAlias = Any  # OpenVINO's nodes carry no type information
 
@@ -24,7 +25,7 @@ Node: TypeAlias = Any  # OpenVINO's nodes carry no type information
 _FAR_BELOW_ANY_SCORE = np.float32(-1e9)
 
 
-def build_bert_graph(shape: BertShape, weights: BertWeights, pooling: Pooling) -> ov.Model:
+def build_bert_graph(shape: BertShape, weights: BertWeights, pooling: Pooling, *, blocks: bool = False) -> ov.Model:
     """Build the graph for any number of sequences of any length up to the model's positions."""
     ids = op.parameter([-1, -1], np.int32, name="ids")
     lengths = op.parameter([-1], np.int32, name="lengths")
@@ -39,11 +40,37 @@ def build_bert_graph(shape: BertShape, weights: BertWeights, pooling: Pooling) -
         hidden = _layer(hidden, op.unsqueeze(penalty, _axes(1, 2)), shape, weights, f"encoder.layer.{layer}.")
         states.append(hidden)
 
-    means = [_mean(states[layer - 1], real, lengths) for layer in feature_layers(shape.layers)]
-    maximum = op.reduce_max(op.add(hidden, op.unsqueeze(penalty, _scalar(2))), _scalar(1))
-    embeddings = means[-1] if pooling is Pooling.MEAN else op.gather(hidden, _scalar(0), _scalar(1))
-    results = [_result(embeddings, "embeddings"), _result(op.concat([*means, maximum], 1), "features")]
+    masked = op.add(hidden, op.unsqueeze(penalty, _scalar(2)))
+    whole = op.unsqueeze(op.divide(real, op.unsqueeze(op.convert(lengths, "f32"), _scalar(1))), _scalar(1))
+    if blocks:
+        count = op.divide(op.add(width, _scalar(BLOCK_TOKENS - 1)), _scalar(BLOCK_TOKENS))
+        shares = op.concat([whole, _block_shares(positions, real, count)], 1)
+        maxima = _block_maxima(masked, width, count, shape.hidden)
+    else:
+        shares, maxima = whole, op.reduce_max(masked, _scalar(1), True)
+    means = [_means(shares, states[layer - 1]) for layer in feature_layers(shape.layers)]
+    embeddings = op.gather(means[-1] if pooling is Pooling.MEAN else hidden, _scalar(0), _scalar(1))
+    results = [_result(embeddings, "embeddings"), _result(op.concat([*means, maxima], 2), "pooled")]
     return ov.Model(results, [ids, lengths], "bert")
+
+
+def _block_shares(positions: Node, real: Node, count: Node) -> Node:
+    """Return each token's weight in the mean of its block [n, blocks, width]: one over the block's real tokens."""
+    numbers = op.range(_scalar(0), count, _scalar(1), "i32")
+    block_of = op.divide(positions, _scalar(BLOCK_TOKENS))
+    inside = op.convert(op.equal(op.unsqueeze(numbers, _scalar(1)), op.unsqueeze(block_of, _scalar(0))), "f32")
+    members = op.multiply(op.unsqueeze(inside, _scalar(0)), op.unsqueeze(real, _scalar(1)))
+    return op.divide(members, op.maximum(op.reduce_sum(members, _scalar(2), True), _constant(np.float32(1))))
+
+
+def _block_maxima(masked: Node, width: Node, count: Node, hidden: int) -> Node:
+    """Return the maximum of all states, then that of each block [n, 1 + blocks, hidden]."""
+    # The last position fills up the last block: a maximum does not care how often it sees one state.
+    places = op.range(_scalar(0), op.multiply(count, _scalar(BLOCK_TOKENS)), _scalar(1), "i32")
+    filled = op.gather(masked, op.minimum(places, op.subtract(width, _scalar(1))), _scalar(1))
+    parts = op.concat([_axes(0), op.unsqueeze(count, _scalar(0)), _axes(BLOCK_TOKENS, hidden)], 0)
+    maxima = op.reduce_max(op.reshape(filled, parts, True), _scalar(2))
+    return op.concat([op.reduce_max(maxima, _scalar(1), True), maxima], 1)
 
 
 def _embed(ids: Node, positions: Node, shape: BertShape, weights: BertWeights) -> Node:
@@ -95,10 +122,9 @@ def _activate(hidden: Node, activation: Activation) -> Node:
     return op.gelu(hidden, "erf" if activation is Activation.GELU_ERF else "tanh")
 
 
-def _mean(hidden: Node, real: Node, lengths: Node) -> Node:
-    """Average over the real tokens, as a product with their weights: one pass, no masked copy."""
-    share = op.divide(real, op.unsqueeze(op.convert(lengths, "f32"), _scalar(1)))
-    return op.squeeze(op.matmul(op.unsqueeze(share, _scalar(1)), hidden, False, False), _scalar(1))
+def _means(shares: Node, hidden: Node) -> Node:
+    """Average states [n, width, hidden] by rows of weights [n, rows, width]: one product, no masked copy."""
+    return op.matmul(shares, hidden, False, False)
 
 
 def _result(node: Node, name: str) -> Node:

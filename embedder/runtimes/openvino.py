@@ -36,7 +36,10 @@ _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 class OpenVinoRuntime:
-    """A compiled encoder and its infer requests. Loading takes a second or two and blocks."""
+    """A compiled encoder and its infer requests. Loading takes a second or two and blocks.
+
+    `blocks` says whether `run` gives the features of blocks too, which a prefilter of toxicity reads.
+    """
 
     def __init__(
         self,
@@ -46,12 +49,14 @@ class OpenVinoRuntime:
         special_ids: tuple[int, int],
         threads: int,
         precision: Precision,
+        blocks: bool = False,
     ) -> None:
         self._special_ids = special_ids
+        self._blocks = blocks
         self._threads = threads or usable_cores()
         self._precision = resolve_precision(precision, processor_flags())
         self._requests: SimpleQueue[Any] = SimpleQueue()
-        graph = build_bert_graph(folder.shape, weights, folder.pooling)
+        graph = build_bert_graph(folder.shape, weights, folder.pooling, blocks=blocks)
         self._add_requests(graph, streams=self.parallel_runs, threads=self._threads)
         # OpenVINO gives one compiled model no more streams than cores; the extra one needs a model of its own.
         self._add_requests(graph, streams=1, threads=max(1, self._threads // self.parallel_runs))
@@ -74,7 +79,9 @@ class OpenVinoRuntime:
         request = self._requests.get()
         try:
             outputs = request.infer({"ids": ids, "lengths": lengths}, share_inputs=True)
-            return Pooled(embeddings=outputs["embeddings"], features=outputs["features"])
+            pooled = outputs["pooled"]
+            blocks = pooled[:, 1:] if self._blocks else None
+            return Pooled(embeddings=outputs["embeddings"], features=pooled[:, 0], blocks=blocks)
         finally:
             self._requests.put(request)
 

@@ -1,7 +1,7 @@
 """The seam between the embedder and whatever multiplies its matrices.
 
 A runtime takes bare token sequences and gives pooled hidden states; how it pads or packs them is its own affair.
-Everything behind that (unit length, toxicity) is the same for every runtime and lies in `worker.py`.
+Everything behind that (unit length, toxicity) is the same for every runtime and lies in `enricher.py`.
 """
 
 from __future__ import annotations
@@ -15,17 +15,26 @@ import numpy.typing as npt
 
 from vocabulary.documents import TokenIds
 
+# Two neighbouring blocks are a window of the toxicity prefilter: of windows of 16, 32 and 48 tokens the shortest found
+# most (decision 013).
+BLOCK_TOKENS = 8
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Pooled:
-    """What one pass over n sequences gives; both are float32 and of any length.
+    """What one pass over n sequences gives, all float32.
 
     `features` holds the mean of the hidden states at a third, at two thirds and at the end of the layers, and the
-    maximum of the last ones: the input of the toxicity head.
+    maximum of the last ones: the input of the toxicity head. `blocks` holds the same of every `BLOCK_TOKENS`
+    tokens in a row, special ones included: block b of a sequence is about its tokens [8 b, 8 b + 8) as far as it has
+    them, and what stands behind its last block means nothing.
+
+    A runtime that cannot look into the model gives neither, and nothing is scored then.
     """
 
-    embeddings: npt.NDArray[np.float32]  # [n, hidden], as the model's own pooling says
-    features: npt.NDArray[np.float32]  # [n, 4 * hidden]
+    embeddings: npt.NDArray[np.float32]  # [n, hidden], as the model's own pooling says, of any length
+    features: npt.NDArray[np.float32] | None = None  # [n, 4 * hidden]
+    blocks: npt.NDArray[np.float32] | None = None  # [n, blocks, 4 * hidden]; only where they were asked for at loading
 
 
 @dataclass(frozen=True, slots=True)

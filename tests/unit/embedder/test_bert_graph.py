@@ -20,10 +20,12 @@ Array = np.ndarray[Any, np.dtype[np.float32]]
 SEQUENCES = [np.array(ids, dtype=np.int32) for ids in ([5, 9, 12, 7, 20], [], [30], list(range(5, 15)))]
 
 
-def _run(path: Path) -> tuple[Pooled, ModelFolder, BertWeights]:
+def _run(path: Path, *, blocks: bool = False) -> tuple[Pooled, ModelFolder, BertWeights]:
     folder = read_model_folder(path)
     weights = read_weights(folder)
-    runtime = OpenVinoRuntime(folder, weights, special_ids=(2, 3), threads=1, precision=Precision.FLOAT32)
+    runtime = OpenVinoRuntime(
+        folder, weights, special_ids=(2, 3), threads=1, precision=Precision.FLOAT32, blocks=blocks
+    )
     return runtime.run(SEQUENCES), folder, weights
 
 
@@ -69,16 +71,36 @@ def _states(ids: list[int], folder: ModelFolder, weights: BertWeights) -> list[A
     return states
 
 
+def _features(states: list[Array]) -> Array:
+    means = [states[layer - 1].mean(0) for layer in feature_layers(len(states))]
+    return np.concatenate([*means, states[-1].max(0)])
+
+
 @pytest.mark.parametrize("hidden_act", ["gelu", "gelu_new", "relu"])
 @pytest.mark.parametrize("layers", [1, 4])
 def test_embeddings_and_features_equal_the_formulas(tiny_model: TinyModel, hidden_act: str, layers: int) -> None:
     pooled, folder, weights = _run(tiny_model(hidden_act=hidden_act, num_hidden_layers=layers))
 
+    assert pooled.features is not None
+    assert pooled.blocks is None
     for row, sequence in enumerate(SEQUENCES):
         states = _states([2, *sequence, 3], folder, weights)
-        means = [states[layer - 1].mean(0) for layer in feature_layers(layers)]
         np.testing.assert_allclose(pooled.embeddings[row], states[-1].mean(0), atol=1e-4)
-        np.testing.assert_allclose(pooled.features[row], np.concatenate([*means, states[-1].max(0)]), atol=1e-4)
+        np.testing.assert_allclose(pooled.features[row], _features(states), atol=1e-4)
+
+
+def test_blocks_have_the_features_of_eight_tokens_each(tiny_model: TinyModel) -> None:
+    pooled, folder, weights = _run(tiny_model(), blocks=True)
+
+    assert pooled.features is not None
+    assert pooled.blocks is not None
+    assert pooled.blocks.shape == (len(SEQUENCES), 2, 32)
+    for row, sequence in enumerate(SEQUENCES):
+        states = _states([2, *sequence, 3], folder, weights)
+        np.testing.assert_allclose(pooled.features[row], _features(states), atol=1e-4)
+        for number, start in enumerate(range(0, len(sequence) + 2, 8)):
+            expected = _features([state[start : start + 8] for state in states])
+            np.testing.assert_allclose(pooled.blocks[row, number], expected, atol=1e-4)
 
 
 def test_cls_pooling_takes_the_first_state(tiny_model: TinyModel) -> None:

@@ -48,7 +48,7 @@ def runtime() -> WatchedRuntime:
 def worker(runtime: WatchedRuntime) -> Iterator[Worker]:
     worker = Worker(
         runtime,
-        finish=lambda pooled: Finished(vectors=pooled.embeddings, toxicity_0_1=pooled.features[:, 0]),
+        finish=lambda pooled: Finished(vectors=pooled.embeddings, toxicity_0_1=pooled.embeddings[:, 0]),
         dimensions=1,
     )
     yield worker
