@@ -117,8 +117,12 @@ async def test_a_document_that_cannot_be_mended_is_removed_for_the_next_sync(
 
 async def test_damaged_pages_are_told_apart(index: EmbeddedBackend, tmp_path: Path) -> None:
     path = tmp_path / "index.db"
+    connection = apsw.Connection(str(path))
+    (page,) = connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'embedding'").fetchone()
+    size = connection.pragma("page_size")
+    connection.close()
     content = bytearray(path.read_bytes())
-    content[-4096:] = bytes(4096)
+    content[(page - 1) * size : page * size] = bytes(size)
     path.write_bytes(content)
     async with index:
         assert [line.partition(":")[0] for line in await index.inspect()] == ["damaged pages"]
