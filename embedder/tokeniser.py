@@ -6,6 +6,7 @@ Invariant: the ids between the special tokens equal those of the model's own tok
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from itertools import chain
 
@@ -14,6 +15,7 @@ from tokenizers import Tokenizer
 
 from embedder.models import ModelFolder
 from embedder.models.folder import SPECIAL_TOKENS
+from embedder.word_cache import words_of
 from vocabulary.documents import Tokens
 from vocabulary.errors import SettingInvalid
 
@@ -21,7 +23,7 @@ _LONE_SURROGATE = re.compile("[\ud800-\udfff]")  # no Unicode text has them; fil
 
 
 class Tokeniser:
-    """The tokeniser of one model. Safe from any thread; works outside Python's global lock."""
+    """The tokeniser of one model. Safe from any thread; what takes long works outside Python's global lock."""
 
     def __init__(self, folder: ModelFolder) -> None:
         """Read the tokeniser.
@@ -34,15 +36,19 @@ class Tokeniser:
             self._tokenizer = Tokenizer.from_file(str(file))
         except Exception as error:
             raise SettingInvalid(f"embedder.model: {file} cannot be read: {error}") from error
-        self.sha256 = hashlib.sha256(file.read_bytes()).hexdigest()
+        description = file.read_bytes()
+        self.sha256 = hashlib.sha256(description).hexdigest()
         self._tokenizer.no_truncation()
         self._tokenizer.no_padding()
         if self._tokenizer.get_vocab_size() > folder.shape.vocabulary:
             raise SettingInvalid(f"embedder.model: {file} knows more tokens than the model")
         self.special_ids = self._read_special_ids(str(file))
+        self._words = words_of(self._tokenizer, json.loads(description))
 
     def tokenise(self, text: str) -> Tokens:
         """Split a text of any length; special tokens are not added."""
+        if self._words is not None and (looked_up := self._words.tokenise(text)) is not None:
+            return looked_up
         if _LONE_SURROGATE.search(text):
             text = _LONE_SURROGATE.sub("\ufffd", text)
         # The batch call, because it alone lets go of the global lock.
