@@ -100,6 +100,10 @@ class AccessControl:
         """What an operator has said of who the bearer of the claims is in a source; None: nothing, so names decide."""
         return await self._mappings.find(claims, source)
 
+    async def people_mapped(self, *, issuer: str, source: str) -> Mapping[str, frozenset[str]]:
+        """Whom operators have mapped users of an issuer to in a source, by the users' folded names."""
+        return await self._mappings.people(issuer=issuer, source=source)
+
     async def _match_mapped(self, mapped: Mapped, source: str) -> Match:
         if mapped.is_unreadable:
             return Match(MatchOutcome.MAPPINGS_UNREADABLE)

@@ -1,7 +1,8 @@
 """People of one source drawn at random for an audit: evenly, those who have little, and those whom a list speaks of.
 
-Only people whom a token can mean are drawn: who has no address, or shares it, is nobody's reader and finds nothing,
-whatever the source would show them. Closed accounts are among them, since they must find nothing.
+Only people whom a token can mean are drawn: who has no address, or shares it, or whose address an operator has mapped
+to another, is nobody's reader and finds nothing, whatever the source would show them. Closed accounts are among them,
+since they must find nothing.
 """
 
 from __future__ import annotations
@@ -11,8 +12,9 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, Row, select
 
 from acl.reader import MatchUserBy
 from acl.tables import acl_entries, acl_memberships, acl_people
@@ -51,9 +53,20 @@ class ReaderDraw:
         self._below: dict[str, list[DrawnReader]] = {}
 
     @classmethod
-    async def read(cls, engine: Engine, source: str, *, by: MatchUserBy, acl_ids: Sequence[int]) -> ReaderDraw:
-        """Read the source's people and groups, and the entries of these lists."""
-        return await asyncio.to_thread(_read, engine, source, by, acl_ids)
+    async def read(
+        cls,
+        engine: Engine,
+        source: str,
+        *,
+        by: MatchUserBy,
+        mapped: Mapping[str, frozenset[str]],
+        acl_ids: Sequence[int],
+    ) -> ReaderDraw:
+        """Read the source's people and groups, and the entries of these lists.
+
+        `mapped`: whom operators have said that users are there, by their folded names.
+        """
+        return await asyncio.to_thread(_read, engine, source, by, mapped, acl_ids)
 
     def evenly(self, rng: Random) -> DrawnReader:
         """Draw anybody."""
@@ -94,7 +107,9 @@ class ReaderDraw:
         return self._below[principal]
 
 
-def _read(engine: Engine, source: str, by: MatchUserBy, acl_ids: Sequence[int]) -> ReaderDraw:
+def _read(
+    engine: Engine, source: str, by: MatchUserBy, mapped: Mapping[str, frozenset[str]], acl_ids: Sequence[int]
+) -> ReaderDraw:
     with engine.connect() as connection:
         people = connection.execute(
             select(acl_people).where(acl_people.c.source == source).order_by(acl_people.c.principal)
@@ -109,15 +124,9 @@ def _read(engine: Engine, source: str, by: MatchUserBy, acl_ids: Sequence[int]) 
         for acl_id in sorted(set(acl_ids)):
             named = select(acl_entries.c.principal).where(acl_entries.c.acl_id == acl_id)
             entries[acl_id] = sorted(connection.execute(named).scalars())
-    folded = "email_folded" if by is MatchUserBy.EMAIL else "username_folded"
-    names = Counter(getattr(person, folded) for person in people)
-    meant = [person for person in people if getattr(person, folded) and names[getattr(person, folded)] == 1]
-    readers = {
-        person.principal: DrawnReader(
-            Principal.parse(person.principal), person.email if by is MatchUserBy.EMAIL else person.username
-        )
-        for person in meant
-    }
+    users = _users(people, source, by, mapped)
+    meant = [person for person in people if person.principal in users]
+    readers = {each.principal: DrawnReader(Principal.parse(each.principal), users[each.principal]) for each in meant}
     odd = [person for person in meant if not person.enabled or person.is_guest or person.is_administrator]
     return ReaderDraw(
         list(readers.values()),
@@ -126,3 +135,18 @@ def _read(engine: Engine, source: str, by: MatchUserBy, acl_ids: Sequence[int]) 
         entries=entries,
         unreachable=len(people) - len(meant),
     )
+
+
+def _users(
+    people: Sequence[Row[Any]], source: str, by: MatchUserBy, mapped: Mapping[str, frozenset[str]]
+) -> Mapping[str, str]:
+    """What a token calls each person whom one can mean, by their principal: as mapped, or by their own name."""
+    spelled, folded = ("email", "email_folded") if by is MatchUserBy.EMAIL else ("username", "username_folded")
+    names = Counter(getattr(person, folded) for person in people)
+    by_name = {
+        person.principal: getattr(person, spelled)
+        for person in people
+        if (name := getattr(person, folded)) and names[name] == 1 and name not in mapped
+    }
+    alone = {user: next(iter(whom)) for user, whom in sorted(mapped.items()) if len(whom) == 1}
+    return {str(Principal.user(source, person)): user for user, person in alone.items()} | by_name

@@ -6,6 +6,7 @@ Where the two name different people for one user, the user is nobody, as a name 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from sqlalchemy import Engine
@@ -44,6 +45,18 @@ class IdentityMappings:
         kept = await self._store.find(key)
         people = (in_file.people if in_file is not None else frozenset()) | ({kept} if kept is not None else set())
         return Mapped(people) if people else None
+
+    async def people(self, *, issuer: str, source: str) -> Mapping[str, frozenset[str]]:
+        """Whom users of an issuer were mapped to in a source, by the users' folded names; several: the user is nobody.
+
+        Of a file that cannot be used now, what its last usable reading said.
+        """
+        said = {user: {person} for user, person in (await self._store.people(issuer=issuer, source=source)).items()}
+        reading = await asyncio.to_thread(self._file.current) if self._file is not None else FileMappings()
+        for key, person in reading.people.items():
+            if (key.issuer, key.source) == (issuer, source):
+                said.setdefault(key.user_folded, set()).add(person)
+        return {user: frozenset(people) for user, people in said.items()}
 
     def _in_file(self, key: MappingKey) -> Mapped | None:
         if self._file is None:

@@ -6,7 +6,7 @@ A change raises the version of the source's mappings in the same transaction: ev
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -47,6 +47,19 @@ class MappingStore:
     async def find(self, key: MappingKey) -> str | None:
         """The id of the person whom the user is mapped to."""
         return await asyncio.to_thread(self._find, key)
+
+    async def people(self, *, issuer: str, source: str) -> Mapping[str, str]:
+        """The ids of the people of a source whom users of an issuer are mapped to, by the users' folded names."""
+
+        def read() -> dict[str, str]:
+            columns = acl_mappings.c
+            mapped = select(columns.user_folded, columns.person).where(
+                columns.issuer == issuer, columns.source == source
+            )
+            with self._engine.connect() as connection:
+                return {row.user_folded: row.person for row in connection.execute(mapped)}
+
+        return await asyncio.to_thread(read)
 
     def _put(self, kept: KeptMapping) -> None:
         mapping = kept.mapping

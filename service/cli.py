@@ -13,6 +13,7 @@ from service.commands.audit import audit
 from service.commands.backup import backup
 from service.commands.demo import demo
 from service.commands.explain_access import explain_access
+from service.commands.identities import identities
 from service.commands.reindex import migrate_index, reindex
 from service.commands.runs import runs
 from service.commands.schedule import schedule
@@ -54,6 +55,7 @@ app.command("explain-access")(explain_access)
 app.command("migrate-index")(migrate_index)
 app.command("simulate-alfresco")(simulate_alfresco)
 app.add_typer(runs, name="runs")
+app.add_typer(identities, name="identities")
 
 
 def _print_version(asked: bool) -> None:

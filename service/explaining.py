@@ -14,7 +14,7 @@ from enum import StrEnum
 from acl import AccessChange, AccessExplainer, AccessExplanation, AccessRecords, MatchUserBy, ReaderClaims
 from indexer.state.run_history import RunReport
 from service.index_settings import IndexAccess
-from service.reader import OPERATOR
+from service.reader import issuer_meant
 from service.settings import Settings
 from service.wiring import State, identity_rules
 from vocabulary.access import HIDDEN_ACL, AclId, Principal, PrincipalKind
@@ -106,12 +106,10 @@ class AccessInspector:
         Without an issuer it is the one of the settings, if there is one only.
 
         Raises:
-            QueryInvalid: the source has no such person, or no token can name that person.
+            QueryInvalid: the source has no such person, no token can name that person, or there is no such issuer.
         """
-        issuers = {each.issuer for each in self._settings.tokens}
-        if issuer is None:
-            issuer = issuers.pop() if len(issuers) == 1 else OPERATOR
-        return ReaderClaims(user=await self._token_name(user), groups=groups, issuer=issuer)
+        meant = issuer_meant(self._settings, issuer)
+        return ReaderClaims(user=await self._token_name(user), groups=groups, issuer=meant)
 
     async def explain(self, backend: SearchBackend, document_id: DocumentId, reader: ReaderClaims) -> Explanation:
         """Explain what the reader's queries make of a document whose index is open as `backend`.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import secrets
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -18,7 +17,7 @@ from indexer.state.leases import RunInProgress
 from indexer.state.run_history import RunState
 from indexer.state.tally import Tally
 from service.audit.auditing import audit_source
-from service.audit.drawing import USUAL_QUESTIONS, Sampling
+from service.audit.sampling import Sampling
 from service.scheduler import Scheduler
 from service.settings import Settings
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
@@ -68,8 +67,7 @@ class Jobs:
 
     async def _audit(self, job: Job) -> SyncOutcome:
         index = self.workshop.search.service.index(self.settings.sources[job.source].index)
-        sampling = Sampling(USUAL_QUESTIONS, seed=secrets.randbelow(2**31))
-        outcome = await audit_source(self.settings, self.state, index, job.source, sampling)
+        outcome = await audit_source(self.settings, self.state, index, job.source, job.sampling or Sampling())
         return SyncOutcome(job.source, run=outcome.run)
 
 

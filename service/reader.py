@@ -12,11 +12,12 @@ from typing import Protocol
 from acl import AccessControl, ReaderClaims
 from service.index_settings import IndexAccess
 from service.search import ServedIndex
+from service.settings import Settings
 from service.tokens import Credentials
 from vocabulary.access import AccessFilter
-from vocabulary.errors import NotAllowed, NotAuthenticated
+from vocabulary.errors import NotAllowed, QueryInvalid
 
-OPERATOR = "command line"  # the issuer of claims that an operator makes up with `search --as`
+_NOBODYS = "command line"  # the issuer of claims that an operator makes up where no configured one is meant
 
 
 class ClaimsVerifier(Protocol):
@@ -63,11 +64,20 @@ class Readers:
             raise NotAllowed("only administrators of a source are told what scores are made of")
 
 
-async def operator_filter(access_control: AccessControl, index: ServedIndex, *, user: str | None) -> AccessFilter:
-    """Build the filter for a user whom an operator names, found among the people as a token's user would be."""
-    if user is None and index.access is not IndexAccess.PUBLIC:
-        raise NotAuthenticated(f"index {index.name} needs a reader: --as USER")
-    return await named_filter(access_control, index, ReaderClaims(user=user or "", groups=(), issuer=OPERATOR))
+def issuer_meant(settings: Settings, named: str | None) -> str:
+    """The issuer of a token that an administrator imagines: the named one, else the only one of the settings.
+
+    Where several are configured and none is named, it is nobody's: no identity mapping and no group counts then.
+
+    Raises:
+        QueryInvalid: no `[[tokens]]` entry has the named issuer.
+    """
+    configured = {entry.issuer for entry in settings.tokens}
+    if named is None:
+        return configured.pop() if len(configured) == 1 else _NOBODYS
+    if named not in configured:
+        raise QueryInvalid("issuer: no [[tokens]] entry has it")
+    return named
 
 
 async def named_filter(access_control: AccessControl, index: ServedIndex, claims: ReaderClaims) -> AccessFilter:

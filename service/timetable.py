@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 from cronsim import CronSim
 
+from service.audit.sampling import Sampling
 from service.schedule_config import MODE_OF_KEY, Missed, Overlap, SourceSchedule
 from service.settings import Settings
 from vocabulary.ports import SyncMode
@@ -20,11 +21,12 @@ from vocabulary.ports import SyncMode
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """One mode of one source; whether a person has confirmed its deletions makes no other job of it."""
+    """One mode of one source; what a person has decided about it, who asks for it, makes no other job of it."""
 
     source: str
     mode: SyncMode
     confirm_deletes: bool = field(default=False, compare=False)
+    sampling: Sampling | None = field(default=None, compare=False)  # of an audit; None: as many as usual, at random
 
     def __str__(self) -> str:
         return f"source={self.source} mode={self.mode}"

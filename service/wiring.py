@@ -58,7 +58,7 @@ from service.reader import Readers
 from service.reranking import open_reranker
 from service.revocation_times import RevocationTimes
 from service.search import SearchService, ServedIndex
-from service.settings import Settings, SourceSettings
+from service.settings import Settings
 from service.state_store import open_engine
 from service.tokens import TokenVerifier
 from vocabulary.ports import Enricher, Extractor, SearchBackend, SourceWitness
@@ -259,14 +259,16 @@ def make_metrics(settings: Settings, state: State, service: SearchService | None
 
 def identity_rules(settings: Settings, index: str) -> tuple[SourceIdentityRule, ...]:
     """How a reader is found among the people of each source of an index."""
-    return tuple(_identity_rule(source, settings.sources[source]) for source in settings.sources_of(index))
+    return tuple(identity_rule(settings, source) for source in settings.sources_of(index))
 
 
-def _identity_rule(name: str, source: SourceSettings) -> SourceIdentityRule:
-    adopted = source.adopt_groups
+def identity_rule(settings: Settings, source: str) -> SourceIdentityRule:
+    """How a reader is found among the people of one source."""
+    configured = settings.sources[source]
+    adopted = configured.adopt_groups
     return SourceIdentityRule(
-        name,
-        MatchUserBy(source.match_user_by),
+        source,
+        MatchUserBy(configured.match_user_by),
         adopted=AdoptedGroups(adopted.issuer, adopted.prefix) if adopted is not None else None,
     )
 

@@ -1,5 +1,6 @@
 """Audits: a sample of what an index shows is held against what the source says, question by question.
 
+    sampling.py     what whoever asks for an audit decides
     drawing.py      which questions: documents × readers, half of them evenly, half where mistakes are likely
     index_side.py   what the index shows, asked under the very filter of that reader's queries
     comparison.py   both sides asked, and asked again where they differ or the source is silent

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
-from acl.changes import AccessRecords
 from indexer.layers import RetryPolicy
 from indexer.state.audits import AuditCounts, AuditHistory, AuditRecord, Finding, FindingKind
 from indexer.state.run_history import RunReport, RunState
 from service.audit.comparison import BothSides, Comparison
-from service.audit.drawing import Asked, Draw, Sampling, draw_questions
+from service.audit.drawing import Asked, Draw, draw_questions
 from service.audit.index_side import IndexSide
 from service.audit.rereading import Rereading
+from service.audit.sampling import Sampling
 from service.search import ServedIndex
 from service.settings import Settings
 from service.wiring import State, open_source, open_witness
@@ -95,8 +95,8 @@ class _Audit:
         if not draw.asked:
             raise RunAborted(_nothing_to_ask(draw))
         before = await self._pending_before()
-        asked = [*await self._asked_again(before, draw), *draw.asked]
-        compared = await self._compare(asked)
+        asked = [*_asked_again(before, draw), *draw.asked]
+        compared = await self._compare(asked, issuer=draw.issuer)
         findings = await self._judged(compared, before)
         record = AuditRecord(run_id, self._source, _counts(seed, compared, findings), findings)
         await self._history.add(record)
@@ -108,28 +108,9 @@ class _Audit:
         findings = last.findings if last is not None else ()
         return {finding.question: finding for finding in findings if finding.kind is FindingKind.PENDING}
 
-    async def _asked_again(self, before: dict[Question, Finding], draw: Draw) -> list[Asked]:
-        """The pending questions that were not drawn anyway, of readers whom a token still means."""
-        drawn = {each.question for each in draw.asked}
-        again = []
-        for question in before.keys() - drawn:
-            user = None if question.reader is None else await self._user_of(question)
-            if (user is None) == (question.reader is None):
-                again.append(Asked(question, user, drawn_evenly=False))
-        return sorted(again, key=lambda each: (each.question.document_id, each.user or ""))
-
-    async def _user_of(self, question: Question) -> str | None:
-        """What a token would call the reader of a question; None: they are no more, or have no such name."""
-        stored = (
-            await AccessRecords(self._state.engine).person(question.reader) if question.reader is not None else None
-        )
-        if stored is None:
-            return None
-        person = stored.person
-        return person.email if self._settings.sources[self._source].match_user_by == "email" else person.username
-
-    async def _compare(self, asked: Sequence[Asked]) -> list[Comparison]:
-        index = IndexSide(self._state, self._index, is_public=self._settings.is_public(self._source))
+    async def _compare(self, asked: Sequence[Asked], *, issuer: str) -> list[Comparison]:
+        is_public = self._settings.is_public(self._source)
+        index = IndexSide(self._state, self._index, issuer=issuer, is_public=is_public)
         async with open_witness(self._settings, self._source) as witness:
             both = BothSides(index, witness, self._options.policy)
             return await both.compare(asked, on_progress=lambda done: self._options.on_progress(done, len(asked)))
@@ -156,6 +137,17 @@ class _Audit:
         async with open_source(self._settings, self._source) as connector:
             rereading = Rereading(self._state, self._index.backend, connector, self._options.policy)
             return await rereading.unread_changes(self._source, differing)
+
+
+def _asked_again(before: Iterable[Question], draw: Draw) -> list[Asked]:
+    """The pending questions that were not drawn anyway, of readers whom a token still means."""
+    drawn = {each.question for each in draw.asked}
+    again = []
+    for question in set(before) - drawn:
+        user = None if question.reader is None else draw.users.get(question.reader)
+        if (user is None) == (question.reader is None):
+            again.append(Asked(question, user, drawn_evenly=False))
+    return sorted(again, key=lambda each: (each.question.document_id, each.user or ""))
 
 
 def _nothing_to_ask(draw: Draw) -> str:

@@ -7,35 +7,24 @@ any other, and of its readers those whom it names, those in few groups, and odd 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from random import Random
 from typing import TypeAlias
 
-from acl import MatchUserBy
+from acl import ReaderClaims, SourceIdentityRule
 from acl.drawing import DrawnReader, ReaderDraw
 from indexer.state.drawing import DocumentDraw, DrawnDocument
+from service.audit.sampling import Sampling
+from service.reader import issuer_meant
 from service.settings import Settings
-from service.wiring import State
+from service.wiring import State, identity_rule
+from vocabulary.access import Principal
 from vocabulary.documents import DocumentId
 from vocabulary.errors import QueryInvalid
 from vocabulary.statements import Question
 
-# Of an audit that nobody gave a number. Where none of the 250 drawn evenly is wrong, less than 1.6 % of all are (95 %);
-# all of them together cost some thousand requests (docs/decisions/012).
-USUAL_QUESTIONS = 500
-
 _Drawn: TypeAlias = tuple[DrawnDocument, bool]  # and whether it was drawn evenly
-
-
-@dataclass(frozen=True, slots=True)
-class Sampling:
-    """What whoever asks for an audit decides. A person or document that is named takes the place of the drawn ones."""
-
-    questions: int
-    seed: int
-    user: str | None = None  # as a token would name them
-    document: DocumentId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,30 +38,44 @@ class Asked:
 
 @dataclass(frozen=True, slots=True)
 class Draw:
-    """The questions, each once. `unreachable` people are nobody's readers and were left out."""
+    """The questions, each once, about readers with tokens of `issuer`, who calls each of them as in `users`.
+
+    `unreachable` people are nobody's readers and were left out.
+    """
 
     asked: tuple[Asked, ...]
-    unreachable: int
+    issuer: str
+    users: Mapping[Principal, str] = field(default_factory=dict)
+    unreachable: int = 0
 
 
 async def draw_questions(settings: Settings, state: State, source: str, sampling: Sampling) -> Draw:
     """Draw the questions about a source; none where the index holds nothing of it, or nobody can be its reader.
 
     Raises:
-        QueryInvalid: a token of the named person would mean nobody in the source.
+        QueryInvalid: a token of the named person would mean nobody in the source, or there is no such issuer.
     """
+    issuer = issuer_meant(settings, sampling.issuer)
     rng = Random(sampling.seed)  # noqa: S311 - a sample, not a secret; the seed repeats it
     documents = await _documents(state, source, sampling, rng)
     if settings.is_public(source):
-        return Draw(_each_once(_asked(source, document, None) for document in documents), unreachable=0)
-    by = MatchUserBy(settings.sources[source].match_user_by)
-    lists = sorted({document.acl_id for document, _ in documents if document.acl_id is not None})
-    people = await ReaderDraw.read(state.engine, source, by=by, acl_ids=lists)
-    named = None if sampling.user is None else await _person(state, source, sampling.user, by=by)
+        return Draw(_each_once(_asked(source, document, None) for document in documents), issuer)
+    rule = identity_rule(settings, source)
+    people = await ReaderDraw.read(
+        state.engine,
+        source,
+        by=rule.match_user_by,
+        mapped=await state.access_control.people_mapped(issuer=issuer, source=source),
+        acl_ids=sorted({document.acl_id for document, _ in documents if document.acl_id is not None}),
+    )
+    named = None
+    if sampling.user is not None:
+        named = await _person(state, rule, ReaderClaims(sampling.user, groups=(), issuer=issuer))
     if named is None and not people.readers:
-        return Draw((), people.unreachable)
+        return Draw((), issuer, unreachable=people.unreachable)
     asked = (_asked(source, document, named or _reader(people, document, rng)) for document in documents)
-    return Draw(_each_once(asked), people.unreachable)
+    users = {reader.principal: reader.user for reader in people.readers}
+    return Draw(_each_once(asked), issuer, users, people.unreachable)
 
 
 async def _documents(state: State, source: str, sampling: Sampling, rng: Random) -> list[_Drawn]:
@@ -87,11 +90,11 @@ async def _documents(state: State, source: str, sampling: Sampling, rng: Random)
     return [(named, position < evenly) for position in range(sampling.questions)]
 
 
-async def _person(state: State, source: str, user: str, *, by: MatchUserBy) -> DrawnReader:
-    match = await state.identities.find(source, user, by=by)
+async def _person(state: State, rule: SourceIdentityRule, claims: ReaderClaims) -> DrawnReader:
+    match = await state.access_control.match(claims, rule)
     if match.person is None:
-        raise QueryInvalid(f"--person: nobody in {source} is meant by that name ({match.outcome})")
-    return DrawnReader(match.person.principal, user)
+        raise QueryInvalid(f"person: nobody in {rule.source} is meant by that name ({match.outcome})")
+    return DrawnReader(match.person.principal, claims.user)
 
 
 def _reader(people: ReaderDraw, drawn: _Drawn, rng: Random) -> DrawnReader:

@@ -12,7 +12,6 @@ from typing import TypeVar
 
 from acl import ReaderClaims
 from service.audit.drawing import Asked
-from service.reader import OPERATOR
 from service.search import ServedIndex
 from service.wiring import State
 from vocabulary.access import AccessFilter
@@ -33,9 +32,10 @@ _PAGE = 100
 class IndexSide:
     """Asks one index about documents of one source."""
 
-    def __init__(self, state: State, index: ServedIndex, *, is_public: bool) -> None:
+    def __init__(self, state: State, index: ServedIndex, *, issuer: str, is_public: bool) -> None:
         self._state = state
         self._index = index
+        self._issuer = issuer
         self._is_public = is_public
 
     async def shown(self, asked: Sequence[Asked]) -> Mapping[Question, bool]:
@@ -54,7 +54,7 @@ class IndexSide:
         """Make the filter as for a request: anew, from what is stored now."""
         if self._is_public:
             return await self._state.access_control.public_filter(self._index.sources)
-        claims = ReaderClaims(user=user, groups=(), issuer=OPERATOR)
+        claims = ReaderClaims(user=user, groups=(), issuer=self._issuer)
         return await self._state.access_control.filter_for(claims, self._index.identity_rules)
 
     async def _descriptions(self, document_ids: Iterable[DocumentId]) -> Mapping[DocumentId, Description]:

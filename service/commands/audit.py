@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -12,13 +11,13 @@ from typing import Annotated, Any
 import typer
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-from indexer.state.audits import AuditRecord, Finding, FindingKind
+from indexer.state.audits import AuditRecord, FindingKind
 from indexer.state.run_history import RunState
 from service.admin.acts import Act
 from service.admin.command_line import command_line
 from service.audit.auditing import AuditOptions, AuditOutcome, audit_source
-from service.audit.drawing import USUAL_QUESTIONS, Sampling
 from service.audit.rates import rate_of
+from service.audit.sampling import LARGEST_SEED, MAX_QUESTIONS, USUAL_QUESTIONS, Sampling
 from service.commands.terminal import (
     ConfigOption,
     ExitCode,
@@ -30,9 +29,9 @@ from service.commands.terminal import (
     print_note,
     print_problem,
     print_table,
-    printable,
 )
 from service.http_server import cancelled_by_signals
+from service.routes.audit_answer import audit_answer, finding_answer
 from service.run_reports import report_json
 from service.settings import Settings, load_settings, settings_file
 from service.wiring import open_search, open_state
@@ -46,17 +45,21 @@ def audit(
     source: Annotated[str, typer.Argument(metavar="SOURCE", help="The source's name.")],
     *,
     sample: Annotated[
-        int, typer.Option(min=1, max=100_000, help="How many questions: documents × readers.")
+        int, typer.Option(min=1, max=MAX_QUESTIONS, help="How many questions: documents × readers.")
     ] = USUAL_QUESTIONS,
     person: Annotated[
         str | None,
         typer.Option(metavar="USER", help="Only ask for this reader: an address or user name, as a token would give."),
     ] = None,
+    issuer: Annotated[
+        str | None,
+        typer.Option(metavar="ISSUER", help="Whose tokens readers have. Default: the only [[tokens]] issuer."),
+    ] = None,
     document: Annotated[
         str | None, typer.Option(metavar="SOURCE/ID", help="Only ask about this document, as answers show its id.")
     ] = None,
     seed: Annotated[
-        int | None, typer.Option(min=0, max=2**31 - 1, help="Draw what an earlier audit with this seed drew.")
+        int | None, typer.Option(min=0, max=LARGEST_SEED, help="Draw what an earlier audit with this seed drew.")
     ] = None,
     config: ConfigOption = None,
     as_json: JsonOption = False,
@@ -68,8 +71,9 @@ def audit(
         raise typer.Exit(ExitCode.MISUSED)
     sampling = Sampling(
         questions=1 if person is not None and document is not None else sample,
-        seed=secrets.randbelow(2**31) if seed is None else seed,
+        seed=Sampling().seed if seed is None else seed,
         user=person,
+        issuer=issuer,
         document=None if document is None else _document_of(source, document),
     )
     try:
@@ -96,15 +100,11 @@ async def _audit(settings: Settings, source: str, sampling: Sampling) -> AuditOu
     with cancelled_by_signals(), _progress() as show:
         async with open_state(settings) as state, open_search(settings, state, indexes=[index]) as search:
             options, served = AuditOptions(on_progress=show), search.service.index(index)
-            asked = {"questions": sampling.questions, "person": sampling.user, "document": _spelled(sampling.document)}
+            asked = sampling.parameters
             async with state.acts.record(command_line(), Act.AUDIT, subject=source, parameters=asked) as act:
                 outcome = await audit_source(settings, state, served, source, sampling, options=options)
                 act.outcome = outcome.run.state
                 return outcome
-
-
-def _spelled(document_id: DocumentId | None) -> str | None:
-    return None if document_id is None else str(document_id)
 
 
 @contextmanager
@@ -119,36 +119,8 @@ def _progress() -> Iterator[Callable[[int, int], None]]:
 def audit_json(outcome: AuditOutcome) -> dict[str, Any]:
     """Spell an audit for programs."""
     record = outcome.record
-    return {"run": report_json(outcome.run), "audit": None if record is None else _record_json(record)}
-
-
-def _record_json(record: AuditRecord) -> dict[str, Any]:
-    counts = record.counts
-    rate = rate_of(counts.even_wrong, counts.even_asked)
-    return {
-        "source": record.source,
-        "seed": counts.seed,
-        "asked": counts.asked,
-        "as_reader": counts.as_reader,
-        "agreed": counts.agreed,
-        **{kind: record.number_of(kind) for kind in FindingKind},
-        "mismatch_rate": None if rate is None else {"share": rate.share, "low": rate.low, "high": rate.high},
-        "findings": [_finding_json(finding) for finding in record.findings],
-    }
-
-
-def _finding_json(finding: Finding) -> dict[str, Any]:
-    reader = finding.question.reader
-    return {
-        "kind": finding.kind,
-        "document_id": str(finding.question.document_id),
-        "reader": None if reader is None else reader.id,
-        "index": "shows" if finding.shown else "hides",
-        "source": finding.statement.verdict,
-        "asked_by": finding.statement.standpoint,
-        "reason": finding.statement.reason,
-        "since": finding.since,
-    }
+    audited = None if record is None else audit_answer(record).model_dump(mode="json")
+    return {"run": report_json(outcome.run), "audit": audited}
 
 
 def _print_outcome(outcome: AuditOutcome) -> None:
@@ -176,5 +148,9 @@ def _print_outcome(outcome: AuditOutcome) -> None:
 
 def _print_findings(record: AuditRecord) -> None:
     columns = ["found", "document", "reader", "index", "source", "asked by", "reason"]
-    rows = [list(_finding_json(finding).values())[:-1] for finding in record.findings]
-    print_table(columns, [[("anybody" if cell is None else printable(cell)) for cell in row] for row in rows])
+    found = map(finding_answer, record.findings)
+    rows = [
+        (one.kind, one.document_id, one.reader or "anybody", one.index, one.source, one.asked_by, one.reason)
+        for one in found
+    ]
+    print_table(columns, rows)

@@ -23,18 +23,20 @@ from service.commands.terminal import (
     printable,
 )
 from service.index_settings import IndexAccess
-from service.reader import OPERATOR, operator_filter
+from service.reader import issuer_meant, named_filter
 from service.routes.query_answer import BucketAnswer, CommentAnswer, FacetAnswer, QueryAnswer, ResultAnswer, answer_of
 from service.routes.query_request import MAX_TEXT
-from service.search import ServedIndex
+from service.search import SearchService, ServedIndex
 from service.settings import Settings, load_settings, settings_file
 from service.wiring import State, open_search, open_state
-from vocabulary.errors import IndexUnknown, QueryInvalid
+from vocabulary.access import AccessFilter
+from vocabulary.errors import IndexUnknown, NotAuthenticated, QueryInvalid
 from vocabulary.search import (
     DateFacet,
     DateInterval,
     Facet,
     FacetRequest,
+    Page,
     Query,
     SearchMode,
 )
@@ -49,6 +51,10 @@ def search(
         typer.Option(
             "--as", metavar="USER", help="Who asks: an e-mail address or user name, as a token would give it."
         ),
+    ] = None,
+    issuer: Annotated[
+        str | None,
+        typer.Option(metavar="ISSUER", help="Whose token it would be. Default: the only [[tokens]] issuer."),
     ] = None,
     mode: Annotated[SearchMode, typer.Option(help="How documents are matched and ranked.")] = SearchMode.HYBRID,
     size: Annotated[int, typer.Option(min=1, max=100, help="How many results.")] = 10,
@@ -79,7 +85,8 @@ def search(
         collapse=not all_copies,
         explain=explain,
     )
-    answer = asyncio.run(_answer(settings, index, query, user=user))
+    reader = None if user is None else ReaderClaims(user, groups=(), issuer=issuer_meant(settings, issuer))
+    answer = asyncio.run(_answer(settings, index, query, reader=reader))
     if as_json:
         print_json(answer.model_dump(mode="json"))
     else:
@@ -94,33 +101,45 @@ def _facet(spelled: str) -> Facet:
     return FacetRequest(spelled)
 
 
-async def _answer(settings: Settings, name: str, query: Query, *, user: str | None) -> QueryAnswer:
+async def _answer(settings: Settings, name: str, query: Query, *, reader: ReaderClaims | None) -> QueryAnswer:
     if name not in settings.indexes:
         raise IndexUnknown(f"no such index: {name} (there are: {', '.join(settings.indexes) or 'none'})")
     async with open_state(settings) as state, open_search(settings, state, indexes=[name]) as search:
         index = search.service.index(name)
-        access = await operator_filter(state.access_control, index, user=user)
-        await _warn_of_strangers(state, index, user=user)
-        if user is None:
-            page = await search.service.search(index, query, access)
+        if reader is None:
+            page = await search.service.search(index, query, await _nobodys_filter(state, index))
         else:
-            asked = {
-                "index": name,
-                "query": query.text,
-                "mode": query.mode,
-                "facets": [each.key for each in query.facets],
-            }
-            async with state.acts.record(command_line(), Act.SEARCH_AS, subject=user, parameters=asked):
-                page = await search.service.search(index, query, access)
+            page = await _search_as(state, search.service, index, query, reader)
     return answer_of(page, query_id=uuid4().hex)
 
 
-async def _warn_of_strangers(state: State, index: ServedIndex, *, user: str | None) -> None:
+async def _nobodys_filter(state: State, index: ServedIndex) -> AccessFilter:
+    if index.access is not IndexAccess.PUBLIC:
+        raise NotAuthenticated(f"index {index.name} needs a reader: --as USER")
+    return await state.access_control.public_filter(index.sources)
+
+
+async def _search_as(
+    state: State, service: SearchService, index: ServedIndex, query: Query, reader: ReaderClaims
+) -> Page:
+    access = await named_filter(state.access_control, index, reader)
+    await _warn_of_strangers(state, index, reader)
+    asked = {
+        "index": index.name,
+        "query": query.text,
+        "mode": query.mode,
+        "facets": [each.key for each in query.facets],
+        "issuer": reader.issuer,
+    }
+    async with state.acts.record(command_line(), Act.SEARCH_AS, subject=reader.user, parameters=asked):
+        return await service.search(index, query, access)
+
+
+async def _warn_of_strangers(state: State, index: ServedIndex, reader: ReaderClaims) -> None:
     """Say so when no source of the index knows the person: their answer is empty for that reason alone."""
-    if user is None or index.access is IndexAccess.PUBLIC:
+    if index.access is IndexAccess.PUBLIC:
         return
-    claims = ReaderClaims(user=user, groups=(), issuer=OPERATOR)
-    matches = {rule.source: await state.access_control.match(claims, rule) for rule in index.identity_rules}
+    matches = {rule.source: await state.access_control.match(reader, rule) for rule in index.identity_rules}
     if all(match.person is None for match in matches.values()):
         reasons = ", ".join(f"{source}: {match.outcome}" for source, match in matches.items())
         print_note(f"nobody of that name may read anything here ({reasons or 'the index has no sources'})")

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Self
 from uuid import uuid4
 
 from fastapi import APIRouter, Body, Path
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, model_validator
 
 from acl import MatchOutcome, ReaderClaims
 from service.admin.acts import Act
@@ -19,15 +19,14 @@ from service.admin.administrators import CurrentAdministrator
 from service.admin.key_config import Scope
 from service.http_errors import problem_answer
 from service.index_settings import IndexAccess
-from service.reader import OPERATOR, named_filter
+from service.reader import issuer_meant, named_filter
 from service.routes.query_answer import QueryAnswer, answer_of
 from service.routes.query_request import QueryBody
-from service.routes.request_parts import Part
+from service.routes.request_parts import Name, Part
 from service.search import ServedIndex
-from vocabulary.errors import QueryInvalid
+from service.settings import Settings
 
 MAX_GROUPS = 1_000
-_Name = Annotated[str, StringConstraints(min_length=1, max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: problem_answer("There is no such index"),
     413: problem_answer("The body is too large"),
@@ -39,9 +38,11 @@ _EXAMPLE = {"as": {"user": "ann@example.com"}, "query": "travel expenses"}
 class PersonBody(Part):
     """Whose eyes to look with, as a token would name them."""
 
-    user: _Name = Field(description="what the issuer's `user_claim` would say", examples=["ann@example.com"])
-    issuer: _Name | None = Field(default=None, description="a configured issuer; without one, nobody's groups count")
-    groups: Annotated[tuple[_Name, ...], Field(max_length=MAX_GROUPS)] = Field(
+    user: Name = Field(description="what the issuer's `user_claim` would say", examples=["ann@example.com"])
+    issuer: Name | None = Field(
+        default=None, description="a configured issuer; without it the only one, or nobody's where there are several"
+    )
+    groups: Annotated[tuple[Name, ...], Field(max_length=MAX_GROUPS)] = Field(
         default=(), description="groups of the issuer, as its `groups_claim` would list them"
     )
 
@@ -51,9 +52,13 @@ class PersonBody(Part):
             raise ValueError("groups are those of an issuer: name it")
         return self
 
-    def as_claims(self) -> ReaderClaims:
-        """Return what a token would prove."""
-        return ReaderClaims(user=self.user, groups=self.groups, issuer=self.issuer or OPERATOR)
+    def as_claims(self, settings: Settings) -> ReaderClaims:
+        """Return what a token would prove.
+
+        Raises:
+            QueryInvalid: no `[[tokens]]` entry has the issuer.
+        """
+        return ReaderClaims(user=self.user, groups=self.groups, issuer=issuer_meant(settings, self.issuer))
 
 
 class SearchAsBody(QueryBody):
@@ -72,7 +77,6 @@ def search_as_router(administration: Administration) -> APIRouter:
     """Route questions with somebody else's eyes."""
     router = administration.administrators.router(Scope.SEARCH_AS)
     service, state = administration.search, administration.state
-    issuers = {token.issuer for token in administration.settings.tokens}
 
     @router.post("/indexes/{index}/query", summary="Search an index as somebody else", responses=_PROBLEMS)
     async def search_as(
@@ -81,9 +85,7 @@ def search_as_router(administration: Administration) -> APIRouter:
         body: Annotated[SearchAsBody, Body(examples=[_EXAMPLE])],
     ) -> SearchAsAnswer:
         served = service.index(index)
-        if body.as_.issuer is not None and body.as_.issuer not in issuers:
-            raise QueryInvalid("as.issuer: no [[tokens]] entry has it")
-        query, claims = body.as_query(), body.as_.as_claims()
+        query, claims = body.as_query(), body.as_.as_claims(administration.settings)
         asked = {"index": index, **body.model_dump(mode="json", by_alias=True, exclude_unset=True)}
         async with state.acts.record(administrator, Act.SEARCH_AS, subject=claims.user, parameters=asked):
             access = await named_filter(state.access_control, served, claims)

@@ -6,12 +6,26 @@ import re
 from datetime import UTC, datetime
 from typing import Annotated, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StrictBool, StrictFloat, StrictInt, StrictStr
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StrictStr,
+    StringConstraints,
+)
 
 from vocabulary.search import Scalar
 
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:\d{2}(:\d{2}(\.\d+)?)?(Z|[+-]\d{2}:?\d{2})?)?")
 
+# Of a person, a group, an issuer or a source. Control characters, NUL among them, are in none; halves of characters
+# (lone surrogates) are refused by pydantic itself.
+Name: TypeAlias = Annotated[
+    str, StringConstraints(min_length=1, max_length=1_000, pattern=r"^[^\x00-\x1f\x7f]+$", strict=True)
+]
 FieldName: TypeAlias = Annotated[str, Field(min_length=1, max_length=200, examples=["type"])]
 Value: TypeAlias = Annotated[
     StrictBool

@@ -11,7 +11,7 @@ from acl import MatchUserBy, SourceIdentityRule
 from connectors.alfresco.simulator.generator import ARCHIVE, generate_world
 from indexer.state.audits import AuditRecord, FindingKind
 from service.audit.auditing import AuditOptions, AuditOutcome, audit_source
-from service.audit.drawing import Sampling
+from service.audit.sampling import Sampling
 from service.index_settings import IndexAccess
 from service.search import ServedIndex
 from service.settings import Settings, load_settings

@@ -13,7 +13,8 @@ from connectors.alfresco.simulator.faults import kinds as faults
 from indexer.state.audits import AuditHistory, Finding, FindingKind
 from indexer.state.run_history import RunState
 from indexer.state.tables import ledger
-from service.audit.drawing import Sampling, draw_questions
+from service.audit.drawing import draw_questions
+from service.audit.sampling import Sampling
 from service.wiring import State
 from tests.proof.audited_repository import AuditedRepository, audited_repository, kinds
 from tests.proof.repository_bench import SOURCE

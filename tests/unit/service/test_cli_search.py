@@ -67,6 +67,7 @@ def test_who_searched_as_whom_and_for_what_is_recorded(folder: CliFolder) -> Non
         "query": "lighthouse -secret",
         "mode": "keyword",
         "facets": ["type"],
+        "issuer": "https://idp.example.com",
     }
     assert act["outcome"] == "done"
     printed = folder.run("acts", "--limit", "1")
