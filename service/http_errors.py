@@ -25,6 +25,7 @@ from starlette.exceptions import HTTPException
 from service.response_headers import HEADERS
 from service.validation_errors import mistakes
 from vocabulary.errors import (
+    AuditUnderWay,
     DocumentUnknown,
     IndexBusy,
     IndexUnknown,
@@ -92,12 +93,18 @@ _KINDS: Mapping[type[SightlineError], _Kind] = {
     SyncUnderWay: _Kind(
         HTTPStatus.CONFLICT, "sync-under-way", "The source is being synced already", tells_message=True
     ),
+    AuditUnderWay: _Kind(
+        HTTPStatus.CONFLICT, "audit-under-way", "The source is being audited already", tells_message=True
+    ),
     NoSyncUnderWay: _Kind(HTTPStatus.CONFLICT, "no-sync-under-way", "There is nothing to stop", tells_message=True),
     IndexBusy: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "The index is busy; try again"),
     RetryableError: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Not available now; try again"),
     NumberingMismatch: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "The index must be synced before it answers"),
 }
 _QUERY_INVALID = _KINDS[QueryInvalid]
+_REQUEST_INVALID = _Kind(  # of administrators, who mostly ask no query
+    HTTPStatus.BAD_REQUEST, "request-invalid", "The request cannot be understood", tells_message=True
+)
 _INTERNAL = _Kind(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", "The server failed to answer")
 
 
@@ -116,7 +123,7 @@ def problem_answer(description: str) -> dict[str, Any]:
 
 def known_problems() -> frozenset[tuple[int, str]]:
     """Name every status and problem type that errors of our own become."""
-    kinds = (*_KINDS.values(), _INTERNAL)
+    kinds = (*_KINDS.values(), _REQUEST_INVALID, _INTERNAL)
     return frozenset((int(kind.status), f"{_TYPE_PREFIX}{kind.slug}") for kind in kinds)
 
 
@@ -164,6 +171,8 @@ async def _answer_own_error(request: Request, error: Exception) -> JSONResponse:
     kind = _kind_of(error)
     if kind is None:
         return await _answer_unexpected(request, error)
+    if kind is _QUERY_INVALID:
+        kind = _invalid_kind(request)
     instance = _new_instance()
     if kind.status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         _log.warning("%s %s: %s: %s", instance, request.url.path, type(error).__name__, error)
@@ -177,6 +186,11 @@ async def _answer_own_error(request: Request, error: Exception) -> JSONResponse:
     )
 
 
+def _invalid_kind(request: Request) -> _Kind:
+    """What a request is told that cannot be understood."""
+    return _REQUEST_INVALID if request.url.path.startswith("/admin/") else _QUERY_INVALID
+
+
 def _headers(kind: _Kind, error: Exception) -> dict[str, str]:
     if kind.status is HTTPStatus.UNAUTHORIZED:
         return {"WWW-Authenticate": "Bearer"}
@@ -188,10 +202,11 @@ def _headers(kind: _Kind, error: Exception) -> dict[str, str]:
 
 async def _answer_invalid_request(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)  # noqa: S101 - what it was registered for
+    kind = _invalid_kind(request)
     return problem_response(
-        _QUERY_INVALID.status,
-        _QUERY_INVALID.slug,
-        title=_QUERY_INVALID.title,
+        kind.status,
+        kind.slug,
+        title=kind.title,
         errors=_invalid_parts(error, dict(request.query_params)),
     )
 

@@ -153,9 +153,9 @@ class Settings(_Frozen):
         }
 
     @property
-    def starts_syncs_over_http(self) -> bool:
-        """Whether an administrator may start syncs in a program that serves."""
-        return any(Scope.SYNC in key.scopes for key in self.admin_keys)
+    def starts_jobs_over_http(self) -> bool:
+        """Whether an administrator may start syncs or audits in a program that serves."""
+        return any({Scope.SYNC, Scope.AUDIT} & set(key.scopes) for key in self.admin_keys)
 
     def is_public(self, source: str) -> bool:
         """Say whether a source feeds a public index."""

@@ -166,6 +166,10 @@ class SyncUnderWay(RequestRejected):
     """The source is being synced already; the message says by which run."""
 
 
+class AuditUnderWay(RequestRejected):
+    """The source is being audited already."""
+
+
 class NoSyncUnderWay(RequestRejected):
     """There is nothing to stop."""
 

@@ -15,6 +15,7 @@ class Scope(StrEnum):
     SOURCES = "sources"  # look at sources and how they stand
     RUNS = "runs"  # look at runs and how their documents ended
     SYNC = "sync"  # start and stop syncs
+    AUDIT = "audit"  # have a source asked who may read what, and read what was found
     EXPLAIN = "explain"  # ask why a person may or may not read a document
     SEARCH_AS = "search-as"  # search with the eyes of a person
     IDENTITIES = "identities"  # look at and change who is who

@@ -45,7 +45,7 @@ async def _serve(settings: Settings, entries: tuple[ScheduledJob, ...], *, host:
     with cancelled_by_signals(), listen(host, port) as listening:
         async with AsyncExitStack() as opened:
             state = await opened.enter_async_context(open_state(settings))
-            crawls = bool(entries) or settings.starts_syncs_over_http
+            crawls = bool(entries) or settings.starts_jobs_over_http
             workshop = await opened.enter_async_context(open_workshop(settings, state)) if crawls else None
             search = workshop.search if workshop else await opened.enter_async_context(open_search(settings, state))
             await opened.enter_async_context(state.access_control.first_uses.recording())

@@ -13,6 +13,7 @@ from fastapi import APIRouter
 from service.admin.administration import Administration
 from service.admin.sync_desk import SyncDesk
 from service.routes.admin_acts import acts_router
+from service.routes.admin_audits import audits_router
 from service.routes.admin_explain import explain_router
 from service.routes.admin_identities import identities_router
 from service.routes.admin_runs import runs_router
@@ -23,7 +24,15 @@ from service.routes.admin_syncs import syncs_router
 
 def admin_routers(administration: Administration) -> Sequence[APIRouter]:
     """Return the routers of all subjects."""
-    subjects = (acts_router, explain_router, identities_router, runs_router, search_as_router, sources_router)
+    subjects = (
+        acts_router,
+        audits_router,
+        explain_router,
+        identities_router,
+        runs_router,
+        search_as_router,
+        sources_router,
+    )
     routers = [router_of(administration) for router_of in subjects]
     if administration.scheduler is not None:
         desk = SyncDesk(administration.settings, administration.state.runs, administration.scheduler)

@@ -22,7 +22,7 @@ MAX_RUNS = 1_000
 MAX_DOCUMENTS = 10_000
 _LARGEST_NUMBER = 2**31 - 1  # of a run, as PostgreSQL counts them
 _NO_SUCH_RUN = problem_answer("There is no such run")
-_RunNumber = Annotated[int, Path(alias="id", ge=1, le=_LARGEST_NUMBER, description="the run's number")]
+RunNumber = Annotated[int, Path(alias="id", ge=1, le=_LARGEST_NUMBER, description="the run's number")]
 
 
 class RunAnswer(BaseModel):
@@ -84,18 +84,18 @@ def runs_router(administration: Administration) -> APIRouter:
         found = await runs.recent(source, mode=mode, before=before, limit=limit + 1)
         shown = found[:limit]
         more = str(shown[-1].id) if len(found) > limit else None
-        return RunsAnswer(runs=[_run(report) for report in shown], next_cursor=more)
+        return RunsAnswer(runs=[run_answer(report) for report in shown], next_cursor=more)
 
     @router.get("/runs/{id}", summary="One run", responses={404: _NO_SUCH_RUN})
-    async def one(number: _RunNumber) -> RunAnswer:
+    async def one(number: RunNumber) -> RunAnswer:
         try:
-            return _run(await runs.show(number))
+            return run_answer(await runs.show(number))
         except KeyError:
             raise RunUnknown("no such run") from None
 
     @router.get("/runs/{id}/documents", summary="How a run's documents ended", responses={404: _NO_SUCH_RUN})
     async def documents(
-        number: _RunNumber,
+        number: RunNumber,
         state: DocumentState | None = None,
         cursor: Annotated[str, Parameter(max_length=4_000, description="the `next_cursor` of the answer before")] = "",
         limit: Annotated[int, Parameter(ge=1, le=MAX_DOCUMENTS)] = 1_000,
@@ -116,5 +116,6 @@ def runs_router(administration: Administration) -> APIRouter:
     return router
 
 
-def _run(report: RunReport) -> RunAnswer:
+def run_answer(report: RunReport) -> RunAnswer:
+    """Spell a run."""
     return RunAnswer.model_validate(report_json(report))

@@ -117,7 +117,7 @@ def _serve(settings_file: Path, told: Connection) -> None:
 
 async def _serving(settings_file: Path, told: Connection) -> None:
     async with AsyncExitStack() as opened:
-        settings, state, workshop = await opened.enter_async_context(_opened(settings_file))
+        settings, state, workshop = await opened.enter_async_context(opened_lean(settings_file))
         await opened.enter_async_context(state.access_control.first_uses.recording())
         app = create_app(workshop.search.service, make_readers(settings, state), probes={})
         listening = opened.enter_context(listen("127.0.0.1", 0))
@@ -131,7 +131,7 @@ def _write(settings_file: Path, told: Connection) -> None:
 
 
 async def _writing(settings_file: Path, told: Connection) -> None:
-    async with _opened(settings_file) as (settings, state, workshop):
+    async with opened_lean(settings_file) as (settings, state, workshop):
         told.send("ready")
         while (what := await asyncio.to_thread(told.recv)) is not None:
             try:
@@ -160,7 +160,7 @@ async def _done(settings: Settings, state: State, workshop: Workshop, what: str,
 
 
 @asynccontextmanager
-async def _opened(settings_file: Path) -> AsyncIterator[tuple[Settings, State, Workshop]]:
+async def opened_lean(settings_file: Path) -> AsyncIterator[tuple[Settings, State, Workshop]]:
     """Open what a program has open, as `service/wiring.py` does, but for the model and what reads files."""
     settings = load_settings(settings_file, environment={})
     enricher = HashingEnricher()

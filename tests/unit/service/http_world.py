@@ -192,7 +192,7 @@ async def served(
 async def furnish(world: HttpWorld) -> None:
     """Store the people, the lists and the documents of this world."""
     for source, people in {"hr": ("ann", "bob", ADMINISTRATOR), "web": ()}.items():
-        await IdentityStore(world.engine).replace(source, listed([_person(source, name) for name in people]))
+        await IdentityStore(world.engine).replace(source, listed([person_of(source, name) for name in people]))
     ann, bob = Principal.user("hr", "ann"), Principal.user("hr", "bob")
     lists = [Acl("plan", frozenset({ann})), Acl("menu", frozenset({ann, bob}))]
     numbers = await AclStore(world.engine).number("hr", lists)
@@ -212,7 +212,7 @@ def rule(source: str) -> SourceIdentityRule:
     return SourceIdentityRule(source, MatchUserBy.EMAIL)
 
 
-def _person(source: str, name: str) -> Person:
+def person_of(source: str, name: str) -> Person:
     return Person(
         Principal.user(source, name),
         username=name,

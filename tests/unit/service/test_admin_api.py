@@ -48,6 +48,9 @@ class Route:
 MAPPING = {"issuer": ISSUER, "user": "a.miller@example.com", "source": "hr", "person": "ann"}
 ROUTES = [
     Route("GET", "/admin/acts", Scope.ACTS),
+    Route("POST", "/admin/audits", Scope.AUDIT, status=202, body={"source": "hr"}),
+    Route("GET", "/admin/audits", Scope.AUDIT),
+    Route("GET", "/admin/audits/2", Scope.AUDIT),
     Route("GET", "/admin/identities", Scope.IDENTITIES),
     Route("PUT", "/admin/identities", Scope.IDENTITIES, body=MAPPING),
     Route("GET", "/admin/explain-access?user=ann&document=hr/open", Scope.EXPLAIN),
@@ -70,6 +73,7 @@ async def world(engine: sa.Engine) -> AsyncIterator[HttpWorld]:
         await furnish(running)
         ticket = await RunStore(engine).begin("hr", SyncMode.FULL, index_id="x")
         await RunStore(engine).finish(ticket, RunState.SUCCEEDED, Tally(), "")
+        await RunStore(engine).begin_beside("hr", SyncMode.AUDIT)
         yield running
 
 
@@ -249,4 +253,4 @@ async def test_a_question_about_acts_that_cannot_be_understood_is_400(
     world: HttpWorld, parameters: dict[str, Any]
 ) -> None:
     answer = await acts(world, **parameters)
-    assert (answer.status_code, problem_of(answer)) == (400, "query-invalid")
+    assert (answer.status_code, problem_of(answer)) == (400, "request-invalid")

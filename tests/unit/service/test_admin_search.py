@@ -82,7 +82,7 @@ async def test_somebody_who_cannot_be_is_400(world: HttpWorld, who: dict[str, An
 
 async def test_an_issuer_that_nobody_configured_is_400(world: HttpWorld) -> None:
     answer = await search_as(world, ANN, who={"issuer": "https://others.example.com"})
-    assert (answer.status_code, answer.json()["detail"]) == (400, "as.issuer: no [[tokens]] entry has it")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "issuer: no [[tokens]] entry has it")
 
 
 async def test_nobody_is_not_a_person(world: HttpWorld) -> None:

@@ -189,7 +189,7 @@ async def test_a_source_that_is_not_there_is_404_and_no_act(desk: Desk, call: st
 
 @pytest.mark.parametrize("mode", ["changes", "permissions", "audit", "magic"])
 async def test_a_mode_that_the_source_does_not_know_is_400(desk: Desk, mode: str) -> None:
-    assert kind_of(await desk.start(mode=mode)) == (400, "query-invalid")
+    assert kind_of(await desk.start(mode=mode)) == (400, "request-invalid")
     assert desk.work.began == []
 
 
@@ -294,4 +294,4 @@ async def test_a_run_that_is_not_there_is_404(desk: Desk, path: str) -> None:
 
 @pytest.mark.parametrize("path", ["runs/x", "runs/0", f"runs/{2**31}", "runs?cursor=x", "runs?mode=magic"])
 async def test_a_question_about_runs_that_cannot_be_understood_is_400(desk: Desk, path: str) -> None:
-    assert kind_of(await desk.call("GET", path)) == (400, "query-invalid")
+    assert kind_of(await desk.call("GET", path)) == (400, "request-invalid")
