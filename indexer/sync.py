@@ -32,6 +32,7 @@ from vocabulary.ports import Connector, IncrementalConnector, SyncMode
 # What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
 DELETE_BRAKE = 0.15
 
+_STOP_POLL_S = 2.0  # a run asked to stop ends its page first, which takes longer; one look is one row by its key
 _RENEWAL_POLL_S = 2.0  # a database server that is started anew answers again within seconds
 
 
@@ -142,7 +143,7 @@ async def _run(  # noqa: PLR0917 - what `run_sync` was given
         clock=settings.clock,
     )
     try:
-        async with _heartbeat(runs, ticket, walk.tally), counted(walk):
+        async with _heartbeat(runs, ticket, walk.tally), _stopped_on_request(walk), counted(walk):
             await first(ticket.run_id)
             ended = await _carry_out(walk, settings)
     except asyncio.CancelledError:
@@ -221,6 +222,25 @@ async def _heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AsyncIt
         if body is not None:
             body.uncancel()
         raise lost[0] from None
+
+
+@asynccontextmanager
+async def _stopped_on_request(walk: Walk) -> AsyncIterator[None]:
+    """Stop the walk in order once somebody asks for it in the state store, from whatever process."""
+
+    async def watch() -> None:
+        while not walk.stop.is_set():
+            await asyncio.sleep(_STOP_POLL_S)
+            with suppress(StateUnavailable):  # the heartbeat knows how long that may last
+                if await walk.runs.stop_requests.is_asked(walk.ticket.run_id):
+                    walk.stop.set()
+
+    watching = asyncio.create_task(watch())
+    try:
+        yield
+    finally:
+        watching.cancel()
+        await asyncio.wait({watching})
 
 
 async def _renew(runs: RunStore, ticket: RunTicket, tally: Tally, *, until: float) -> None:

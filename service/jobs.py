@@ -48,7 +48,9 @@ class Jobs:
         except SightlineError as error:
             _log.error("sync failed: %s: %s", job, error)
             return True
-        return outcome.run is None or outcome.run.state is not RunState.INTERRUPTED
+        if outcome.run is None or outcome.run.state is not RunState.INTERRUPTED:
+            return True
+        return await self.state.runs.stop_requests.is_asked(outcome.run.id)  # given up, until its next time
 
     async def _sync(self, job: Job, options: SyncOptions) -> SyncOutcome:
         if job.mode is SyncMode.AUDIT:

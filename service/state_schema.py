@@ -144,4 +144,5 @@ def _recognise_unversioned(connection: sa.Connection) -> None:
 STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _recognise_unversioned,
     _make_what_is_missing,  # which run brought each change of access; acts; mappings; audits; revocations
+    _make_what_is_missing,  # requests to stop a run
 )

@@ -21,6 +21,7 @@ from indexer.state import positions, tables
 from indexer.state.leases import LEASE_S, RunInProgress, is_dead, lost, require_lease
 from indexer.state.run_history import COMPLETE, RunHistory, RunReport, RunState
 from indexer.state.run_log import log_began, log_ended
+from indexer.state.stop_requests import StopRequests
 from indexer.state.tables import runs, source_state, upsert
 from indexer.state.tally import Tally
 from vocabulary.documents import Checkpoint
@@ -58,6 +59,7 @@ class RunStore(RunHistory):
     def __init__(self, engine: sa.Engine, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(engine)
         self._clock = clock
+        self.stop_requests = StopRequests(engine, clock=clock)
 
     async def begin(self, source: str, mode: SyncMode, *, index_id: str) -> RunTicket:
         """Take the source's lease and open a run, going on with the pass that the mode's last run left unfinished.
@@ -175,6 +177,13 @@ class RunStore(RunHistory):
         newest = sa.select(runs.c.id).where(running).order_by(runs.c.id.desc()).limit(1)
         found = await asyncio.to_thread(self._rows, newest)
         return await self.show(found[0].id) if found else None
+
+    async def ask_to_stop(self, source: str) -> RunReport | None:
+        """Ask the run that holds the source's lease to stop at its next page, and return it; None: there is none."""
+        run = await self.under_way(source)
+        if run is not None:
+            await self.stop_requests.ask(run.id)
+        return run
 
     async def heartbeat(self, ticket: RunTicket, tally: Tally) -> None:
         """Renew the lease and publish the tally so far.

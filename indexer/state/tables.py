@@ -104,6 +104,14 @@ runs = sa.Table(
     sqlite_autoincrement=True,  # a run's number is never given twice
 )
 
+# Runs that somebody has asked to stop in order, in whatever process.
+stop_requests = sa.Table(
+    "stop_requests",
+    metadata,
+    sa.Column("run_id", sa.Integer, sa.ForeignKey("runs.id"), primary_key=True),
+    sa.Column("asked_at", sa.Float, nullable=False),
+)
+
 # How each document ended in a run; unchanged ones are counted in the run and not listed.
 run_documents = sa.Table(
     "run_documents",

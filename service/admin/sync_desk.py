@@ -1,7 +1,8 @@
 """Syncs that an administrator starts and stops, carried out by the scheduler of this program.
 
 They are jobs like the scheduled ones: one of a source at a time, due permissions interrupt a crawl, and whoever is
-stopped goes on from its checkpoint next time. Between programs the lease in the state store decides.
+stopped goes on from its checkpoint next time. Between programs the lease in the state store decides, and what another
+program carries out hears of a stop through the state store.
 """
 
 from __future__ import annotations
@@ -50,13 +51,16 @@ class SyncDesk:
         if not self.scheduler.ask(job):
             raise SyncUnderWay("a sync of this source is under way, or waits for its turn")
 
-    def stop(self, source: str) -> SyncMode:
+    async def stop(self, source: str) -> SyncMode:
         """Ask the sync of a source's documents to end at its next page, or drop it while it waits; return its mode.
 
         Raises:
-            NoSyncUnderWay: this program runs none.
+            NoSyncUnderWay: no program runs one.
         """
         mode = self.scheduler.stop_source(source)
-        if mode is None:
-            raise NoSyncUnderWay("no sync of this source's documents is under way in this program")
-        return mode
+        if mode is not None:
+            return mode
+        run = await self.runs.ask_to_stop(source)
+        if run is None:
+            raise NoSyncUnderWay("no sync of this source's documents is under way")
+        return run.mode

@@ -6,7 +6,7 @@ import asyncio
 import sys
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from typing import Annotated, Any
 
@@ -19,6 +19,7 @@ from indexer.state.tally import Tally
 from service.admin.acts import Act
 from service.admin.command_line import command_line
 from service.commands.runs import print_reports
+from service.commands.stopping import stop_syncs
 from service.commands.sync_plan import preview_all, preview_json, print_previews
 from service.commands.terminal import (
     ConfigOption,
@@ -59,12 +60,18 @@ def sync(  # noqa: PLR0917 - options of a command are given by name
             "--confirm-deletes", help="Delete even what the deletion brake would hold back, or all people and groups."
         ),
     ] = False,
+    stop: Annotated[
+        bool, typer.Option("--stop", help="Ask the runs of these sources that are under way, in any program, to end.")
+    ] = False,
     config: ConfigOption = None,
     as_json: JsonOption = False,
 ) -> None:
     """Bring sources up to date. Exits with 3 if some documents failed, with 4 if the deletion brake stopped a run."""
     settings = load_settings(settings_file(config))
     names = _chosen(settings, sources or [], mode)
+    if stop:
+        asyncio.run(stop_syncs(settings, names))
+        return
     if plan:
         _show_plan(settings, names, mode=mode, as_json=as_json)
         return
@@ -150,8 +157,9 @@ async def sync_with_progress(
     settings: Settings, state: State, workshop: Workshop, source: str, *, mode: SyncMode, options: SyncOptions
 ) -> SyncOutcome:
     """Sync one source while its counts show; a failure is an outcome, too, so that the next source has its turn."""
+    of_this_source = replace(options, stop=asyncio.Event())  # whoever stops one leaves the next its turn
     with progress_of(source) as show:
-        work = sync_source(settings, state, workshop, source, mode=mode, options=options, on_progress=show)
+        work = sync_source(settings, state, workshop, source, mode=mode, options=of_this_source, on_progress=show)
         return await settled(source, work)
 
 

@@ -27,7 +27,7 @@ _START_PROBLEMS: dict[int | str, dict[str, Any]] = {
 }
 _STOP_PROBLEMS: dict[int | str, dict[str, Any]] = {
     404: NO_SUCH_SOURCE,
-    409: problem_answer("No sync of the source is under way in this program"),
+    409: problem_answer("No sync of the source is under way"),
     503: _UNRECORDED,
 }
 
@@ -80,7 +80,7 @@ def syncs_router(administration: Administration, desk: SyncDesk) -> APIRouter:
     async def stop(administrator: CurrentAdministrator, source: SourceName) -> SyncAnswer:
         administration.require_source(source)
         async with acts.record(administrator, Act.STOP_SYNC, subject=source) as act:
-            mode = desk.stop(source)
+            mode = await desk.stop(source)
             act.outcome = f"asked to stop: {mode}"
         return SyncAnswer(source=source, mode=mode)
 

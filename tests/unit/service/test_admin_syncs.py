@@ -175,6 +175,16 @@ async def test_a_sync_that_waits_is_dropped(desk: Desk) -> None:
     assert [job.source for job in desk.work.began] == ["hr"]
 
 
+async def test_a_sync_of_another_program_is_asked_to_stop(desk: Desk) -> None:
+    runs = RunStore(desk.world.engine)
+    ticket = await runs.begin("hr", SyncMode.CHANGES, index_id="x")
+    answer = await desk.stop()
+    assert (answer.status_code, answer.json()) == (202, {"source": "hr", "mode": "changes"})
+    assert await runs.stop_requests.is_asked(ticket.run_id)
+    assert await desk.acts() == [("stop-sync", "hr", {}, "asked to stop: changes")]
+    await runs.finish(ticket, RunState.INTERRUPTED, Tally(), "")
+
+
 async def test_where_nothing_is_under_way_there_is_nothing_to_stop(desk: Desk) -> None:
     assert kind_of(await desk.stop()) == (409, "no-sync-under-way")
     assert await desk.acts() == [("stop-sync", "hr", {}, "failed: NoSyncUnderWay")]

@@ -1,0 +1,55 @@
+"""What a job's run means to the scheduler."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from indexer import sync
+from indexer.state.audits import AuditHistory
+from indexer.state.run_history import RunState
+from indexer.state.runs import RunStore
+from service.audit.sampling import Sampling
+from service.jobs import Jobs
+from service.timetable import Job
+from tests.integration.lean_programs import opened_lean
+from tests.unit.service.cli_folder import SETTINGS, CliFolder
+from vocabulary.ports import SyncMode
+
+PAGES = 200
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> CliFolder:
+    folder = CliFolder(tmp_path)
+    folder.furnish()
+    return folder
+
+
+async def test_an_audit_draws_what_was_asked_for(folder: CliFolder) -> None:
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
+        jobs = Jobs(settings, state, workshop)
+        assert await jobs.run(Job("handbook", SyncMode.FULL), asyncio.Event())
+        assert await jobs.run(Job("handbook", SyncMode.AUDIT, sampling=Sampling(60, 7)), asyncio.Event())
+        record = await AuditHistory(state.engine).last("handbook")
+    assert record is not None
+    assert (record.counts.seed, record.counts.agreed) == (7, record.counts.asked)
+
+
+async def test_what_another_program_has_stopped_waits_for_its_next_time(
+    folder: CliFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sync, "_STOP_POLL_S", 0.01)
+    folder.write_settings(f"{SETTINGS}page_size = 1\n")
+    for number in range(PAGES):
+        (folder.path / "handbook" / f"page-{number}.txt").write_text("A page of its own.")
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
+        stop = asyncio.Event()
+        running = asyncio.create_task(Jobs(settings, state, workshop).run(Job("handbook", SyncMode.FULL), stop))
+        while await RunStore(state.engine).ask_to_stop("handbook") is None:
+            await asyncio.sleep(0.001)
+        assert await running, "whoever stopped it does not want it to go on at once"
+        [run] = await state.runs.recent("handbook")
+    assert run.state is RunState.INTERRUPTED
