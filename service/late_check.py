@@ -4,23 +4,27 @@ An index obeys a revocation with the next sync; an index with a late check obeys
 A hit that its source denies was a leak until then: it is logged and counted, and the query is answered anew without
 all documents under that hit's list, so that totals, facets, excerpts and cursors tell nothing of them. What is gone,
 or not answered for in time, vanishes from the page. Nothing here ever adds a hit.
+
+Suggestions are made of confirmed hits alone, and a better spelling is offered where a confirmed hit holds its words.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import re
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pyroaring import BitMap, FrozenBitMap
 
+from indexer.search.analysis import fold
 from vocabulary.access import AccessFilter, Principal
-from vocabulary.documents import DocumentId
+from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import SightlineError
-from vocabulary.ports import SearchBackend, SourceWitness
-from vocabulary.search import Hit, Page, Total, TotalRelation
+from vocabulary.ports import SearchBackend, Searching, SourceWitness
+from vocabulary.search import Hit, Page, Query, SearchMode, Total, TotalRelation
 from vocabulary.statements import Question, Statement, Verdict
 
 _log = logging.getLogger(__name__)
@@ -31,6 +35,7 @@ Answering = Callable[[AccessFilter], Awaitable[Page]]
 # high up has changed, and then the page is rather short than late.
 _ROUNDS = 3
 
+_WORD = re.compile(r"[^\W_]+")
 _NOT_IN_TIME = Statement(Verdict.UNKNOWN, reason="not-in-time")
 _NOBODY_THERE = Statement(Verdict.DENIED)
 
@@ -68,6 +73,27 @@ class LateCheck:
                 break
             narrowed = await _without_their_lists(narrowed, denied, backend)
         return _shown(page, said, is_narrowed=narrowed is not access)
+
+    def through(self, backend: SearchBackend) -> Callable[[Searching], Searching]:
+        """Make a search of the index one whose hits are all confirmed: as many as are looked at of a page, no more."""
+
+        def confirming(search: Searching) -> Searching:
+            async def confirmed(query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+                few = replace(query, size=min(query.size, self._options.hits))
+                return await self.confirmed(lambda narrowed: search(few, vector, narrowed), access, backend)
+
+            return confirmed
+
+        return confirming
+
+    async def confirmed_spelling(
+        self, query: Query, spelling: str, access: AccessFilter, backend: SearchBackend
+    ) -> bool:
+        """Whether documents that the sources confirm hold, in what a hit shows, every word that the spelling brings."""
+        asked = Query(spelling, SearchMode.KEYWORD, filter=query.filter, size=self._options.hits, highlight=False)
+        page = await self.through(backend)(backend.search)(asked, None, access)
+        shown = {word for hit in page.hits for word in _words(hit.title, hit.excerpt.text if hit.excerpt else "")}
+        return _words(spelling) - _words(query.text) <= shown
 
     async def confirms(self, document_id: DocumentId, access: AccessFilter) -> bool:
         """Whether the source says of one document that this reader may read it; no answer in time is none."""
@@ -109,6 +135,10 @@ class LateCheck:
                 _log.warning(
                     "late check found a leak: source=%s document=%s", document_id.source, document_id.native_id
                 )
+
+
+def _words(*texts: str) -> set[str]:
+    return {fold(word) for text in texts for word in _WORD.findall(text)}
 
 
 def _person_in(source: str, access: AccessFilter) -> Principal | None:

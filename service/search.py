@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyroaring import FrozenBitMap
 
@@ -93,12 +93,13 @@ class SearchService:
     async def suggest(
         self, index: ServedIndex, text: str, access: AccessFilter, *, size: int
     ) -> tuple[Suggestion, ...]:
-        """Complete what was typed from what the filter admits.
+        """Complete what was typed from what the filter admits and, asked late, the sources confirm.
 
         Raises:
             NumberingMismatch, IndexBusy: as the backend finds it.
         """
-        return await index.backend.suggest(text, access, size=size)
+        through = None if index.late_check is None else index.late_check.through(index.backend)
+        return await index.backend.suggest(text, access, size=size, through=through)
 
     async def show(self, index: ServedIndex, document_id: DocumentId, access: AccessFilter) -> ShownDocument:
         """Show one document that the filter admits.
@@ -117,7 +118,7 @@ class SearchService:
 
         `numbering` is that of the state. An index that must be synced before it answers is named in the log.
         """
-        nobody = AccessFilter(numbering, visible=FrozenBitMap(), if_owner=FrozenBitMap(), owners=frozenset())
+        nobody = _nobodys_filter(numbering)
         for index in self.indexes.values():
             if await is_occupied(index.backend):
                 _log.warning("index %s answers no query: another index is kept, or copied, there", index.name)
@@ -126,6 +127,24 @@ class SearchService:
                 await self.search(index, _WARMING, nobody)
             except NumberingMismatch as error:
                 _log.warning("index %s answers no query until it is synced: %s", index.name, error)
+
+
+async def why_withheld(backend: SearchBackend, numbering: str) -> str:
+    """Why an index answers nobody under the state of this numbering; empty where it answers.
+
+    Raises:
+        IndexBusy: it does not answer now.
+    """
+    asked = Query("", SearchMode.KEYWORD, size=1, highlight=False)
+    try:
+        await backend.search(asked, None, _nobodys_filter(numbering))
+    except NumberingMismatch as error:
+        return str(error)
+    return ""
+
+
+def _nobodys_filter(numbering: str) -> AccessFilter:
+    return AccessFilter(numbering, visible=FrozenBitMap(), if_owner=FrozenBitMap(), owners=frozenset())
 
 
 async def is_occupied(backend: SearchBackend) -> bool:
@@ -146,4 +165,8 @@ async def _checked(opened: OpenedPlace, index: ServedIndex, query: Query, access
 
     if index.late_check is None:
         return await answer(access)
-    return await index.late_check.confirmed(answer, access, opened.backend)
+    page = await index.late_check.confirmed(answer, access, opened.backend)
+    if page.spelling is None:
+        return page
+    is_confirmed = await index.late_check.confirmed_spelling(query, page.spelling, access, opened.backend)
+    return page if is_confirmed else replace(page, spelling=None)

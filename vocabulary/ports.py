@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import Protocol, TypeAlias, runtime_checkable
 
 from vocabulary.access import AccessFilter, Acl, Identity
 from vocabulary.documents import (
@@ -34,6 +34,10 @@ class CheckResult:
     subject: str
     passed: bool
     message: str
+
+
+Searching: TypeAlias = Callable[[Query, Vector | None, AccessFilter], Awaitable[Page]]
+"""What answers a query, as `SearchBackend.search` does."""
 
 
 class SyncMode(StrEnum):
@@ -320,8 +324,13 @@ class SearchBackend(Protocol):
         """
         ...
 
-    async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
+    async def suggest(
+        self, text: str, access: AccessFilter, *, size: int, through: Callable[[Searching], Searching] | None = None
+    ) -> tuple[Suggestion, ...]:
         """Complete what a reader has begun to type, best first, from documents that the filter admits.
+
+        `through` changes the engine's own search, before it is asked for what completions are made of: from hits that
+        it leaves out nothing is suggested.
 
         Raises:
             NumberingMismatch: the filter's numbering is not the index's.

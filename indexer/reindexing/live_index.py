@@ -32,7 +32,7 @@ from vocabulary.indexing import (
     StoredDocument,
     document_of,
 )
-from vocabulary.ports import Enricher, SearchBackend
+from vocabulary.ports import Enricher, SearchBackend, Searching
 from vocabulary.search import Page, Query, ShownDocument, Suggestion
 
 T = TypeVar("T")
@@ -216,9 +216,11 @@ class LiveIndex:
         async with self.answering() as opened:
             return await opened.backend.search(query, vector, access)
 
-    async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
+    async def suggest(
+        self, text: str, access: AccessFilter, *, size: int, through: Callable[[Searching], Searching] | None = None
+    ) -> tuple[Suggestion, ...]:
         async with self.answering() as opened:
-            return await opened.backend.suggest(text, access, size=size)
+            return await opened.backend.suggest(text, access, size=size, through=through)
 
     async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
         async with self.answering() as opened:

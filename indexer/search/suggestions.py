@@ -10,21 +10,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from indexer.search.analysis import Analyzer, fold
 from vocabulary.access import AccessFilter
-from vocabulary.documents import Vector
+from vocabulary.ports import Searching
 from vocabulary.search import (
-    Page,
     Query,
     SearchMode,
     Suggestion,
     SuggestionKind,
 )
-
-Search = Callable[[Query, Vector | None, AccessFilter], Awaitable[Page]]
 
 # Enough to tell a common word from a rare one, few enough to be cut out between two key strokes.
 _HITS_READ = 50
@@ -60,7 +57,7 @@ class _Word:
 
 
 async def suggest(
-    search: Search, text: str, access: AccessFilter, *, size: int, analyzer: Analyzer
+    search: Searching, text: str, access: AccessFilter, *, size: int, analyzer: Analyzer
 ) -> tuple[Suggestion, ...]:
     """Complete what was typed from the best hits of `search`, best first; `analyzer` is that of the index."""
     typed = read_typed(text)

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.contract.search_backends import ANYONE
 from tests.fakes.documents import document, reader
 from vocabulary.access import AccessFilter
-from vocabulary.documents import DocumentId
+from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import NumberingMismatch
 from vocabulary.indexing import Delete, Hide
-from vocabulary.ports import SearchBackend
-from vocabulary.search import Suggestion, SuggestionKind
+from vocabulary.ports import SearchBackend, Searching
+from vocabulary.search import Page, Query, Suggestion, SuggestionKind
 
 
 async def suggested(
@@ -135,3 +137,17 @@ async def test_an_index_of_another_state_suggests_nothing(empty_index: SearchBac
     await empty_index.adopt("another state")
     with pytest.raises(NumberingMismatch):
         await empty_index.suggest("harb", ANYONE, size=8)
+
+
+async def test_from_hits_that_are_left_out_nothing_is_suggested(index: SearchBackend) -> None:
+    await index.apply([document("a", "the harbour"), document("b", "harvests")])
+
+    def without_a(search: Searching) -> Searching:
+        async def left(query: Query, vector: Vector | None, access: AccessFilter) -> Page:
+            page = await search(query, vector, access)
+            return replace(page, hits=tuple(hit for hit in page.hits if hit.document_id.native_id != "a"))
+
+        return left
+
+    suggestions = await index.suggest("har", ANYONE, size=8, through=without_a)
+    assert {each.text for each in suggestions if each.kind is SuggestionKind.WORDS} == {"harvests"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from types import TracebackType
 from typing import Self
 
@@ -18,6 +18,7 @@ from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
+from vocabulary.ports import Searching
 from vocabulary.search import (
     Page,
     Query,
@@ -124,13 +125,16 @@ class MemoryBackend:
         readable = [each for each in self._rows.documents.values() if may_see(access, each)]
         return answer(readable, query, needed, self._analyzer, self._tuned)
 
-    async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
-        """Complete what a reader has begun to type, from documents that the filter admits.
+    async def suggest(
+        self, text: str, access: AccessFilter, *, size: int, through: Callable[[Searching], Searching] | None = None
+    ) -> tuple[Suggestion, ...]:
+        """Complete what a reader has begun to type, from documents that the filter admits and `through` leaves.
 
         Raises:
             NumberingMismatch: the filter's numbering is not the index's.
         """
-        return await suggestions.suggest(self.search, text, access, size=size, analyzer=self._analyzer)
+        search = self.search if through is None else through(self.search)
+        return await suggestions.suggest(search, text, access, size=size, analyzer=self._analyzer)
 
     async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
         """Show one document if the filter admits it.

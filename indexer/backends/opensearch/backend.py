@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from types import TracebackType
@@ -24,6 +24,7 @@ from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
+from vocabulary.ports import Searching
 from vocabulary.search import Page, Query, ShownDocument, Suggestion, Tuning
 
 _IDS_AT_ONCE = 1_000
@@ -154,13 +155,16 @@ class OpenSearchBackend:
         """
         return await self.searcher.search(query, vector, access)
 
-    async def suggest(self, text: str, access: AccessFilter, *, size: int) -> tuple[Suggestion, ...]:
-        """Complete what a reader has begun to type, from documents that the filter admits.
+    async def suggest(
+        self, text: str, access: AccessFilter, *, size: int, through: Callable[[Searching], Searching] | None = None
+    ) -> tuple[Suggestion, ...]:
+        """Complete what a reader has begun to type, from documents that the filter admits and `through` leaves.
 
         Raises:
             NumberingMismatch: the filter's numbering is not the index's.
         """
-        return await suggestions.suggest(self.search, text, access, size=size, analyzer=analyzer(self._languages))
+        search = self.search if through is None else through(self.search)
+        return await suggestions.suggest(search, text, access, size=size, analyzer=analyzer(self._languages))
 
     async def show(self, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:
         """Show one document if the filter admits it, as of the last refresh, which follows every write.

@@ -67,6 +67,14 @@ class Folder:
         service = SearchService({"private": index}, HashingEnricher())
         return await service.search(index, query, access or await self.access_of("ann"))
 
+    async def suggest(self, late_check: LateCheck | None, text: str) -> set[str]:
+        index = ServedIndex("private", IndexAccess.TOKEN, self.backend, (RULE,), late_check)
+        service = SearchService({"private": index}, HashingEnricher())
+        return {each.text for each in await service.suggest(index, text, await self.access_of("ann"), size=20)}
+
+    async def spelled(self, late_check: LateCheck | None, text: str) -> str | None:
+        return (await self.search(late_check, Query(text, SearchMode.KEYWORD))).spelling
+
     async def show(self, late_check: LateCheck | None, name: str) -> str:
         """The title of one document, looked up by ann."""
         index = ServedIndex("private", IndexAccess.TOKEN, self.backend, (RULE,), late_check)
@@ -210,3 +218,37 @@ async def test_a_single_document_is_confirmed_before_it_is_shown(folder: Folder)
 async def test_a_single_document_that_its_source_does_not_answer_for_in_time_is_not_shown(folder: Folder) -> None:
     with pytest.raises(DocumentUnknown):
         await folder.show(folder.checking(within_s=0.0), "canteen/canteen-1.txt")
+
+
+async def test_nothing_is_suggested_from_what_the_source_denies(folder: Folder) -> None:
+    assert "board number" in await folder.suggest(None, "boa")
+    assert await folder.suggest(folder.checking(), "boa") == await folder.suggest(None, "boa")
+    folder.permit("board", 'allow = ["user:bob"]')
+    assert "board number" in await folder.suggest(None, "boa"), "no sync has heard of it"
+    assert await folder.suggest(folder.checking(), "boa") == set()
+    assert "canteen number" in await folder.suggest(folder.checking(), "can")
+
+
+async def test_nothing_is_suggested_from_what_is_gone(folder: Folder) -> None:
+    for number in range(3):
+        (folder.root / "board" / f"board-{number}.txt").unlink()
+    assert await folder.suggest(folder.checking(), "boa") == set()
+
+
+@pytest.mark.parametrize("error", [None, CredentialsRejected("refused")])
+async def test_nothing_is_suggested_while_the_source_does_not_answer(folder: Folder, error: Exception | None) -> None:
+    folder.witness = Silent(error)
+    assert await folder.suggest(folder.checking(within_s=0.01), "boa") == set()
+    assert await folder.spelled(folder.checking(within_s=0.01), "cantene") is None
+
+
+async def test_suggestions_are_made_of_no_more_hits_than_are_confirmed(folder: Folder) -> None:
+    folder.permit("desk", "allow = []")
+    assert not {each for each in await folder.suggest(folder.checking(hits=1), "number") if "desk" in each}
+
+
+async def test_no_spelling_is_offered_that_stands_only_in_what_the_source_denies(folder: Folder) -> None:
+    assert await folder.spelled(None, "cantene") == await folder.spelled(folder.checking(), "cantene") == "canteen"
+    folder.permit("canteen", 'allow = ["user:bob"]')
+    assert await folder.spelled(None, "cantene") == "canteen"
+    assert await folder.spelled(folder.checking(), "cantene") is None
