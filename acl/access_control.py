@@ -7,12 +7,15 @@ lists or identities takes effect with the next request, in every process, and no
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import AsyncIterator, Hashable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from pyroaring import BitMap, FrozenBitMap
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from acl.expand import GroupGraph
 from acl.identity_store import IdentityStore, Match, MatchOutcome
@@ -21,16 +24,19 @@ from acl.principal_numbers import PrincipalNumbers
 from acl.reader import KnownReader, ReaderClaims, SourceIdentityRule
 from acl.revocations import FirstUses
 from acl.store import AclStore
-from acl.tables import Realm, read_versions
+from acl.tables import UNCHANGED, Realm, Version, read_versions
 from acl.visible import AclMaps, VisibleAcls
 from vocabulary.access import HIDDEN_ACL, AccessFilter, Person, Principal
+from vocabulary.errors import StateUnavailable
+
+_log = logging.getLogger(__name__)
 
 # A filter over 100,000 lists takes at most 2 × 12.5 KB, so that a full cache stays below 50 MB.
 _CACHED_FILTERS = 2_000
 
 _FILE = ""  # named like no source: the mappings that a file holds for all of them
 
-_Versions = Mapping[tuple[Realm, str], int]
+_Versions = Mapping[tuple[Realm, str], Version]
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +94,26 @@ class AccessControl:
         access = cached or self._remember(key, versions, await self._compute_public(sources, versions))
         self.first_uses.note(versions)
         return access
+
+    @asynccontextmanager
+    async def warming(self, sources: Iterable[str]) -> AsyncIterator[None]:
+        """Read the groups and lists of the sources meanwhile, so that no first request waits until they are read."""
+        reading = asyncio.create_task(self._warm(list(sources)))
+        try:
+            yield
+        finally:
+            reading.cancel()
+            await asyncio.wait({reading})
+
+    async def _warm(self, sources: Sequence[str]) -> None:
+        try:
+            versions = await self._versions(sources)
+            for source in sources:
+                await self._identities.groups(source)
+                listed = _list_versions([source], versions)
+                await asyncio.to_thread(self._maps.visible_to, BitMap(), versions=listed)
+        except (SQLAlchemyError, StateUnavailable) as error:
+            _log.warning("groups and lists are read with the first request: %s", type(error).__name__)
 
     async def match(self, claims: ReaderClaims, rule: SourceIdentityRule) -> Match:
         """Who the bearer of the claims is in a source, or why nobody. What an operator has mapped overrules names."""
@@ -174,7 +200,7 @@ class AccessControl:
         def read() -> _Versions:
             with self._engine.connect() as connection:
                 versions = read_versions(connection, sources)
-            return {**versions, (Realm.MAPPINGS, _FILE): self._mappings.file_revision()}
+            return {**versions, (Realm.MAPPINGS, _FILE): Version(self._mappings.file_revision())}
 
         return await asyncio.to_thread(read)
 
@@ -209,8 +235,8 @@ def adopted_groups(claims: ReaderClaims, rule: SourceIdentityRule) -> frozenset[
     return frozenset(str(Principal.group(rule.source, rule.adopted.prefix + name)) for name in claims.groups if name)
 
 
-def _list_versions(sources: Sequence[str] | Mapping[str, Person], versions: _Versions) -> dict[str, int]:
-    return {source: versions.get((Realm.LISTS, source), 0) for source in sources}
+def _list_versions(sources: Sequence[str] | Mapping[str, Person], versions: _Versions) -> dict[str, Version]:
+    return {source: versions.get((Realm.LISTS, source), UNCHANGED) for source in sources}
 
 
 def _without_hidden(ids: BitMap) -> FrozenBitMap:

@@ -21,6 +21,7 @@ from acl.reader import MatchUserBy
 from acl.store import digest_of
 from acl.tables import Effect, Realm, acl_changes, acl_entries, acl_lists, acl_memberships, acl_people
 from vocabulary.access import Acl, AclId, Person, Principal
+from vocabulary.stored_text import storable
 
 _AT_ONCE = 500  # bound parameters: SQLite before 3.32 takes 999
 
@@ -117,7 +118,7 @@ class AccessRecords:
     async def people_named(self, source: str, user: str, *, by: MatchUserBy) -> tuple[StoredPerson, ...]:
         """Everybody whose name or address is `user` as a token would give it, disabled people too, in order of ids."""
         name = acl_people.c.email_folded if by is MatchUserBy.EMAIL else acl_people.c.username_folded
-        return await asyncio.to_thread(self._people, source, name == fold(user)) if user else ()
+        return await asyncio.to_thread(self._people, source, name == storable(fold(user))) if user else ()
 
     async def person(self, principal: Principal) -> StoredPerson | None:
         """The person of this principal; None where the source lists no such person."""

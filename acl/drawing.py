@@ -19,6 +19,7 @@ from sqlalchemy import Engine, Row, select
 from acl.reader import MatchUserBy
 from acl.tables import acl_entries, acl_memberships, acl_people
 from vocabulary.access import Principal, PrincipalKind
+from vocabulary.stored_text import restored
 
 _LITTLE = 4  # one person in four counts as having little: those in the fewest groups
 
@@ -144,9 +145,9 @@ def _users(
     spelled, folded = ("email", "email_folded") if by is MatchUserBy.EMAIL else ("username", "username_folded")
     names = Counter(getattr(person, folded) for person in people)
     by_name = {
-        person.principal: getattr(person, spelled)
+        person.principal: restored(getattr(person, spelled))
         for person in people
         if (name := getattr(person, folded)) and names[name] == 1 and name not in mapped
     }
-    alone = {user: next(iter(whom)) for user, whom in sorted(mapped.items()) if len(whom) == 1}
+    alone = {restored(user): next(iter(whom)) for user, whom in sorted(mapped.items()) if len(whom) == 1}
     return {str(Principal.user(source, person)): user for user, person in alone.items()} | by_name

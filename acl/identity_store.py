@@ -22,9 +22,20 @@ from acl.folding import fold
 from acl.principal_numbers import PrincipalNumbers
 from acl.reader import MatchUserBy
 from acl.revocations import record_revocation
-from acl.tables import Origin, Realm, acl_memberships, acl_people, lock_version, read_versions, set_version
+from acl.tables import (
+    UNCHANGED,
+    Origin,
+    Realm,
+    Version,
+    acl_memberships,
+    acl_people,
+    lock_version,
+    read_versions,
+    set_version,
+)
 from vocabulary.access import Identity, Membership, Person, Principal, PrincipalKind
 from vocabulary.errors import RetryableError, RunAborted
+from vocabulary.stored_text import is_storable, restored, storable
 
 
 class MatchOutcome(StrEnum):
@@ -49,16 +60,21 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class IdentityCounts:
-    """What a source's list held; `changed` when it differs from the one before."""
+    """What a source's list held; `changed` when it differs from the one before.
+
+    `odd_names` people and groups have names that no store holds as they are, such as one with NUL: they are spelled
+    otherwise there (`vocabulary/stored_text.py`), and count as they are.
+    """
 
     people: int
     memberships: int
     changed: bool
+    odd_names: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class _Graph:
-    version: int
+    version: Version
     groups: GroupGraph
 
 
@@ -89,8 +105,10 @@ class IdentityStore:
         version = await asyncio.to_thread(self._version, source)
         people: dict[str, Person] = {}
         memberships: set[tuple[str, str]] = set()
+        odd: set[Principal] = set()
         async for identity in identities:
             _require_own(source, identity)
+            odd |= _with_odd_names(identity)
             if isinstance(identity, Person):
                 people[str(identity.principal)] = identity
             else:
@@ -102,7 +120,7 @@ class IdentityStore:
         changed = await asyncio.to_thread(
             self._replace, source, rows, began_at=version, confirmed=confirmed, origin=Origin(run)
         )
-        return IdentityCounts(people=len(people), memberships=len(memberships), changed=changed)
+        return IdentityCounts(people=len(people), memberships=len(memberships), changed=changed, odd_names=len(odd))
 
     async def find(self, source: str, user: str, *, by: MatchUserBy) -> Match:
         """Find the one enabled person whose name or address is `user`, regardless of case.
@@ -132,7 +150,7 @@ class IdentityStore:
 
     def _version(self, source: str) -> int:
         with self._engine.connect() as connection:
-            return read_versions(connection, [source]).get((Realm.IDENTITIES, source), 0)
+            return read_versions(connection, [source]).get((Realm.IDENTITIES, source), UNCHANGED).number
 
     def _replace(
         self,
@@ -180,7 +198,7 @@ class IdentityStore:
         name = acl_people.c.email_folded if by is MatchUserBy.EMAIL else acl_people.c.username_folded
         with self._engine.connect() as connection:
             rows = connection.execute(
-                select(acl_people).where(acl_people.c.source == source, name == fold(user)).limit(2)
+                select(acl_people).where(acl_people.c.source == source, name == storable(fold(user))).limit(2)
             ).all()
         if not rows:
             return Match(MatchOutcome.UNKNOWN)
@@ -202,7 +220,7 @@ class IdentityStore:
     def _graph(self, source: str) -> GroupGraph:
         """The source's groups as they are stored now, read again only when they changed."""
         with self._lock, self._engine.connect() as connection:
-            version = read_versions(connection, [source]).get((Realm.IDENTITIES, source), 0)
+            version = read_versions(connection, [source]).get((Realm.IDENTITIES, source), UNCHANGED)
             cached = self._graphs.get(source)
             if cached is None or cached.version != version:
                 cached = self._graphs[source] = _Graph(version, self._read_groups(connection, source))
@@ -244,6 +262,14 @@ def _listed_columns(table: Table) -> list[Column[Any]]:
     return [column for column in table.columns if column.name != "version"]
 
 
+def _with_odd_names(identity: Identity) -> set[Principal]:
+    """Whoever is named there in a way that no store holds as it is."""
+    if isinstance(identity, Membership):
+        return {each for each in (identity.group, identity.member) if not is_storable(each.id)}
+    names = (identity.principal.id, identity.username, identity.email or "", identity.display_name)
+    return set() if all(map(is_storable, names)) else {identity.principal}
+
+
 def _suspicious(source: str, table: Table, stored: int) -> RunAborted:
     """A directory that is empty of a sudden looks more like a fault of it than like the wish of a person."""
     missing = "people" if table is acl_people else "members of groups"
@@ -279,11 +305,11 @@ def _person_row(source: str, person: Person) -> tuple[Any, ...]:
     return (
         source,
         str(person.principal),
-        person.username,
-        fold(person.username),
-        person.email,
-        fold(person.email) if person.email else None,
-        person.display_name,
+        storable(person.username),
+        storable(fold(person.username)),
+        storable(person.email) if person.email is not None else None,
+        storable(fold(person.email)) if person.email else None,
+        storable(person.display_name),
         person.enabled,
         person.is_administrator,
         person.is_guest,
@@ -294,9 +320,9 @@ def person_of(row: Mapping[Any, Any]) -> Person:
     """The person of a row of `acl_people`."""
     return Person(
         principal=Principal.parse(row["principal"]),
-        username=row["username"],
-        email=row["email"],
-        display_name=row["display_name"],
+        username=restored(row["username"]),
+        email=restored(row["email"]) if row["email"] is not None else None,
+        display_name=restored(row["display_name"]),
         enabled=row["enabled"],
         is_administrator=row["is_administrator"],
         is_guest=row["is_guest"],

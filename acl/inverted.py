@@ -8,7 +8,7 @@ tail, and what is settled of them is void; when the tail has grown, everything i
 from __future__ import annotations
 
 from array import array
-from collections.abc import Collection, Mapping
+from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,15 +30,12 @@ class InvertedLists:
         self._tail_principals = np.zeros(0, np.uint32)
         self._tail_lists = np.zeros(0, np.uint32)
 
-    def replace(self, lists: Mapping[int, Collection[int]]) -> None:
-        """Let each of these lists name these principals, and nobody else any more."""
-        changed = BitMap(lists)
+    def replace(self, changed: BitMap, principals: Sequence[int], lists: Sequence[int]) -> None:
+        """Let each changed list name the principals that stand beside it, and nobody else any more."""
         self._void |= changed
         stays = ~_are_in(self._tail_lists, changed)
-        principals = [principal for named in lists.values() for principal in named]
-        ids = np.repeat(np.fromiter(lists, np.uint32, len(lists)), [len(named) for named in lists.values()])
         self._tail_principals = np.concatenate([self._tail_principals[stays], np.asarray(principals, np.uint32)])
-        self._tail_lists = np.concatenate([self._tail_lists[stays], ids])
+        self._tail_lists = np.concatenate([self._tail_lists[stays], np.asarray(lists, np.uint32)])
         if self._tail_lists.size > max(_SHORT_TAIL, self._settled.size // _LONGEST_TAIL):
             self._settle()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from acl.folding import fold
+from vocabulary.stored_text import storable
 
 
 class MappingKey(NamedTuple):
@@ -31,4 +32,4 @@ class IdentityMapping:
 
 
 def key_of(*, issuer: str, user: str, source: str) -> MappingKey:
-    return MappingKey(issuer, fold(user), source)
+    return MappingKey(issuer, storable(fold(user)), source)

@@ -14,6 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, select
 
 from acl.mapping import IdentityMapping, MappingKey
 from acl.tables import Origin, Realm, acl_mappings, lock_version, set_version, upsert
+from vocabulary.stored_text import restored, storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,15 +58,15 @@ class MappingStore:
                 columns.issuer == issuer, columns.source == source
             )
             with self._engine.connect() as connection:
-                return {row.user_folded: row.person for row in connection.execute(mapped)}
+                return {row.user_folded: restored(row.person) for row in connection.execute(mapped)}
 
         return await asyncio.to_thread(read)
 
     def _put(self, kept: KeptMapping) -> None:
         mapping = kept.mapping
         values = {
-            "user": mapping.user,
-            "person": mapping.person,
+            "user": storable(mapping.user),
+            "person": storable(mapping.person),
             "made_by": kept.made_by,
             "made_at": kept.made_at.isoformat(),
         }
@@ -97,7 +98,9 @@ class MappingStore:
             ).all()
         return tuple(
             KeptMapping(
-                IdentityMapping(issuer=row.issuer, user=row.user, source=row.source, person=row.person),
+                IdentityMapping(
+                    issuer=row.issuer, user=restored(row.user), source=row.source, person=restored(row.person)
+                ),
                 made_by=row.made_by,
                 made_at=datetime.fromisoformat(row.made_at),
             )
@@ -106,7 +109,8 @@ class MappingStore:
 
     def _find(self, key: MappingKey) -> str | None:
         with self._engine.connect() as connection:
-            return connection.execute(select(acl_mappings.c.person).where(_is(key))).scalar_one_or_none()
+            person = connection.execute(select(acl_mappings.c.person).where(_is(key))).scalar_one_or_none()
+        return None if person is None else restored(person)
 
 
 def _is(key: MappingKey) -> ColumnElement[bool]:

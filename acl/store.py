@@ -24,6 +24,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, sele
 
 from acl.revocations import record_revocation
 from acl.tables import (
+    UNCHANGED,
     Effect,
     Origin,
     Realm,
@@ -101,7 +102,7 @@ class AclStore:
 
         def read() -> int:
             with self._engine.connect() as connection:
-                return read_versions(connection, [source]).get((Realm.LISTS, source), 0)
+                return read_versions(connection, [source]).get((Realm.LISTS, source), UNCHANGED).number
 
         return await asyncio.to_thread(read)
 

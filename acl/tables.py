@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
+from typing import NamedTuple
 
 from sqlalchemy import (
     Boolean,
@@ -229,11 +230,33 @@ def set_version(
     )
 
 
-def read_versions(connection: Connection, sources: Iterable[str]) -> Mapping[tuple[Realm, str], int]:
+class Version(NamedTuple):
+    """A counter's value, and when it got it (epoch seconds; None: before steps were recorded).
+
+    After a state store was put back from a backup its counters give numbers a second time: at another moment.
+    """
+
+    number: int = 0
+    at: float | None = None
+
+
+UNCHANGED = Version()  # of a source before its first change
+
+
+def read_versions(connection: Connection, sources: Iterable[str]) -> Mapping[tuple[Realm, str], Version]:
     """The counters of all realms of the sources, in one statement; a source without changes is absent."""
+    counter, step = acl_versions.c, acl_changes.c
+    its_step = (step.realm == counter.realm) & (step.source == counter.source) & (step.version == counter.version)
     rows = connection.execute(
-        select(acl_versions.c.realm, acl_versions.c.source, acl_versions.c.version).where(
-            acl_versions.c.source.in_(sorted(sources))
-        )
+        select(counter.realm, counter.source, counter.version, step.at)
+        .select_from(acl_versions.outerjoin(acl_changes, its_step))
+        .where(counter.source.in_(sorted(sources)))
     )
-    return {(Realm(realm), source): version for realm, source, version in rows}
+    return {(Realm(realm), source): Version(number, at) for realm, source, number, at in rows}
+
+
+def step_to(connection: Connection, number: int, *, realm: Realm, source: str) -> Version:
+    """The version of this number as the state store has it, whether or not the counter is further by now."""
+    step = acl_changes.c
+    made = select(step.at).where(step.realm == realm.value, step.source == source, step.version == number)
+    return Version(number, connection.execute(made).scalar_one_or_none())

@@ -6,7 +6,7 @@ lists of one source are read in one statement, so that a refresh never mixes two
 
 from __future__ import annotations
 
-from collections import defaultdict
+from array import array
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from threading import Lock
@@ -16,7 +16,7 @@ from sqlalchemy import Connection, CursorResult, Engine, select
 
 from acl.inverted import InvertedLists
 from acl.principal_numbers import PrincipalNumbers
-from acl.tables import Effect, acl_entries, acl_lists
+from acl.tables import UNCHANGED, Effect, Realm, Version, acl_entries, acl_lists, step_to
 from vocabulary.access import Principal
 
 
@@ -31,6 +31,14 @@ class VisibleAcls:
         return VisibleAcls(self.visible | other.visible, self.if_owner | other.if_owner)
 
 
+@dataclass(frozen=True, slots=True)
+class _Named:
+    """Which principal is named by which list, one beside the other."""
+
+    principals: array[int] = field(default_factory=lambda: array("I"))
+    lists: array[int] = field(default_factory=lambda: array("I"))
+
+
 class _SourceAcls:
     """The lists of one source as of one version."""
 
@@ -39,26 +47,43 @@ class _SourceAcls:
         self._numbers = numbers
         self._administrators = numbers.of(str(Principal.administrators(source)))
         self._everyone = numbers.of(str(Principal.everyone(source)))
-        self._version = 0
+        self._forget()
+
+    def _forget(self) -> None:
+        self._version = UNCHANGED
         self._known = BitMap()
         self._allow = InvertedLists()
         self._deny = InvertedLists()
 
-    def refresh(self, connection: Connection, *, at_least: int) -> None:
-        """Follow the store up to the version, or beyond it where the store is already further."""
-        if self._version >= at_least:
+    def refresh(self, connection: Connection, *, at_least: Version) -> None:
+        """Follow the store up to the version, or beyond it where the store is already further.
+
+        What is held of a step that the store never made, or made at another moment, is of another time: the store was
+        put back from a backup, and everything is read anew.
+        """
+        if self._version == at_least:
             return
-        entries_by_id: dict[int, dict[str, list[int]]] = {}
-        newest = at_least
+        if self._version != self._step(connection, self._version.number):
+            self._forget()
+        if self._version.number < at_least.number:
+            self._follow(connection, at_least.number)
+
+    def _follow(self, connection: Connection, at_least: int) -> None:
+        changed, newest = array("I"), at_least
+        allowed, denied = _Named(), _Named()
+        named_by: dict[str | None, _Named] = {Effect.ALLOW.value: allowed, Effect.DENY.value: denied}
+        number_of = self._numbers.of
         for acl_id, version, effect, principal in self._changed_rows(connection):
-            entries = entries_by_id.setdefault(acl_id, defaultdict(list))
+            changed.append(acl_id)
             newest = max(newest, version)
-            if effect is not None:
-                entries[effect].append(self._numbers.of(principal))
-        self._known |= BitMap(entries_by_id)
-        self._allow.replace({acl_id: entries[Effect.ALLOW] for acl_id, entries in entries_by_id.items()})
-        self._deny.replace({acl_id: entries[Effect.DENY] for acl_id, entries in entries_by_id.items()})
-        self._version = newest
+            named = named_by.get(effect)
+            if named is not None:  # else it waits, or the list has no entry
+                named.principals.append(number_of(principal))
+                named.lists.append(acl_id)
+        self._known |= BitMap(changed)
+        self._deny.replace(BitMap(changed), denied.principals, denied.lists)
+        self._allow.replace(BitMap(changed), allowed.principals, allowed.lists)
+        self._version = self._step(connection, newest)
 
     @property
     def count(self) -> int:
@@ -79,8 +104,11 @@ class _SourceAcls:
         return connection.execute(
             select(acl_lists.c.id, acl_lists.c.version, acl_entries.c.effect, acl_entries.c.principal)
             .select_from(acl_lists.outerjoin(acl_entries))
-            .where(acl_lists.c.source == self._source, acl_lists.c.version > self._version)
+            .where(acl_lists.c.source == self._source, acl_lists.c.version > self._version.number)
         )
+
+    def _step(self, connection: Connection, number: int) -> Version:
+        return step_to(connection, number, realm=Realm.LISTS, source=self._source)
 
 
 class AclMaps:
@@ -92,13 +120,13 @@ class AclMaps:
         self._sources: dict[str, _SourceAcls] = {}
         self._lock = Lock()  # a refresh changes the maps in place: nobody reads meanwhile
 
-    def visible_to(self, principals: BitMap, *, versions: Mapping[str, int]) -> VisibleAcls:
+    def visible_to(self, principals: BitMap, *, versions: Mapping[str, Version]) -> VisibleAcls:
         """What principals, by their numbers, see of the sources in `versions`, at those versions or newer."""
         with self._lock:
             self._refresh(versions)
             return _joined(self._sources[source].visible_to(principals) for source in versions)
 
-    def visible_to_public(self, *, versions: Mapping[str, int]) -> VisibleAcls:
+    def visible_to_public(self, *, versions: Mapping[str, Version]) -> VisibleAcls:
         """The lists that allow their source's everyone and deny nobody; owners have no say."""
         with self._lock:
             self._refresh(versions)
@@ -109,7 +137,7 @@ class AclMaps:
         with self._lock:
             return {source: acls.count for source, acls in self._sources.items()}
 
-    def _refresh(self, versions: Mapping[str, int]) -> None:
+    def _refresh(self, versions: Mapping[str, Version]) -> None:
         with self._engine.connect() as connection:
             for source, version in versions.items():
                 acls = self._sources.setdefault(source, _SourceAcls(source, self._numbers))

@@ -39,6 +39,8 @@ def verdict(explanation: Explanation) -> str:
         )
     if document.presence is Presence.ABSENT:
         return f"nobody finds it: it is not in the index, because {_why_absent(document)}"
+    if document.presence is Presence.WITHHELD:
+        return f"nobody finds anything in index {document.index}: {document.reason}"
     if document.presence is Presence.HIDDEN:
         return f"nobody finds it: it is hidden, because {_why_hidden(document)}"
     if explanation.reader is None:
@@ -51,6 +53,8 @@ def remedies(explanation: Explanation) -> list[tuple[Remedy, str]]:
     document, source = explanation.document, explanation.document.document_id.source
     if document.presence is Presence.HIDDEN:
         return [((), words) for words in _ways_out_of_hiding(document)]
+    if document.presence is Presence.WITHHELD:
+        return [((), words) for words in _ways_to_an_answer(document)]
     if document.presence is not Presence.SHOWN:
         return [((), words) for words in _ways_into_the_index(document)]
     if not explanation.access.remedies:
@@ -269,3 +273,10 @@ def facts(access: AccessExplanation) -> Sequence[tuple[str, AccessChange | None]
         (f"{step.member.id} is in {step.group.id}", step.brought_by) for entry in access.entries for step in entry.chain
     ]
     return list(dict.fromkeys(told))
+
+
+def _ways_to_an_answer(document: DocumentStanding) -> Sequence[str]:
+    return (
+        f"sync {document.document_id.source}, in full or its permissions: a run reads again who may read what",
+        f"where another state store filled index {document.index}: put that one back, or have the index built anew",
+    )

@@ -6,6 +6,7 @@ counts, since that is what a query meets; the ledger and the runs say how it cam
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,12 +16,14 @@ from acl import AccessChange, AccessExplainer, AccessExplanation, AccessRecords,
 from indexer.state.run_history import RunReport
 from service.index_settings import IndexAccess
 from service.reader import issuer_meant
+from service.search import why_withheld
 from service.settings import Settings
 from service.wiring import State, identity_rules
 from vocabulary.access import HIDDEN_ACL, AclId, Principal, PrincipalKind
 from vocabulary.documents import DocumentId, DocumentState
 from vocabulary.errors import QueryInvalid
 from vocabulary.ports import SearchBackend, SyncMode
+from vocabulary.stored_text import is_storable
 
 _READ_LISTS = (SyncMode.FULL, SyncMode.PERMISSIONS)
 _READ_PEOPLE = (*_READ_LISTS, SyncMode.CHANGES, SyncMode.IDENTITIES)
@@ -31,6 +34,7 @@ class Presence(StrEnum):
 
     SHOWN = "shown"  # its list decides
     HIDDEN = "hidden"  # held under the list that admits nobody
+    WITHHELD = "withheld"  # its index answers nobody: one of the two, index or state store, was put back or exchanged
     ABSENT = "absent"  # met by a run, and not in the index
     UNKNOWN = "unknown"  # no run has met it, or none since it was deleted and the run's documents were pruned
 
@@ -158,6 +162,9 @@ class AccessInspector:
         described = held[0].put.description if held else None
         acl_id = described.acl_id if described else HIDDEN_ACL
         shown = Presence.HIDDEN if acl_id == HIDDEN_ACL else Presence.SHOWN
+        withheld = await why_withheld(backend, await asyncio.to_thread(lambda: self._state.acls.numbering))
+        if withheld:  # and what the numbers of lists mean is another state's to say
+            acl_id, shown = HIDDEN_ACL, Presence.WITHHELD
         row = met.row if met else None
         retry_at = row.retry_at if row else None
         return DocumentStanding(
@@ -167,7 +174,7 @@ class AccessInspector:
             presence=shown if described else Presence.ABSENT,
             title=described.title if described else "",
             state=row.state if row else None,
-            reason=row.reason if row else "",
+            reason=withheld or (row.reason if row else ""),
             run=met.run if met else None,
             retry_at=None if retry_at is None else datetime.fromtimestamp(retry_at, UTC),
             acl_id=acl_id,
@@ -199,8 +206,10 @@ def named_document(text: str) -> DocumentId:
     """Read a document's id as somebody typed it.
 
     Raises:
-        QueryInvalid: it is not of the form `<source>/<id>`.
+        QueryInvalid: it is not of the form `<source>/<id>`, or holds what no id does.
     """
+    if not is_storable(text):
+        raise QueryInvalid("no document's id has NUL or halves of characters")
     try:
         return DocumentId.parse(text)
     except ValueError as error:

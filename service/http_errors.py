@@ -227,7 +227,8 @@ def _invalid_parts(error: RequestValidationError, parameters: Mapping[str, str])
 
 
 def _escaped(part: str) -> str:
-    return part.replace("~", "~0").replace("/", "~1")
+    """Spell a step of a JSON pointer (RFC 6901 §3); half a character, which no answer can hold, as a question mark."""
+    return part.encode("utf-8", "replace").decode("utf-8").replace("~", "~0").replace("/", "~1")
 
 
 async def _answer_http_error(request: Request, error: Exception) -> JSONResponse:

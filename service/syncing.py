@@ -145,6 +145,8 @@ async def _identities_run(source: str, state: State, directory: IdentitySource, 
         return SyncOutcome(source, run=run)
     how = "changed" if counts.changed else "as before"
     message = f"{counts.people} people, {counts.memberships} memberships, {how}"
+    if counts.odd_names:
+        message += f"; {counts.odd_names} with names that no store holds as they are"
     run = await state.runs.finish_beside(run_id, RunState.SUCCEEDED, message)
     return SyncOutcome(source, identities=counts, run=run)
 

@@ -10,6 +10,8 @@ from urllib.parse import quote, unquote
 
 from pyroaring import FrozenBitMap
 
+from vocabulary.stored_text import restored, storable
+
 AclId = NewType("AclId", int)
 
 HIDDEN_ACL = AclId(0)  # admits nobody, not even the owner; no filter ever contains it
@@ -34,7 +36,7 @@ class Principal:
     """A user or group, always scoped by the source (or token issuer) that names it.
 
     `str()` is the one canonical spelling, `kind:scope/id`, compared case-sensitively: whoever makes a principal takes
-    the id exactly as the scope's own directory spells it.
+    the id exactly as the scope's own directory spells it. What no store holds is spelled in it as `stored_text` has it.
     """
 
     scope: str
@@ -42,7 +44,7 @@ class Principal:
     id: str = ""
 
     def __str__(self) -> str:
-        return f"{self.kind}:{_spelled_scope(self.scope)}/{self.id}"
+        return f"{self.kind}:{_spelled_scope(self.scope)}/{storable(self.id)}"
 
     @classmethod
     def parse(cls, text: str) -> Principal:
@@ -55,7 +57,7 @@ class Principal:
         scope, slash, own_id = rest.partition("/")
         if not (colon and slash and scope):
             raise ValueError(f"not a principal: {text!r} (expected kind:scope/id)")
-        return cls(unquote(scope), PrincipalKind(kind), own_id)
+        return cls(unquote(scope), PrincipalKind(kind), restored(own_id))
 
     @classmethod
     def user(cls, scope: str, id: str) -> Principal:  # noqa: A002 - the field's own name

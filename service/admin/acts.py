@@ -26,6 +26,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from service.admin.acts_tables import act_outcomes, acts
 from service.admin.administrators import Administrator
 from vocabulary.errors import RetryableError, StateUnavailable
+from vocabulary.stored_text import restored, storable
 
 DONE = "done"
 
@@ -111,7 +112,7 @@ class AdminActs:
             "at": self._clock(),
             "administrator": administrator.name,
             "act": act,
-            "subject": subject,
+            "subject": storable(subject),
             "parameters": dict(parameters or {}),
         }
         try:
@@ -175,7 +176,7 @@ def _recorded(row: sa.Row[Any]) -> RecordedAct:
         at=datetime.fromtimestamp(row.at, UTC),
         administrator=row.administrator,
         act=row.act,
-        subject=row.subject,
+        subject=restored(row.subject),
         parameters=row.parameters,
         outcome=row.outcome,
         ended_at=None if row.ended_at is None else datetime.fromtimestamp(row.ended_at, UTC),

@@ -16,6 +16,7 @@ from service.admin.administrators import Administrator
 from service.settings import Settings
 from service.wiring import State, identity_rule
 from vocabulary.errors import QueryInvalid
+from vocabulary.stored_text import is_storable
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class IdentityDesk:
             raise QueryInvalid("issuer: no [[tokens]] entry has this issuer")
         if saying.source not in self.settings.sources:
             raise QueryInvalid("source: no such source")
+        if not all(map(is_storable, (saying.user, saying.person or ""))):
+            raise QueryInvalid("user, person: NUL and halves of characters are in no name")
 
     async def _keep(self, saying: Saying, *, made_by: str) -> None:
         if saying.person is None:

@@ -153,6 +153,24 @@ async def test_an_older_state_answers_nobody_until_a_run_has_read_again_who_may_
         assert await process.sees(BOB) == {"plan", "menu"}
 
 
+@every_served_engine
+async def test_a_process_that_outlives_a_restore_goes_by_nothing_that_it_knew_before(  # noqa: PLR0917 - fixtures
+    engine: sa.Engine, state_url: str, kind: str, tmp_path: Path, source: ScriptedSource, request: pytest.FixtureRequest
+) -> None:
+    """The counters give the same numbers a second time, for other lists."""
+    async with serving(engine, kind, tmp_path / "index", source) as process:
+        await process.sync()
+        restore = _back_up(engine, state_url, tmp_path, request)
+        source.acls["plan"] = Acl("plan", frozenset({BOB}))
+        await process.sync()
+        assert await process.sees(BOB) == {"plan", "menu"}
+        restore()
+        source.acls["plan"] = Acl("plan", frozenset({Principal.user(SOURCE, "cem")}))
+        await process.sync()
+        assert await process.sees(BOB) == {"menu"}
+        assert await process.sees(ANN) == {"menu"}
+
+
 async def _people() -> AsyncIterator[Identity]:
     for person in (ANN, BOB):
         yield Person(person, person.id, f"{person.id}@example.com", person.id)

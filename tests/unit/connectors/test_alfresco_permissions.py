@@ -184,3 +184,16 @@ def test_files_with_equal_lists_of_their_own_share_a_key_and_others_do_not() -> 
 def test_the_owner_is_the_named_one_or_else_the_creator(record: dict[str, Any], expected: str | None) -> None:
     found = owner(SOURCE, node(None, **record))
     assert found == (Principal.user(SOURCE, expected) if expected else None)
+
+
+def test_a_name_with_a_line_break_makes_no_list_that_passes_for_another() -> None:
+    """Lists of one key are one list: whoever could name a group so would read under another's."""
+    two = READER.access(node({"isInheritanceEnabled": False, "locallySet": [entry("GROUP_a"), entry("GROUP_b")]}), None)
+    forged = READER.access(node({"isInheritanceEnabled": False, "locallySet": [entry("GROUP_a\n1 GROUP_b")]}), None)
+    assert two is not None and forged is not None
+    assert two.acl.key != forged.acl.key
+
+
+def test_a_name_with_half_a_character_ends_no_run() -> None:
+    odd = READER.access(node({"isInheritanceEnabled": False, "locallySet": [entry("GROUP_\ud800")]}), None)
+    assert allowed(odd) == {"GROUP_\ud800"}
