@@ -83,7 +83,7 @@ class AccessControl:
         versions = await self._versions([rule.source for rule in sources])
         cached = self._cached(key, versions)
         access = cached or self._remember(key, versions, await self._compute(claims, sources, versions))
-        self.first_uses.note(versions)
+        self._note_use(versions)
         return access
 
     async def public_filter(self, sources: Sequence[str]) -> AccessFilter:
@@ -92,7 +92,7 @@ class AccessControl:
         versions = await self._versions(sources)
         cached = self._cached(key, versions)
         access = cached or self._remember(key, versions, await self._compute_public(sources, versions))
-        self.first_uses.note(versions)
+        self._note_use(versions)
         return access
 
     @asynccontextmanager
@@ -203,6 +203,9 @@ class AccessControl:
             return {**versions, (Realm.MAPPINGS, _FILE): Version(self._mappings.file_revision())}
 
         return await asyncio.to_thread(read)
+
+    def _note_use(self, versions: _Versions) -> None:
+        self.first_uses.note({counter: version.number for counter, version in versions.items()})
 
     def _cached(self, key: Hashable, versions: _Versions) -> AccessFilter | None:
         entry = self._filters.get(key)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from threading import Lock
 from typing import Any
@@ -110,7 +110,8 @@ class IdentityStore:
             _require_own(source, identity)
             odd |= _with_odd_names(identity)
             if isinstance(identity, Person):
-                people[str(identity.principal)] = identity
+                spelled = str(identity.principal)
+                people[spelled] = _stricter(people.get(spelled, identity), identity)
             else:
                 memberships.add((str(identity.member), str(identity.group)))
         rows = {
@@ -260,6 +261,16 @@ def _stored_rows(connection: Connection, table: Table, source: str) -> set[tuple
 def _listed_columns(table: Table) -> list[Column[Any]]:
     """What a source lists, without the version that brought it."""
     return [column for column in table.columns if column.name != "version"]
+
+
+def _stricter(one: Person, other: Person) -> Person:
+    """A person who is listed twice, as when a list moves while it is read: the later names, and what admits less."""
+    return replace(
+        other,
+        enabled=one.enabled and other.enabled,
+        is_administrator=one.is_administrator and other.is_administrator,
+        is_guest=one.is_guest or other.is_guest,
+    )
 
 
 def _with_odd_names(identity: Identity) -> set[Principal]:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from sqlalchemy import ColumnElement, Connection, Engine, and_, delete, select
 
 from acl.mapping import IdentityMapping, MappingKey
+from acl.revocations import record_revocation
 from acl.tables import Origin, Realm, acl_mappings, lock_version, set_version, upsert
 from vocabulary.stored_text import restored, storable
 
@@ -72,11 +73,13 @@ class MappingStore:
         }
         with self._engine.begin() as connection:
             version = lock_version(connection, realm=Realm.MAPPINGS, source=mapping.source)
+            is_as_before = self._person(connection, mapping.key) == mapping.person
             statement = upsert(connection, acl_mappings).values(**mapping.key._asdict(), **values)
             connection.execute(
                 statement.on_conflict_do_update(index_elements=list(acl_mappings.primary_key), set_=values)
             )
-            self._announce(connection, version + 1, mapping.source)
+            if not is_as_before:
+                self._announce(connection, version + 1, mapping.source)
 
     def _remove(self, key: MappingKey) -> bool:
         with self._engine.begin() as connection:
@@ -87,8 +90,11 @@ class MappingStore:
             return removed
 
     def _announce(self, connection: Connection, version: int, source: str) -> None:
-        at = self._clock().timestamp()
-        set_version(connection, version, realm=Realm.MAPPINGS, source=source, origin=Origin(), at=at)
+        """Announce a change. Each takes from somebody what the user was given before, be it by their name."""
+        now = self._clock()
+        at, realm = now.timestamp(), Realm.MAPPINGS
+        set_version(connection, version, realm=realm, source=source, origin=Origin(changed_at=now), at=at)
+        record_revocation(connection, version, realm=realm, source=source, run=None, changed_at=now, at=at)
 
     def _list(self) -> tuple[KeptMapping, ...]:
         columns = acl_mappings.c
@@ -109,7 +115,10 @@ class MappingStore:
 
     def _find(self, key: MappingKey) -> str | None:
         with self._engine.connect() as connection:
-            person = connection.execute(select(acl_mappings.c.person).where(_is(key))).scalar_one_or_none()
+            return self._person(connection, key)
+
+    def _person(self, connection: Connection, key: MappingKey) -> str | None:
+        person = connection.execute(select(acl_mappings.c.person).where(_is(key))).scalar_one_or_none()
         return None if person is None else restored(person)
 
 

@@ -20,7 +20,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, Row, Select, and_, insert, select, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from acl.tables import Realm, Version, acl_revocations
+from acl.tables import Realm, acl_revocations
 from vocabulary.errors import StateUnavailable
 
 _RETRY_S = 5.0  # a state store that is away for a restart or a lock
@@ -110,9 +110,9 @@ class FirstUses:
         self._waiting: dict[tuple[Realm, str, int], float] = {}
         self._something_waits = asyncio.Event()
 
-    def note(self, versions: Mapping[tuple[Realm, str], Version]) -> None:
+    def note(self, versions: Mapping[tuple[Realm, str], int]) -> None:
         """Note that a filter was built under these versions."""
-        for (realm, source), (version, _) in versions.items():
+        for (realm, source), version in versions.items():
             if version > self._noted.get((realm, source), 0):
                 self._noted[realm, source] = version
                 self._waiting[realm, source, version] = self._clock()

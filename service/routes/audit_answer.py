@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from indexer.state.audits import AuditRecord, Finding, FindingKind
 from service.audit.rates import rate_of
+from service.routes.told_text import ToldText
 from vocabulary.statements import Standpoint, Verdict
 
 
@@ -24,7 +25,7 @@ class FindingAnswer(BaseModel):
 
     kind: FindingKind
     document_id: str
-    reader: str | None = Field(description="the person's id at the source; null: anybody")
+    reader: ToldText | None = Field(description="the person's id at the source; null: anybody")
     index: str = Field(description="`shows` or `hides`")
     source: Verdict
     asked_by: Standpoint

@@ -11,6 +11,7 @@ from acl import AccessChange, Change, ConcerningEntry, Effect, Ground, MatchOutc
 from indexer.state.run_history import RunReport
 from service.explain_words import matched, remedies, verdict
 from service.explaining import Explanation, Presence
+from service.routes.told_text import ToldText
 from vocabulary.access import Principal
 from vocabulary.documents import DocumentState
 from vocabulary.ports import SyncMode
@@ -29,7 +30,7 @@ class DocumentStandingAnswer(BaseModel):
     """What the index holds of the document."""
 
     document_id: str
-    title: str
+    title: ToldText
     index: str
     presence: Presence
     state: DocumentState | None = Field(description="how it last ended in a run")
@@ -45,7 +46,7 @@ class PersonAnswer(BaseModel):
     """One whom the token's user may mean."""
 
     principal: str
-    display_name: str
+    display_name: ToldText
     enabled: bool
     administrator: bool
     guest: bool
@@ -60,7 +61,7 @@ class MatchAnswer(BaseModel):
     outcome: MatchOutcome
     mapped: bool = Field(description="an operator's mapping decided, not the name")
     people: list[PersonAnswer]
-    words: str
+    words: ToldText
 
 
 class StepAnswer(BaseModel):
@@ -93,16 +94,16 @@ class RemedyAnswer(BaseModel):
     """What would turn the answer round, by itself."""
 
     changes: list[ChangeAnswer] = Field(description="all of them together; empty where only words can say it")
-    words: str
+    words: ToldText
 
 
 class ExplanationAnswer(BaseModel):
     """Whether a reader finds a document, and why."""
 
-    user: str | None = Field(description="null: the index is public, and asks nobody who they are")
+    user: ToldText | None = Field(description="null: the index is public, and asks nobody who they are")
     allowed: bool
     ground: Ground = Field(description="what decided, if the index shows the document to anybody")
-    words: str
+    words: ToldText
     document: DocumentStandingAnswer
     reader: list[MatchAnswer] = Field(description="the document's source first")
     entries: list[EntryAnswer]

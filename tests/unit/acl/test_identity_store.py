@@ -264,3 +264,17 @@ async def test_a_refresh_stores_what_the_source_lists(engine: Engine) -> None:
     counts = await refresh_identities("hr", _Directory(), IdentityStore(engine))
     assert counts == IdentityCounts(people=1, memberships=1, changed=True)
     assert await _find(engine, "ann@example.com") == ANN
+
+
+async def test_of_a_person_who_is_listed_twice_counts_what_admits_less(engine: Engine) -> None:
+    """A list that moves while it is read may bring somebody before and after they were shut out, in either order."""
+    before, after = replace(ANN, is_administrator=True), replace(ANN, enabled=False, is_guest=True)
+    for twice in ((before, after), (after, before)):
+        counts = await IdentityStore(engine).replace("hr", _listed(*twice))
+        assert counts.people == 1
+        assert await _find(engine, "ann@example.com") is MatchOutcome.DISABLED
+        match = await IdentityStore(engine).find_mapped("hr", ANN.principal.id)
+        assert match.outcome is MatchOutcome.DISABLED
+    harmless = (replace(ANN, is_administrator=True), ANN)
+    await IdentityStore(engine).replace("hr", _listed(*harmless))
+    assert await _find(engine, "ann@example.com") == ANN

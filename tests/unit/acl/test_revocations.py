@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from sqlalchemy import Engine, text
 
 from acl.access_control import AccessControl
 from acl.identity_store import IdentityStore
+from acl.mapping import IdentityMapping
+from acl.mapping_store import MappingStore
 from acl.reader import MatchUserBy, ReaderClaims, SourceIdentityRule
 from acl.revocations import FirstUses, Revocation, RevocationRecords
 from acl.store import AclStore
@@ -136,3 +139,15 @@ async def test_what_is_noted_is_recorded_by_itself_and_at_the_end(engine: Engine
         await store.number("hr", [acl()])
         uses.note({(Realm.LISTS, "hr"): 2})
     assert [one.obeyed_at is not None for one in await revoked(engine)] == [True]
+
+
+async def test_a_mapping_that_changes_or_goes_takes_something_at_once(engine: Engine) -> None:
+    mappings = MappingStore(engine, clock=lambda: NOON)
+    of_ann = IdentityMapping("https://idp.example.com", "ann@example.com", "hr", "ann")
+    await mappings.put(of_ann, made_by="root")  # from whom their name meant, if anybody
+    await mappings.put(of_ann, made_by="root")
+    await mappings.put(replace(of_ann, person="bob"), made_by="root")
+    await mappings.remove(of_ann.key)
+    assert not await mappings.remove(of_ann.key)
+    told = [(one.realm, one.changed_at, one.in_force_at) for one in await revoked(engine)]
+    assert told == [(Realm.MAPPINGS, NOON, NOON)] * 3

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
 import sqlalchemy as sa
 
-from acl import IdentityMapping, MappingStore
+from acl import IdentityMapping, IdentityStore, MappingStore
 from service.admin.acts import Act, AdminActs
 from tests.unit.service.admin_world import KEYS, with_key
-from tests.unit.service.http_world import ISSUER, HttpWorld, furnish, rule, served
+from tests.unit.service.http_world import ISSUER, HttpWorld, furnish, listed, person_of, rule, served
 
 
 @pytest.fixture
@@ -99,3 +100,17 @@ async def test_whom_an_operator_has_mapped_is_told_to_be_mapped(world: HttpWorld
     told = (await explain(world, user="zoe@x", document="hr/plan")).json()
     assert (told["allowed"], told["reader"][0]["mapped"]) == (True, True)
     assert "mapped by an operator" in told["reader"][0]["words"]
+
+
+async def test_a_name_with_half_a_character_is_told_and_fails_nothing(world: HttpWorld) -> None:
+    odd = replace(person_of("hr", "zoe"), display_name="Zo\ud800")
+    everybody = [person_of("hr", name) for name in ("ann", "bob")]
+    await IdentityStore(world.engine).replace("hr", listed([*everybody, odd]))
+    answer = await explain(world, user="zoe@example.com", document="hr/plan")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["reader"][0]["people"][0]["display_name"] == "Zo?"
+
+
+async def test_a_document_that_no_source_can_have_is_no_question(world: HttpWorld) -> None:
+    answer = await explain(world, user="ann@example.com", document="hr/pl\x00an")
+    assert (answer.status_code, answer.json()["title"]) == (400, "The request cannot be understood")

@@ -97,3 +97,18 @@ async def test_a_mapping_that_cannot_be_meant_is_refused_and_no_act(
 ) -> None:
     assert (await put(world, **changes)).status_code == 400
     assert await AdminActs(engine).listed(limit=10) == []
+
+
+@pytest.mark.parametrize("field", ["user", "person", "source", "issuer"])
+@pytest.mark.parametrize("name", ["a\x00", "a\n", "", 7])
+async def test_what_is_no_name_is_refused(world: HttpWorld, field: str, name: object, engine: sa.Engine) -> None:
+    answer = await put(world, **{field: name})
+    assert (answer.status_code, answer.json()["title"]) == (400, "The request cannot be understood")
+    assert await AdminActs(engine).listed(limit=1) == []
+
+
+@pytest.mark.parametrize("body", ['{"user": "a\\ud800"}', '{"a\\ud800": 1}'])
+async def test_half_a_character_in_a_body_is_refused_and_fails_nothing(world: HttpWorld, body: str) -> None:
+    headers = with_key() | {"Content-Type": "application/json"}
+    answer = await world.client.put("/admin/identities", content=body, headers=headers)
+    assert answer.status_code == 400
