@@ -17,7 +17,8 @@ from connectors.alfresco import AlfrescoConfig, AlfrescoConnector
 from connectors.alfresco.witness import AlfrescoWitness
 from connectors.filesystem import FilesystemConfig, FilesystemConnector
 from connectors.filesystem.witness import FilesystemWitness
-from vocabulary.ports import Connector, IdentitySource, SourceWitness, SyncMode
+from vocabulary.ports import Connector, IdentitySource, SyncMode
+from vocabulary.statements import SourceWitness
 
 
 class SourceConnector(Connector, IdentitySource, Protocol):

@@ -23,9 +23,9 @@ from indexer.search.analysis import fold
 from vocabulary.access import AccessFilter, Principal
 from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import SightlineError
-from vocabulary.ports import SearchBackend, Searching, SourceWitness
+from vocabulary.ports import SearchBackend, Searching
 from vocabulary.search import Hit, Page, Query, SearchMode, Total, TotalRelation
-from vocabulary.statements import Question, Statement, Verdict
+from vocabulary.statements import Question, SourceWitness, Statement, Verdict
 
 _log = logging.getLogger(__name__)
 

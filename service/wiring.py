@@ -61,7 +61,8 @@ from service.search import SearchService, ServedIndex
 from service.settings import Settings
 from service.state_store import open_engine
 from service.tokens import TokenVerifier
-from vocabulary.ports import Enricher, Extractor, SearchBackend, SourceWitness
+from vocabulary.ports import Enricher, Extractor, SearchBackend
+from vocabulary.statements import SourceWitness
 
 
 @dataclass(frozen=True, slots=True)

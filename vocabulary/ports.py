@@ -24,7 +24,6 @@ from vocabulary.documents import (
 )
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
 from vocabulary.search import Page, Query, ShownDocument, Suggestion
-from vocabulary.statements import Question, Statement
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,23 +171,6 @@ class IdentitySource(Protocol):
 
     def identities(self) -> AsyncIterator[Identity]:
         """Yield every person and every direct membership once. Ended without an error, the list was complete."""
-        ...
-
-
-class SourceWitness(Protocol):
-    """A source, asked whether its people may find its documents: by requests of its own, and by no code of a crawl.
-
-    It is an async context manager; it sends nothing before the first question.
-    """
-
-    async def testify(self, questions: Sequence[Question]) -> Sequence[Statement]:
-        """Answer the questions, in their order, by what the source says now; nothing of an earlier call is used.
-
-        A question that the source does not answer is `UNKNOWN`, never left out or guessed at. Nothing is retried.
-
-        Raises:
-            CredentialsRejected, ConfigurationError: the source refuses to be asked at all.
-        """
         ...
 
 

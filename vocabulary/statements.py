@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Protocol
 
 from vocabulary.access import Principal
 from vocabulary.documents import DocumentId
@@ -43,3 +45,20 @@ class Statement:
     verdict: Verdict
     standpoint: Standpoint = Standpoint.RULES
     reason: str = ""
+
+
+class SourceWitness(Protocol):
+    """A source, asked whether its people may find its documents: by requests of its own, and by no code of a crawl.
+
+    It is an async context manager; it sends nothing before the first question.
+    """
+
+    async def testify(self, questions: Sequence[Question]) -> Sequence[Statement]:
+        """Answer the questions, in their order, by what the source says now; nothing of an earlier call is used.
+
+        A question that the source does not answer is `UNKNOWN`, never left out or guessed at. Nothing is retried.
+
+        Raises:
+            CredentialsRejected, ConfigurationError: the source refuses to be asked at all.
+        """
+        ...

@@ -14,8 +14,7 @@ from indexer.layers import RetryPolicy
 from service.audit.drawing import Asked
 from service.audit.index_side import IndexSide
 from vocabulary.errors import SourceUnavailable
-from vocabulary.ports import SourceWitness
-from vocabulary.statements import Question, Statement, Verdict
+from vocabulary.statements import Question, SourceWitness, Statement, Verdict
 
 ASKED_AT_ONCE = 200  # facts are asked for once within a round, and progress is told after each
 

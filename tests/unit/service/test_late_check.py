@@ -36,9 +36,9 @@ from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, PlainTextExtrac
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId
 from vocabulary.errors import CredentialsRejected, DocumentUnknown, SettingInvalid
-from vocabulary.ports import SourceWitness, SyncMode
+from vocabulary.ports import SyncMode
 from vocabulary.search import FacetRequest, Page, Query, SearchMode, TotalRelation
-from vocabulary.statements import Question, Statement, Verdict
+from vocabulary.statements import Question, SourceWitness, Statement, Verdict
 
 SOURCE = "files"
 RULE = SourceIdentityRule(SOURCE, MatchUserBy.USERNAME)
