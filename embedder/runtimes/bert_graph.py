@@ -2,8 +2,8 @@
 
 No exporter and so no torch: the graph is small, and one pass can end in all the poolings that the heads read.
 Inputs are `ids` int32 [n, width], padded with anything, and `lengths` int32 [n]; outputs are `embeddings`
-[n, hidden] and `pooled` [n, 1 + blocks, 4 * hidden]: the features of each whole sequence, then of its blocks where
-those are wanted (see `port.Pooled`). Padding never reaches an output, except in blocks behind a sequence's end.
+[n, hidden], `features` [n, 4 * hidden] and, where wanted, `blocks` [n, blocks, 3 * hidden] (see `port.Pooled`). Padding
+never reaches an output.
 
 Source: Devlin et al., BERT (2019); Wang et al., MiniLM (2020).
 """
@@ -40,37 +40,27 @@ def build_bert_graph(shape: BertShape, weights: BertWeights, pooling: Pooling, *
         hidden = _layer(hidden, op.unsqueeze(penalty, _axes(1, 2)), shape, weights, f"encoder.layer.{layer}.")
         states.append(hidden)
 
-    masked = op.add(hidden, op.unsqueeze(penalty, _scalar(2)))
     whole = op.unsqueeze(op.divide(real, op.unsqueeze(op.convert(lengths, "f32"), _scalar(1))), _scalar(1))
-    if blocks:
-        count = op.divide(op.add(width, _scalar(BLOCK_TOKENS - 1)), _scalar(BLOCK_TOKENS))
-        shares = op.concat([whole, _block_shares(positions, real, count)], 1)
-        maxima = _block_maxima(masked, width, count, shape.hidden)
-    else:
-        shares, maxima = whole, op.reduce_max(masked, _scalar(1), True)
+    shares = op.concat([whole, _block_shares(positions, real)], 1) if blocks else whole
     means = [_means(shares, states[layer - 1]) for layer in feature_layers(shape.layers)]
-    embeddings = op.gather(means[-1] if pooling is Pooling.MEAN else hidden, _scalar(0), _scalar(1))
-    results = [_result(embeddings, "embeddings"), _result(op.concat([*means, maxima], 2), "pooled")]
+    wholes = [op.gather(each, _scalar(0), _scalar(1)) for each in means]
+    maximum = op.reduce_max(op.add(hidden, op.unsqueeze(penalty, _scalar(2))), _scalar(1))
+    embeddings = wholes[-1] if pooling is Pooling.MEAN else op.gather(hidden, _scalar(0), _scalar(1))
+    results = [_result(embeddings, "embeddings"), _result(op.concat([*wholes, maximum], 1), "features")]
+    if blocks:
+        behind_the_whole = _axes(1), _axes(np.iinfo(np.int32).max), _axes(1), _axes(1)  # first, last, step, axis
+        results.append(_result(op.slice(op.concat(means, 2), *behind_the_whole), "blocks"))
     return ov.Model(results, [ids, lengths], "bert")
 
 
-def _block_shares(positions: Node, real: Node, count: Node) -> Node:
+def _block_shares(positions: Node, real: Node) -> Node:
     """Return each token's weight in the mean of its block [n, blocks, width]: one over the block's real tokens."""
-    numbers = op.range(_scalar(0), count, _scalar(1), "i32")
     block_of = op.divide(positions, _scalar(BLOCK_TOKENS))
+    count = op.add(op.reduce_max(block_of, _scalar(0)), _scalar(1))
+    numbers = op.range(_scalar(0), count, _scalar(1), "i32")
     inside = op.convert(op.equal(op.unsqueeze(numbers, _scalar(1)), op.unsqueeze(block_of, _scalar(0))), "f32")
     members = op.multiply(op.unsqueeze(inside, _scalar(0)), op.unsqueeze(real, _scalar(1)))
     return op.divide(members, op.maximum(op.reduce_sum(members, _scalar(2), True), _constant(np.float32(1))))
-
-
-def _block_maxima(masked: Node, width: Node, count: Node, hidden: int) -> Node:
-    """Return the maximum of all states, then that of each block [n, 1 + blocks, hidden]."""
-    # The last position fills up the last block: a maximum does not care how often it sees one state.
-    places = op.range(_scalar(0), op.multiply(count, _scalar(BLOCK_TOKENS)), _scalar(1), "i32")
-    filled = op.gather(masked, op.minimum(places, op.subtract(width, _scalar(1))), _scalar(1))
-    parts = op.concat([_axes(0), op.unsqueeze(count, _scalar(0)), _axes(BLOCK_TOKENS, hidden)], 0)
-    maxima = op.reduce_max(op.reshape(filled, parts, True), _scalar(2))
-    return op.concat([op.reduce_max(maxima, _scalar(1), True), maxima], 1)
 
 
 def _embed(ids: Node, positions: Node, shape: BertShape, weights: BertWeights) -> Node:

@@ -38,7 +38,7 @@ _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 class OpenVinoRuntime:
     """A compiled encoder and its infer requests. Loading takes a second or two and blocks.
 
-    `blocks` says whether `run` gives the features of blocks too, which a prefilter of toxicity reads.
+    `blocks` says whether `run` gives the means of blocks too, which a prefilter of toxicity reads.
     """
 
     def __init__(
@@ -79,9 +79,8 @@ class OpenVinoRuntime:
         request = self._requests.get()
         try:
             outputs = request.infer({"ids": ids, "lengths": lengths}, share_inputs=True)
-            pooled = outputs["pooled"]
-            blocks = pooled[:, 1:] if self._blocks else None
-            return Pooled(embeddings=outputs["embeddings"], features=pooled[:, 0], blocks=blocks)
+            blocks = outputs["blocks"] if self._blocks else None
+            return Pooled(embeddings=outputs["embeddings"], features=outputs["features"], blocks=blocks)
         finally:
             self._requests.put(request)
 

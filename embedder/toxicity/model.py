@@ -2,7 +2,7 @@
 
 It is evaluated in numpy, on what the embedding's own pass and tokeniser already gave. A model belongs to the encoder
 that it was trained on. It scores a sequence as a whole: a toxic sentence inside a long, clean passage is diluted and
-mostly missed, so whoever scores passages looks at their sentences (`cascade.py`).
+mostly missed, so whoever scores passages looks at their sentences (`finishing.py` of the embedder).
 
 Invariant: a model is immutable, and what it answers depends on its file alone.
 """
@@ -18,6 +18,7 @@ import numpy as np
 
 from embedder.toxicity.ngrams import Array
 from embedder.toxicity.parts import Head, sigmoid, softmax
+from embedder.toxicity.prefilter import Prefilter
 from vocabulary.documents import ReadText
 from vocabulary.errors import SettingInvalid
 
@@ -63,12 +64,14 @@ class ModelCard:
 @dataclass(frozen=True, slots=True, eq=False)
 class ToxicityModel:
     """A loaded model. In two stages `toxic` has one output and `fine` one per category, or is absent without any; in
-    one stage `toxic` is absent and `fine` has the clean class in front.
+    one stage `toxic` is absent and `fine` has the clean class in front. Without a prefilter every sentence of every
+    passage is looked at.
     """
 
     card: ModelCard
     toxic: Head | None
     fine: Head | None
+    prefilter: Prefilter | None = None
 
     @property
     def version(self) -> str:

@@ -20,6 +20,7 @@ from safetensors.numpy import save_file
 from embedder.toxicity.model import ModelCard, Stages, Thresholds, ToxicityModel
 from embedder.toxicity.ngrams import HASH, NgramSpec, NgramTable, Unit
 from embedder.toxicity.parts import Head, Network
+from embedder.toxicity.prefilter import Prefilter
 from vocabulary.errors import SettingInvalid
 
 FORMAT = "sightline-toxicity-2"  # 1 was a network alone, without n-grams and card
@@ -31,6 +32,8 @@ def save_model(model: ToxicityModel, file: Path) -> None:
     """Write a model; the same model gives the same bytes."""
     heads = {name: head for name, head in (("toxic", model.toxic), ("fine", model.fine)) if head is not None}
     tensors = dict(pair for name, head in heads.items() for pair in _tensors_of(name, head))
+    if model.prefilter is not None:
+        tensors.update(_network_tensors("prefilter", model.prefilter.network))
     tables = {name: [_spelled(table.spec) for table in head.tables] for name, head in heads.items()}
     document = {"format": FORMAT, "hash": HASH, "tables": tables, "card": asdict(model.card)}
     save_file(tensors, file, metadata={"sightline": json.dumps(document, sort_keys=True, ensure_ascii=False)})
@@ -65,8 +68,9 @@ def _assembled(document: Mapping[str, Any], tensors: dict[str, Tensor]) -> Toxic
         name: _head(name, document["tables"][name], unread.take, outputs=outputs, inputs=inputs)
         for name, outputs, inputs in _expected_heads(card)
     }
+    prefilter = Prefilter(_network("prefilter", unread.take, outputs=1)) if unread.has("prefilter") else None
     unread.require_nothing_left()
-    return ToxicityModel(card, toxic=heads.get("toxic"), fine=heads.get("fine"))
+    return ToxicityModel(card, toxic=heads.get("toxic"), fine=heads.get("fine"), prefilter=prefilter)
 
 
 def _expected_heads(card: ModelCard) -> Iterator[tuple[str, int, int]]:
@@ -82,16 +86,8 @@ def _expected_heads(card: ModelCard) -> Iterator[tuple[str, int, int]]:
 
 def _head(name: str, tables: Sequence[Mapping[str, Any]], take: _Take, *, outputs: int, inputs: int) -> Head:
     specs = [NgramSpec(Unit(table["unit"]), tuple(table["orders"]), table["rows"]) for table in tables]
-    hidden = take(f"{name}.network.hidden_weight", (None, None), np.float32)
-    units = hidden.shape[1]
-    network = Network(
-        hidden_weight=hidden,
-        hidden_bias=take(f"{name}.network.hidden_bias", (units,), np.float32),
-        output_weight=take(f"{name}.network.output_weight", (units, inputs), np.float32),
-        output_bias=take(f"{name}.network.output_bias", (inputs,), np.float32),
-    )
     return Head(
-        network=network,
+        network=_network(f"{name}.network", take, outputs=inputs),
         tables=tuple(
             NgramTable(
                 spec,
@@ -105,9 +101,24 @@ def _head(name: str, tables: Sequence[Mapping[str, Any]], take: _Take, *, output
     )
 
 
-def _tensors_of(name: str, head: Head) -> Iterator[tuple[str, Tensor]]:
+def _network(name: str, take: _Take, *, outputs: int) -> Network:
+    hidden = take(f"{name}.hidden_weight", (None, None), np.float32)
+    units = hidden.shape[1]
+    return Network(
+        hidden_weight=hidden,
+        hidden_bias=take(f"{name}.hidden_bias", (units,), np.float32),
+        output_weight=take(f"{name}.output_weight", (units, outputs), np.float32),
+        output_bias=take(f"{name}.output_bias", (outputs,), np.float32),
+    )
+
+
+def _network_tensors(name: str, network: Network) -> Iterator[tuple[str, Tensor]]:
     for part in ("hidden_weight", "hidden_bias", "output_weight", "output_bias"):
-        yield f"{name}.network.{part}", np.ascontiguousarray(getattr(head.network, part), dtype=np.float32)
+        yield f"{name}.{part}", np.ascontiguousarray(getattr(network, part), dtype=np.float32)
+
+
+def _tensors_of(name: str, head: Head) -> Iterator[tuple[str, Tensor]]:
+    yield from _network_tensors(f"{name}.network", head.network)
     for number, table in enumerate(head.tables):
         yield f"{name}.tables.{number}.weights", np.ascontiguousarray(table.weights, dtype=np.float16)
         yield f"{name}.tables.{number}.bias", np.ascontiguousarray(table.bias, dtype=np.float32)
@@ -132,6 +143,10 @@ class _Unread:
         if not np.isfinite(tensor).all():
             raise ValueError(f"{name} holds numbers that are not finite")
         return tensor
+
+    def has(self, part: str) -> bool:
+        """Whether there is anything of an optional part; then all of it must be there."""
+        return any(name.startswith(f"{part}.") for name in self.tensors)
 
     def require_nothing_left(self) -> None:
         if self.tensors:

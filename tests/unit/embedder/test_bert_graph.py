@@ -89,17 +89,17 @@ def test_embeddings_and_features_equal_the_formulas(tiny_model: TinyModel, hidde
         np.testing.assert_allclose(pooled.features[row], _features(states), atol=1e-4)
 
 
-def test_blocks_have_the_features_of_eight_tokens_each(tiny_model: TinyModel) -> None:
+def test_blocks_have_the_means_of_eight_tokens_each(tiny_model: TinyModel) -> None:
     pooled, folder, weights = _run(tiny_model(), blocks=True)
 
     assert pooled.features is not None
     assert pooled.blocks is not None
-    assert pooled.blocks.shape == (len(SEQUENCES), 2, 32)
+    assert pooled.blocks.shape == (len(SEQUENCES), 2, 24)
     for row, sequence in enumerate(SEQUENCES):
         states = _states([2, *sequence, 3], folder, weights)
         np.testing.assert_allclose(pooled.features[row], _features(states), atol=1e-4)
         for number, start in enumerate(range(0, len(sequence) + 2, 8)):
-            expected = _features([state[start : start + 8] for state in states])
+            expected = _features([state[start : start + 8] for state in states])[:24]
             np.testing.assert_allclose(pooled.blocks[row, number], expected, atol=1e-4)
 
 
