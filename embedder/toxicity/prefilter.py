@@ -49,10 +49,10 @@ class Prefilter:
     def suspects(self, blocks: Array, texts: Sequence[ReadText], threshold: float) -> list[list[Sentence]]:
         """Return each text's sentences in windows that score at least `threshold`, in the order of the text."""
         lengths = np.array([len(text.tokens.ids) for text in texts], dtype=np.int64) + SPECIAL_TOKENS
-        suspicious = self.window_scores_0_1(blocks, lengths) >= threshold
+        scores = self.window_scores_0_1(blocks, lengths)
         return [
-            _overlapped(sentences_of(text), np.flatnonzero(windows)) if windows.any() else []
-            for text, windows in zip(texts, suspicious, strict=True)
+            _suspicious(sentences_of(text), windows, threshold) if windows.max() >= threshold else []
+            for text, windows in zip(texts, scores, strict=True)
         ]
 
 
@@ -80,20 +80,25 @@ def _block_tokens(blocks: int, lengths: Numbers) -> Array:
     return tokens
 
 
-def window_place(window: int) -> tuple[int, int]:
-    """Return the tokens [first, last) of a text that a window looks at, special tokens not counted."""
-    first = BLOCK_TOKENS * window - _FIRST_TOKEN
-    return first, first + WINDOW_BLOCKS * BLOCK_TOKENS
+def window_places(windows: int) -> Numbers:
+    """Return the tokens [first, last) of a text that each window looks at, special tokens not counted: [windows, 2]."""
+    first = BLOCK_TOKENS * np.arange(windows)[:, None] - _FIRST_TOKEN
+    return np.concatenate([first, first + WINDOW_BLOCKS * BLOCK_TOKENS], axis=1)
 
 
-def _overlapped(sentences: Sequence[Sentence], windows: npt.NDArray[np.intp]) -> list[Sentence]:
-    """Keep the sentences that lie in a window with `_MIN_OVERLAP` tokens or whole."""
-    places = [window_place(int(window)) for window in windows]
-    return [
-        sentence
-        for sentence in sentences
-        if any(
-            min(sentence.last, last) - max(sentence.first, first) >= min(_MIN_OVERLAP, sentence.last - sentence.first)
-            for first, last in places
-        )
-    ]
+def sentence_scores_0_1(windows: Array, sentences: Sequence[Sentence]) -> Array:
+    """Return how suspicious each sentence is, float32 [sentences]: as its worst window, of a text's [windows].
+
+    It is in a window with `_MIN_OVERLAP` tokens, or whole if it has fewer.
+    """
+    runs = np.array([(each.first, each.last) for each in sentences], dtype=np.int64)[:, None]
+    places = window_places(len(windows))
+    overlaps = np.minimum(runs[..., 1], places[:, 1]) - np.maximum(runs[..., 0], places[:, 0])
+    inside = overlaps >= np.minimum(_MIN_OVERLAP, runs[..., 1] - runs[..., 0])
+    scores: Array = np.where(inside, windows, np.float32(0)).max(axis=1)
+    return scores
+
+
+def _suspicious(sentences: Sequence[Sentence], windows: Array, threshold: float) -> list[Sentence]:
+    scores = sentence_scores_0_1(windows, sentences)
+    return [sentence for sentence, score in zip(sentences, scores, strict=True) if score >= threshold]
