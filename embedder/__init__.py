@@ -4,7 +4,7 @@ In come texts and token sequences; out go token ids, unit vectors and scores. Th
 runtime or an accelerator. It never stores a text and never decides what happens to a toxic one.
 """
 
-from embedder.config import EmbedderConfig, Precision
+from embedder.config import EmbedderConfig, Precision, RemoteConfig, RemoteProtocol, RuntimeName
 from embedder.cross_encoder import CrossEncoder, open_cross_encoder
 from embedder.enricher import ModelEnricher, open_enricher
 from embedder.loaded import LoadedModel
@@ -15,6 +15,9 @@ __all__ = [
     "LoadedModel",
     "ModelEnricher",
     "Precision",
+    "RemoteConfig",
+    "RemoteProtocol",
+    "RuntimeName",
     "open_cross_encoder",
     "open_enricher",
 ]

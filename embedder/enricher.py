@@ -12,7 +12,8 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
-from embedder.config import EmbedderConfig
+from embedder.config import EmbedderConfig, RuntimeName
+from embedder.loaded import LoadedModel
 from embedder.models import locate_model, read_model_folder, read_weights
 from embedder.models.folder import ModelFolder
 from embedder.runtimes.openvino import OpenVinoRuntime
@@ -136,7 +137,7 @@ class ModelEnricher:
 
 
 @asynccontextmanager
-async def open_enricher(config: EmbedderConfig) -> AsyncIterator[ModelEnricher]:
+async def open_enricher(config: EmbedderConfig) -> AsyncIterator[LoadedModel]:
     """Load the model and serve it until the context ends. Loading takes a second or two, beside the event loop.
 
     Leaving fails the calls that still wait and lets running batches end.
@@ -144,6 +145,12 @@ async def open_enricher(config: EmbedderConfig) -> AsyncIterator[ModelEnricher]:
     Raises:
         ConfigurationError: the model cannot be found, is damaged, or is of a kind that is not supported.
     """
+    if config.runtime is RuntimeName.REMOTE:
+        from embedder.runtimes.remote import open_remote_enricher  # noqa: PLC0415 - only where it is asked for
+
+        async with open_remote_enricher(config) as remote:
+            yield remote
+        return
     enricher, worker = await asyncio.to_thread(_load, config)
     try:
         yield enricher
@@ -154,7 +161,7 @@ async def open_enricher(config: EmbedderConfig) -> AsyncIterator[ModelEnricher]:
 def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker]:
     location = locate_model(config.model)
     folder = read_model_folder(location.folder)
-    tokeniser = Tokeniser(folder)
+    tokeniser = Tokeniser(folder.tokenizer_file, vocabulary=folder.shape.vocabulary)
     weights = read_weights(folder, expected_sha256=location.sha256)
     head = _head_for(weights.sha256)
     worker = Worker(

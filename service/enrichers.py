@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from types import TracebackType
 from typing import Self
 
-from embedder import EmbedderConfig, LoadedModel, open_enricher
+from embedder import EmbedderConfig, LoadedModel, RuntimeName, open_enricher
 
 
 class Enrichers:
@@ -42,6 +42,13 @@ class Enrichers:
         name = model or self._config.model
         async with self._loading:
             if name not in self._loaded:
-                config = self._config.model_copy(update={"model": name})
+                config = self._config if name == self._config.model else _computed_here(self._config, name)
                 self._loaded[name] = await self._opened.enter_async_context(open_enricher(config))
             return self._loaded[name]
+
+
+def _computed_here(config: EmbedderConfig, model: str) -> EmbedderConfig:
+    """Another model than that of the settings; an endpoint is asked for none but its own."""
+    if config.runtime is RuntimeName.REMOTE:
+        config = config.model_copy(update={"runtime": RuntimeName.AUTO, "remote": None})
+    return config.model_copy(update={"model": model})

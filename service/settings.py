@@ -31,6 +31,7 @@ from indexer.extract import ExtractionSettings
 from indexer.sync import DELETE_BRAKE
 from service.admin.key_config import AdminKeyConfig, Scope
 from service.api_keys import KeyConfig, contradictions
+from service.embedder_settings import EmbedderSettings
 from service.environment import overlaid, setting_overrides
 from service.index_settings import IndexAccess, IndexSettings
 from service.metrics_settings import MetricsSettings
@@ -174,7 +175,7 @@ class _File(_Frozen):
     tokens: list[dict[str, Any]]
     identities: IdentitiesSettings
     sources: dict[Name, dict[str, Any]]
-    embedder: EmbedderConfig
+    embedder: EmbedderSettings
     extraction: ExtractionSettings
     scheduler: SchedulerSettings
     metrics: MetricsSettings

@@ -76,7 +76,7 @@ def encode(texts: Sequence[LabelledText]) -> tuple[Examples, str]:
     location = locate_model(MODEL)
     folder = read_model_folder(location.folder)
     weights = read_weights(folder, expected_sha256=location.sha256)
-    tokeniser = Tokeniser(folder)
+    tokeniser = Tokeniser(folder.tokenizer_file, vocabulary=folder.shape.vocabulary)
     runtime = OpenVinoRuntime(
         folder, weights, special_ids=tokeniser.special_ids, threads=0, precision=Precision.FLOAT32
     )

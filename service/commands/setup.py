@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 
+from embedder import LoadedModel
 from indexer.backends.embedded import EmbeddedBackend
 from indexer.extract import KreuzbergExtractor
 from service.commands.terminal import (
@@ -128,13 +129,19 @@ async def _check_indexes(settings: Settings, state: State, depth: _Depth) -> lis
     """Load the model, and open each index that nothing is missing for; a missing one is made."""
     try:
         async with Enrichers(settings.embedder) as enrichers:
-            runtime = enrichers.configured.runtime
-            results = [CheckResult("model", passed=True, message=f"{settings.embedder.model} on {runtime}")]
+            results = [await _result("model", lambda: _check_model(enrichers.configured))]
             for name in settings.indexes:
                 results += await _check_index(IndexPlaces(settings, enrichers), state, name, depth)
             return results
     except SightlineError as error:
         return [CheckResult("model", passed=False, message=str(error))]
+
+
+async def _check_model(model: LoadedModel) -> str:
+    """Embed a text, and say what did it."""
+    await model.embed_query("check")
+    toxicity = f"toxicity by {model.toxicity_version}" if model.toxicity_version else "no toxicity"
+    return f"{model.name} {model.version} on {model.runtime}, {model.dimensions} dimensions, {toxicity}"
 
 
 async def _check_index(keeper: IndexPlaces, state: State, name: str, depth: _Depth) -> list[CheckResult]:

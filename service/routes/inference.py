@@ -259,7 +259,7 @@ def _description(desk: ModelDesk, name: str, version: str | None) -> ModelDescri
     return ModelDescription(
         name=name,
         versions=versions,
-        platform="sightline",
+        platform=desk.model.runtime,
         inputs=[TensorDescription(name=_TEXT, datatype="BYTES", shape=[-1])],
         outputs=[TensorDescription(name=each, datatype=kind, shape=shape) for each, kind, shape in outputs],
     )

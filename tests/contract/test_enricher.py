@@ -11,13 +11,19 @@ import numpy as np
 import pytest
 import pytest_asyncio
 
-from embedder import EmbedderConfig, open_enricher
+from embedder import EmbedderConfig, RemoteProtocol, open_enricher
+from tests.fakes.embedding_endpoints import remote_model
 from vocabulary.documents import ReadText, Tokens
 from vocabulary.ports import Enricher
 
 FACTORIES: dict[str, Callable[[], AbstractAsyncContextManager[Enricher]]] = {
     "openvino": lambda: open_enricher(EmbedderConfig()),
     "openvino-small-batches": lambda: open_enricher(EmbedderConfig(threads=1, max_batch_tokens=64, look_ahead=4)),
+    "remote": lambda: remote_model(RemoteProtocol.OPENAI),
+}
+# The same models, run with other sizes of batches.
+RUN_OTHERWISE: dict[str, Callable[[], AbstractAsyncContextManager[Enricher]]] = {
+    "remote": lambda: remote_model(RemoteProtocol.OPENAI, max_batch_texts=3, concurrency=1),
 }
 TEXTS = (
     "The minutes of the board meeting are on the intranet.",
@@ -181,7 +187,10 @@ async def test_tokenise_may_be_called_from_many_threads(enricher: Enricher) -> N
     assert found == expected
 
 
-async def test_the_recipe_is_the_same_however_fast_the_model_runs(enricher: Enricher) -> None:
-    async with open_enricher(EmbedderConfig(threads=2, max_batch_tokens=512)) as other:
+async def test_the_recipe_is_the_same_however_fast_the_model_runs(
+    enricher: Enricher, request: pytest.FixtureRequest
+) -> None:
+    otherwise = RUN_OTHERWISE.get(request.node.callspec.params["enricher"])
+    async with otherwise() if otherwise else open_enricher(EmbedderConfig(threads=2, max_batch_tokens=512)) as other:
         assert enricher.recipe == other.recipe
     assert enricher.recipe

@@ -22,7 +22,6 @@ from connectors.alfresco.scope.rules import Rule
 from connectors.alfresco.scope.scope_settings import AspectTest
 from connectors.alfresco.wire.auth_config import BasicAuth, OAuth2Auth, TicketAuth
 from connectors.registry import CONNECTORS
-from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
 from service.admin.administration import Administration
 from service.admin.administrators import Administrators
@@ -30,6 +29,7 @@ from service.admin.key_config import AdminKeyConfig
 from service.app import create_app
 from service.cli import app as command_line
 from service.commands.terminal import ExitCode
+from service.embedder_settings import EmbedderSettings, RemoteSettings
 from service.http_errors import known_problems
 from service.index_settings import (
     BoostSettings,
@@ -76,7 +76,8 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[[admin.keys]]": AdminKeyConfig,
     "[[models.keys]]": ModelKeyConfig,
     "[sources.NAME]": SourceSettings,
-    "[embedder]": EmbedderConfig,
+    "[embedder]": EmbedderSettings,
+    "[embedder.remote]": RemoteSettings,
     "[extraction]": ExtractionSettings,
     "schedule = { … }": SourceSchedule,
     "[scheduler]": SchedulerSettings,

@@ -21,7 +21,7 @@ LIBRARY = Tokenizer.from_file(str(FOLDER.tokenizer_file))
 LIBRARY.no_truncation()
 LIBRARY.no_padding()
 DESCRIPTION = json.loads(FOLDER.tokenizer_file.read_bytes())
-OURS = Tokeniser(FOLDER)
+OURS = Tokeniser(FOLDER.tokenizer_file, vocabulary=FOLDER.shape.vocabulary)
 
 WORDS = st.sampled_from(
     ["The", "unaffable", "don't", "x" * 101, "3.14", "[CLS]", "[sep]", "a_b", "naïve", "日本", "\u200d"]
