@@ -14,7 +14,7 @@ from connectors.alfresco.mapping import person
 from connectors.alfresco.wire.client import AlfrescoClient
 from connectors.alfresco.wire.concurrency import all_of
 from connectors.alfresco.wire.faults import AccessRefused, NodeMissing
-from connectors.alfresco.wire.records import GroupMember
+from connectors.alfresco.wire.records import GroupMember, PersonRecord
 from vocabulary.access import Identity, Membership, Principal
 from vocabulary.errors import CredentialsRejected, SourceUnavailable
 
@@ -22,16 +22,16 @@ EVERYONE = "GROUPEVERYONE"
 
 
 async def identities(client: AlfrescoClient, *, source: str, concurrency: int) -> AsyncIterator[Identity]:
-    """Yield every person, then every direct membership, each once.
+    """Yield every person, then every direct membership, each once; a person who has changed meanwhile, again.
 
     Raises:
         CredentialsRejected: the account may not read groups.
         SourceUnavailable: a list changed while it was being read.
     """
-    met: set[str] = set()
+    met: dict[str, PersonRecord] = {}
     async for record in client.people():
-        if record.id not in met:
-            met.add(record.id)
+        if met.get(record.id) != record:
+            met[record.id] = record
             yield person(record, source=source)
     group_ids = list(dict.fromkeys([group.id async for group in client.groups() if group.id != EVERYONE]))
     for start in range(0, len(group_ids), concurrency):

@@ -181,7 +181,7 @@ class PersonRecord(_Record):
     last_name: str = ""
     display_name: str = ""
     email: str = ""
-    enabled: bool = True
+    enabled: bool = False  # it is a required field: whoever is not said to be enabled finds nothing
     capabilities: Capabilities = Capabilities()
 
 

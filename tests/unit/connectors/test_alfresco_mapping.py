@@ -225,3 +225,9 @@ def test_people_keep_what_the_server_says_of_them() -> None:
     assert (found.email, found.display_name) == (None, "Alice")
     assert (found.enabled, found.is_administrator, found.is_guest) == (False, True, False)
     assert person(PersonRecord(id="guest"), source="onprem").is_guest
+
+
+def test_whoever_is_not_said_to_be_enabled_is_not() -> None:
+    """The field is required: a server that drops it must not open the accounts of leavers."""
+    record = PersonRecord.model_validate({"id": "zoe", "email": "zoe@example.com"})
+    assert not person(record, source="onprem").enabled
