@@ -46,7 +46,8 @@ class Catalogue:
     Documents, by row id: `acl_ids`, `owners` (codes), `content_keys` (`collapsing`). What they say of themselves, by
     the row id of their heading: `heading_documents` (0 when replaced), `title_terms` and `attribute_terms` (lengths).
     Passages, by slot, ascending by row id: `passage_ids`, `passage_documents` (0 when dead), `passage_terms` (length),
-    `has_vector`.
+    `has_vector`. What others are looked up by has 64 bits: numpy widens anything less at each look-up, which takes
+    twice as long as the look-up itself.
     """
 
     sequence: int
@@ -54,14 +55,14 @@ class Catalogue:
     owners: Integers
     content_keys: Integers
     owner_codes: dict[str, int]  # grows only, shared between pictures
-    heading_documents: Codes
+    heading_documents: Integers
     title_terms: Codes
     attribute_terms: Codes
     passage_ids: Integers
-    passage_documents: Codes
+    passage_documents: Integers
     passage_terms: Codes
     has_vector: Mask
-    slots: Codes  # by passage id; 0 where it is none
+    slots: Integers  # by passage id; 0 where it is none
     vectors: VectorSidecar
     columns: Columns = field(default_factory=Columns)
     _title_order: list[Integers] = field(default_factory=list)
@@ -82,9 +83,10 @@ class Catalogue:
             self._title_order.append(np.asarray([row[0] for row in rows], np.int64))
         return self._title_order[0]
 
-    def slots_of(self, passage_ids: Indices) -> Codes:
+    def slots_of(self, passage_ids: Indices) -> Integers:
         """Return the slots of passages by row id, in their order; 0 for those that were deleted."""
-        return self.slots[passage_ids]
+        slots: Integers = np.take(self.slots, passage_ids)
+        return slots
 
 
 class CurrentCatalogue:
@@ -131,7 +133,7 @@ def _allowed(acls: FrozenBitMap, acl_ids: Integers) -> Mask:
     table = np.zeros(highest + 1, np.bool_)
     table[numbers[numbers <= highest]] = True
     table[HIDDEN_ACL] = False
-    allowed: Mask = table[acl_ids]
+    allowed: Mask = np.take(table, acl_ids)
     return allowed
 
 
@@ -159,14 +161,14 @@ def _load(connection: Any, dimensions: int, *, sequence: int) -> Catalogue:
         owners=np.zeros(highest + 1, np.int64),
         content_keys=np.zeros(highest + 1, np.int64),
         owner_codes={},
-        heading_documents=np.zeros(1, np.int32),
+        heading_documents=np.zeros(1, np.int64),
         title_terms=np.zeros(1, np.int32),
         attribute_terms=np.zeros(1, np.int32),
         passage_ids=np.zeros(1, np.int64),
-        passage_documents=np.zeros(1, np.int32),
+        passage_documents=np.zeros(1, np.int64),
         passage_terms=np.zeros(1, np.int32),
         has_vector=np.zeros(1, np.bool_),
-        slots=np.zeros(1, np.int32),
+        slots=np.zeros(1, np.int64),
         vectors=vectors,
     )
     cursor = connection.execute("SELECT id, acl_id, owner, content_key FROM document")
@@ -245,7 +247,7 @@ def _with_kept_headings(connection: Any, catalogue: Catalogue, changed: Changed)
 
 def _with_headings(connection: Any, catalogue: Catalogue, select: str, *parameters: Any) -> Catalogue:
     """Enter headings; the catalogue's own arrays of them must not be shared yet."""
-    columns = [catalogue.heading_documents, catalogue.title_terms, catalogue.attribute_terms]
+    columns: list[Any] = [catalogue.heading_documents, catalogue.title_terms, catalogue.attribute_terms]
     columns = [_grown(each, last_row(connection, Space.DOCUMENTS) + 1) for each in columns]
     cursor = connection.execute(select, parameters)
     while rows := list(islice(cursor, _ROWS_AT_ONCE)):
@@ -297,7 +299,7 @@ def _with_new_passages(connection: Any, catalogue: Catalogue) -> Catalogue:
         last = rows[-1][0]
         new_ids, new_documents, new_terms, blobs = zip(*rows, strict=True)
         ids.append(np.asarray(new_ids, np.int64))
-        documents.append(np.asarray(new_documents, np.int32))
+        documents.append(np.asarray(new_documents, np.int64))
         terms.append(np.asarray(new_terms, np.int32))
         embedded.append(np.asarray([blob is not None for blob in blobs], np.bool_))
         catalogue.vectors.add(vectors_from_blobs(blobs, catalogue.vectors.dimensions))
@@ -312,7 +314,7 @@ def _with_new_passages(connection: Any, catalogue: Catalogue) -> Catalogue:
     )
 
 
-def _with_slots(connection: Any, slots: Codes, passage_ids: Integers, *, first: int) -> Codes:
+def _with_slots(connection: Any, slots: Integers, passage_ids: Integers, *, first: int) -> Integers:
     """Return the table of slots with those from `first` on; the text index may name deleted rows behind the last."""
     entered = _grown(slots, max(int(passage_ids[-1]), last_row(connection, Space.PASSAGES)) + 1)
     entered[passage_ids[first:]] = np.arange(first, passage_ids.size)

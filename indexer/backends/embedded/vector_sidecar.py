@@ -1,13 +1,16 @@
 """Nearest vectors under an exact mask, in memory and rebuildable from the file.
 
 Slots are numbered from 0 in the order of `add`. Few vectors are scanned exactly; many are kept as 1-bit RaBitQ codes
-(faiss, flat: every admitted slot is looked at, so that a tight permission mask costs no recall) and give candidates,
-which the caller rescores from the file. The codes lie in blocks, which are scanned at the same time where there are
+(faiss; every admitted slot is looked at, so that a tight permission mask costs no recall) and give candidates, which
+the caller rescores from the file. The codes lie in blocks, which are scanned at the same time where there are
 processors for it; only the last block grows.
 
-faiss's own wrappers for several indexes lose the selector (faiss #5584), hence blocks of our own.
+Each block is an inverted file of one list, around the one centre: of faiss's forms of these codes it is the only one
+that compares 32 of them at once and asks a selector about none but those that are near enough (docs/decisions/004).
+Its own wrappers for several indexes lose the selector (faiss #5584), hence blocks of our own.
 
-Source: Gao and Long, RaBitQ (SIGMOD 2024); docs/decisions/004 for what was measured against it.
+Source: Gao and Long, RaBitQ (SIGMOD 2024); André, Kermarrec and Le Scouarnec, Cache locality is not enough (VLDB 2015)
+for the comparison of 32 codes by look-ups in registers.
 """
 
 from __future__ import annotations
@@ -31,12 +34,8 @@ Slots = npt.NDArray[np.int64]
 EXACT_LIMIT = 20_000
 # Candidates of the codes, rescored exactly. Measured: 500 find at least 99.5 % of the true top 10, 1,000 find 99.6 %.
 _CANDIDATES = 1_000
-_QUERY_BITS = 4  # bits of the query's own quantisation; measured with the above
-# Vectors in a block: a scan of 5 ms, against 0.1 ms that each block takes in itself.
+# Vectors in a block: a scan of some 3 ms, against 0.1 ms that each block takes in itself.
 BLOCK = 1 << 18
-# Slots of a block that are rather dropped from the result than kept from the scan: faiss asks the selector about each
-# code, which takes a quarter as long as comparing it.
-_FEW_EXCLUDED = 512
 # Similarities this close to the last candidate's are candidates too: their order is decided by the caller.
 _TIE_WIDTH = 1e-5
 
@@ -53,9 +52,11 @@ class VectorSidecar:
         self._count = 0
         self._block = block
         self._codes: list[_Codes] = []  # one behind the other, all full but the last
-        self._empty: Any = None  # codes that know the centre and hold nothing
-        self._scanning = ThreadPoolExecutor(os.cpu_count() or 1, thread_name_prefix="vector-scan")
+        self._centre: Vectors | None = None  # of the codes; None while the scan is exact
         self._faiss = _faiss()
+        self._scanning = ThreadPoolExecutor(
+            os.cpu_count() or 1, thread_name_prefix="vector-scan", initializer=_one_thread_each, initargs=(self._faiss,)
+        )
 
     def __len__(self) -> int:
         return self._count
@@ -68,17 +69,17 @@ class VectorSidecar:
     def add(self, vectors: Vectors) -> None:
         """Append vectors, float32 [n, dimensions]."""
         with self._lock:
-            if self._empty is not None:
-                self._add_codes(vectors)
+            if self._centre is not None:
+                self._add_codes(vectors, self._centre)
                 return
             self._add_exact(vectors)
             if self._count > self._exact_limit:
                 self._quantise()
 
     def nearest(self, query: Vectors, *, mask: Mask, count: int) -> Slots:
-        """Return at least the `count` admitted slots with the highest inner product, unordered, and some more.
+        """Return at least the `count` admitted slots with the highest inner product, and some more.
 
-        `mask` is bool [n], for the first n slots.
+        `mask` is bool [n], for the first n slots. They come nearest first, as far as the codes can tell.
         """
         return self.begin_nearest(query, mask=mask, count=count)()
 
@@ -89,8 +90,11 @@ class VectorSidecar:
             exact = self._exact[: mask.size]
         if not codes:
             return lambda: _nearest_exact(exact, query, mask=mask, count=count)
-        wanted = [each for each in codes if mask[each.first : each.first + self._block].any()]
-        scans = [self._scanning.submit(each.nearest, query, mask) for each in wanted]
+        if np.count_nonzero(mask) <= count:  # as tight as permissions often are: nothing is to be left out
+            admitted = np.flatnonzero(mask)
+            return lambda: admitted
+        parts = [(each, mask[each.first : each.first + self._block]) for each in codes]
+        scans = [self._scanning.submit(each.nearest, query, part) for each, part in parts if part.any()]
         return lambda: _best([scan.result() for scan in scans])
 
     def _add_exact(self, vectors: Vectors) -> None:
@@ -101,12 +105,12 @@ class VectorSidecar:
             self._exact = grown
         self._exact[before : self._count] = vectors
 
-    def _add_codes(self, vectors: Vectors) -> None:
+    def _add_codes(self, vectors: Vectors, centre: Vectors) -> None:
         at = 0
         while at < len(vectors):
             room = self._block - self._count % self._block
             if room == self._block:
-                self._codes.append(_Codes(self._faiss, self._empty, first=self._count))
+                self._codes.append(_Codes(self._faiss, centre, first=self._count))
             added = vectors[at : at + room]
             self._codes[-1].add(added)
             self._count += len(added)
@@ -115,63 +119,56 @@ class VectorSidecar:
     def _train(self, sample: Vectors, *, expected: int) -> None:
         if self._faiss is None:
             return
-        self._empty = self._faiss.IndexRaBitQ(self.dimensions, self._faiss.METRIC_INNER_PRODUCT)
-        self._empty.train(sample)
+        self._centre = sample.mean(axis=0, dtype=np.float64).astype(np.float32)
         self.trained_for = expected
 
     def _quantise(self) -> None:
         """Replace the exact vectors by codes. Rows without a vector are zero: their pull on the centre is slight."""
         known = self._exact[: self._count]
         self._train(known, expected=self._count)
-        if self._empty is not None:
+        if self._centre is not None:
             self._count, self._exact = 0, np.zeros((0, self.dimensions), np.float32)
-            self._add_codes(known)
+            self._add_codes(known, self._centre)
 
 
 class _Codes:
     """The codes of a run of slots. Thread-safe: faiss must not search what it is adding to."""
 
-    def __init__(self, faiss: Any, empty: Any, *, first: int) -> None:
+    def __init__(self, faiss: Any, centre: Vectors, *, first: int) -> None:
         self.first = first
         self._faiss = faiss
-        self._codes = faiss.clone_index(empty)
+        only = faiss.IndexFlatIP(centre.size)
+        only.add(centre[None, :])
+        self._codes = faiss.IndexIVFRaBitQFastScan(only, centre.size, 1, faiss.METRIC_INNER_PRODUCT)
+        self._codes.train(centre[None, :])
         self._lock = threading.Lock()
 
     def add(self, vectors: Vectors) -> None:
         with self._lock:
             self._codes.add(vectors)
 
-    def nearest(self, query: Vectors, mask: Mask) -> tuple[Slots, Vectors]:
-        """Return candidates among the admitted slots, and how near the codes say they are."""
-        with self._lock:
-            admitted = np.zeros(self._codes.ntotal, np.bool_)
-            known = mask[self.first : self.first + admitted.size]
-            admitted[: known.size] = known
-            places, similarities = self._search(query, admitted)
-        kept = (places >= 0) & admitted[places]  # fewer than wanted are filled up with -1
-        return places[kept] + self.first, similarities[kept]
+    def nearest(self, query: Vectors, admitted: Mask) -> tuple[Slots, Vectors]:
+        """Return candidates among the admitted slots, and how near the codes say they are.
 
-    def _search(self, query: Vectors, admitted: Mask) -> tuple[Slots, Vectors]:
-        excluded = admitted.size - int(np.count_nonzero(admitted))
-        parameters = self._faiss.RaBitQSearchParameters(qb=_QUERY_BITS)
-        wanted = _CANDIDATES + excluded
-        packed = np.packbits(admitted, bitorder="little")  # must outlive the search
-        if excluded > _FEW_EXCLUDED:
-            parameters.sel = selector = self._faiss.IDSelectorBitmap(packed)  # noqa: F841 - so must this
-            wanted = _CANDIDATES
-        similarities, places = self._codes.search(query[None, :], min(wanted, admitted.size), params=parameters)
-        return places[0], similarities[0]
+        `admitted` begins at the first of this run; what it does not reach is not admitted.
+        """
+        bits = np.packbits(admitted, bitorder="little")  # must outlive the search
+        selector = self._faiss.IDSelectorBitmap(bits)
+        with self._lock:
+            wanted = min(_CANDIDATES, self._codes.ntotal)
+            parameters = self._faiss.SearchParametersIVF(sel=selector, nprobe=1)
+            similarities, places = self._codes.search(query[None, :], wanted, params=parameters)
+        found = places[0] >= 0  # fewer than wanted are filled up with -1
+        slots, similarities = places[0][found], similarities[0][found]
+        kept = admitted[slots]  # what faiss is asked for is looked at again
+        return slots[kept] + self.first, similarities[kept]
 
 
 def _best(found: Sequence[tuple[Slots, Vectors]]) -> Slots:
-    """Return the candidates of several blocks that are nearest, as many as one block gives."""
-    if len(found) == 1:
-        return found[0][0]
+    """Return the candidates of several blocks that are nearest, nearest first, as many as one block gives."""
     slots = np.concatenate([slots for slots, _ in found] or [np.zeros(0, np.int64)])
     similarities = np.concatenate([similarities for _, similarities in found] or [np.zeros(0, np.float32)])
-    if slots.size <= _CANDIDATES:
-        return slots
-    return slots[np.argpartition(-similarities, _CANDIDATES)[:_CANDIDATES]]
+    return slots[np.argsort(-similarities, kind="stable")[:_CANDIDATES]]
 
 
 def inner_products(vectors: Vectors, query: Vectors) -> Vectors:
@@ -190,8 +187,15 @@ def _nearest_exact(vectors: Vectors, query: Vectors, *, mask: Mask, count: int) 
         return admitted
     similarities = inner_products(vectors, query)[admitted]
     last = np.partition(similarities, admitted.size - count)[admitted.size - count]
-    nearest: Slots = admitted[similarities >= last - _TIE_WIDTH]
+    near = np.flatnonzero(similarities >= last - _TIE_WIDTH)
+    nearest: Slots = admitted[near[np.argsort(-similarities[near], kind="stable")]]
     return nearest
+
+
+def _one_thread_each(faiss: Any) -> None:
+    """Have a thread scan by itself: the blocks are shared out already, and OpenMP's helpers wait by spinning."""
+    if faiss is not None:
+        faiss.omp_set_num_threads(1)
 
 
 def _faiss() -> ModuleType | None:
