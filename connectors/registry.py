@@ -55,7 +55,7 @@ class ConnectorKind:
     @property
     def modes(self) -> frozenset[SyncMode]:
         """What can be run for such a source, by itself or by a schedule."""
-        always = frozenset({SyncMode.FULL, SyncMode.IDENTITIES, SyncMode.AUDIT})
+        always = frozenset({SyncMode.FULL, SyncMode.IDENTITIES, SyncMode.RESCORE, SyncMode.AUDIT})
         # Asked by name: issubclass refuses a protocol that has a property, and nothing is made only to be looked at.
         is_incremental = all(hasattr(self.create, method) for method in ("mark", "changes", "permissions", "revisit"))
         return always | {SyncMode.CHANGES, SyncMode.PERMISSIONS} if is_incremental else always

@@ -21,11 +21,13 @@ from embedder.runtimes.port import Pooled
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
 from embedder.worker import Finished, Worker
-from vocabulary.documents import Enrichment, ReadText, TokenIds, Tokens, Toxicity, Vector
+from vocabulary.documents import Enrichment, ReadText, TokenIds, Tokens, Toxicity, ToxicityThresholds, Vector
 
 # A query's text beyond this is not even tokenised: 254 tokens of ordinary text end within 2,000 characters, and
 # tokenising happens on the event loop (about 4 ms for this many).
 _MAX_QUERY_CHARACTERS = 16_384
+# The head's own figures are at a half (its card); the search page has warned from nine tenths on.
+_THRESHOLDS = ToxicityThresholds(flag=0.5, hide=0.9)
 
 
 class ModelEnricher:
@@ -64,6 +66,10 @@ class ModelEnricher:
     @property
     def version(self) -> str:
         return self._version
+
+    @property
+    def toxicity_thresholds(self) -> ToxicityThresholds:
+        return _THRESHOLDS
 
     @property
     def runtime(self) -> str:

@@ -9,31 +9,32 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from indexer.counting import counted
+from indexer.heartbeat import first_cause, heartbeat, stopped_on_request
+from indexer.judging.guard import NOTHING_MADE_OF_SCORES, ConfiguredRule, hold_guard
+from indexer.judging.rejudging import JudgingRooms, Rejudging
 from indexer.layers import RetryPolicy
 from indexer.modes.changes import sync_changes
 from indexer.modes.ending import Ending
 from indexer.modes.full import sync_everything
 from indexer.modes.permissions import sync_permissions
-from indexer.state.leases import HEARTBEAT_S, LEASE_S, RunInProgress
+from indexer.state.judged_rows import JudgedRows
+from indexer.state.leases import RunInProgress
 from indexer.state.ledger import Ledger
 from indexer.state.run_history import COMPLETE, RunReport, RunState
-from indexer.state.runs import RunStore, RunTicket
+from indexer.state.runs import RunStore
 from indexer.state.seals import renew_seal
 from indexer.state.tally import Tally
 from indexer.walk import PipelineLimits, RemovalBrake, SyncPorts, Walk
-from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError, StateUnavailable
+from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError
 from vocabulary.ports import Connector, IncrementalConnector, SyncMode
 
 # What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
 DELETE_BRAKE = 0.15
-
-_STOP_POLL_S = 2.0  # a run asked to stop ends its page first, which takes longer; one look is one row by its key
-_RENEWAL_POLL_S = 2.0  # a database server that is started anew answers again within seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class SyncSettings:
 
     source: str
     public: bool = False  # the index is read without a token and holds only what everyone may read
+    toxicity: ConfiguredRule = NOTHING_MADE_OF_SCORES
     delete_brake: float = DELETE_BRAKE  # the share of the source's documents that a run deletes unasked
     confirm_deletes: bool = False  # a person has looked: delete whatever the share
     limits: PipelineLimits = field(default_factory=PipelineLimits)
@@ -139,18 +141,21 @@ async def _run(  # noqa: PLR0917 - what `run_sync` was given
         tally=Tally(),
         on_progress=on_progress,
         removals=await _brake(settings, ledger),
+        guard=hold_guard(ledger, ports.enricher, settings.toxicity),
         stop=settings.stop,
         clock=settings.clock,
     )
     try:
-        async with _heartbeat(runs, ticket, walk.tally), _stopped_on_request(walk), counted(walk):
+        beating, stopping = heartbeat(runs, ticket, walk.tally), stopped_on_request(runs, ticket, walk.stop)
+        async with beating, stopping, counted(walk):
             await first(ticket.run_id)
+            await _judge_by_the_present_rule(walk)
             ended = await _carry_out(walk, settings)
     except asyncio.CancelledError:
         await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, walk.tally, "interrupted"))
         raise
     except Exception as error:
-        cause = _first_cause(error)
+        cause = first_cause(error)
         report = await _end_early(walk, cause)
         if not isinstance(cause, SightlineError):
             raise
@@ -181,6 +186,13 @@ async def _carry_out(walk: Walk, settings: SyncSettings) -> Ending:
     return await sync_everything(walk, brake=settings.delete_brake, confirmed=settings.confirm_deletes)
 
 
+async def _judge_by_the_present_rule(walk: Walk) -> None:
+    """Before anything is met: what the settings' rule, or somebody's decision, says of stored documents holds now."""
+    rooms = JudgingRooms(walk.ports.backend, walk.ports.enricher, JudgedRows(walk.ledger), walk.guard)
+    rejudging = Rejudging(rooms, walk.ticket, walk.tally, policy=walk.policy, stop=walk.stop, clock=walk.clock)
+    await rejudging.all()
+
+
 async def _end_early(walk: Walk, cause: BaseException) -> RunReport:
     """Record a run that did not come to its end."""
     if isinstance(cause, CheckpointInvalid):
@@ -188,73 +200,3 @@ async def _end_early(walk: Walk, cause: BaseException) -> RunReport:
     state = RunState.INTERRUPTED if isinstance(cause, RunStopped) else RunState.FAILED
     message = str(cause) or type(cause).__name__
     return await walk.policy.call(lambda: walk.runs.finish(walk.ticket, state, walk.tally, message))
-
-
-@asynccontextmanager
-async def _heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AsyncIterator[None]:
-    """Renew the lease while the body runs; a lease that is lost, or cannot be renewed before it ends, ends the body."""
-    body = asyncio.current_task()
-    lost: list[Exception] = []
-
-    async def beat() -> None:
-        renewed_at = time.monotonic()
-        while True:
-            await asyncio.sleep(HEARTBEAT_S)
-            try:
-                await _renew(runs, ticket, tally, until=renewed_at + LEASE_S)
-                renewed_at = time.monotonic()
-            except Exception as error:  # noqa: BLE001 - whatever it is, nobody keeps another run away any more
-                lost.append(error)
-                if body is not None:
-                    body.cancel()
-                return
-
-    beating = asyncio.create_task(beat())
-    try:
-        try:
-            yield
-        finally:
-            beating.cancel()
-            await asyncio.wait({beating})  # to await the task itself would take a cancellation of the body for its own
-    except asyncio.CancelledError:
-        if not lost:
-            raise
-        if body is not None:
-            body.uncancel()
-        raise lost[0] from None
-
-
-@asynccontextmanager
-async def _stopped_on_request(walk: Walk) -> AsyncIterator[None]:
-    """Stop the walk in order once somebody asks for it in the state store, from whatever process."""
-
-    async def watch() -> None:
-        while not walk.stop.is_set():
-            await asyncio.sleep(_STOP_POLL_S)
-            with suppress(StateUnavailable):  # the heartbeat knows how long that may last
-                if await walk.runs.stop_requests.is_asked(walk.ticket.run_id):
-                    walk.stop.set()
-
-    watching = asyncio.create_task(watch())
-    try:
-        yield
-    finally:
-        watching.cancel()
-        await asyncio.wait({watching})
-
-
-async def _renew(runs: RunStore, ticket: RunTicket, tally: Tally, *, until: float) -> None:
-    """Renew the lease, and go on trying while the state store does not answer and the lease lasts (monotonic clock)."""
-    while True:
-        try:
-            return await runs.heartbeat(ticket, tally)
-        except StateUnavailable:
-            if time.monotonic() + _RENEWAL_POLL_S > until:
-                raise
-        await asyncio.sleep(_RENEWAL_POLL_S)
-
-
-def _first_cause(error: BaseException) -> BaseException:
-    while isinstance(error, BaseExceptionGroup):
-        error = error.exceptions[0]
-    return error

@@ -76,7 +76,7 @@ async def _delete(walk: Walk, native_ids: Sequence[str]) -> None:
 
     async def delete() -> None:
         await walk.ledger.doubt(walk.ticket, native_ids)
-        await walk.ports.backend.apply(operations, fence=walk.ticket.fence)
+        await walk.write(operations)
 
     await walk.policy.call(delete)
     await walk.ledger.settle(walk.ticket, [], removed=native_ids, checkpoint=None)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexer.acknowledgement import Acknowledgements
+from indexer.judging.guard import Guarded, HoldGuard
 from indexer.layers import RetryPolicy
 from indexer.passages import PASSAGES_VERSION
 from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.tally import Tally
 from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.indexing import IndexOperation, Refusal
 from vocabulary.numbering import AclNumbering
 from vocabulary.ports import Connector, Enricher, Extractor, SearchBackend
 
@@ -75,6 +77,7 @@ class Walk:
     tally: Tally
     on_progress: Callable[[Tally], None]
     removals: RemovalBrake
+    guard: HoldGuard
     stop: asyncio.Event = field(default_factory=asyncio.Event)  # set: end at the next page, settle what was crawled
     clock: Callable[[], float] = time.time  # epoch seconds
     lists_trusted_up_to: int | None = None  # the version of the source's lists when they were first distrusted
@@ -92,6 +95,16 @@ class Walk:
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
         """What the index holds of a document; waits for an index that is busy."""
         return await self.policy.call(lambda: self.ports.backend.stored_passages(document_id))
+
+    async def write(self, operations: Sequence[IndexOperation]) -> tuple[Guarded, Mapping[DocumentId, Refusal]]:
+        """Have the index carry operations out, as far as nothing is held back; say what was, and what was refused.
+
+        May be repeated. What is about to change must be in doubt before.
+        """
+        guarded = await self.guard.guard(self.ticket, operations, now=self.clock())
+        refused = await self.ports.backend.apply(guarded.operations, fence=self.ticket.fence)
+        await self.guard.note_written(self.ticket, guarded)
+        return guarded, refused
 
     async def distrust_lists(self) -> None:
         """From now on lists may be read after documents that are under them: what those give waits for the next run."""

@@ -15,6 +15,8 @@ from service.commands.demo import demo
 from service.commands.explain_access import explain_access
 from service.commands.identities import identities
 from service.commands.reindex import migrate_index, reindex
+from service.commands.rescore import rescore
+from service.commands.review import review
 from service.commands.runs import runs
 from service.commands.schedule import schedule
 from service.commands.search import search
@@ -51,11 +53,13 @@ app = typer.Typer(
 for command in (demo, init, check, sync, audit, schedule, serve, search, status, acts, backup):
     app.command()(command)
 app.command()(reindex)
+app.command()(rescore)
 app.command("explain-access")(explain_access)
 app.command("migrate-index")(migrate_index)
 app.command("simulate-alfresco")(simulate_alfresco)
 app.add_typer(runs, name="runs")
 app.add_typer(identities, name="identities")
+app.add_typer(review, name="review")
 
 
 def _print_version(asked: bool) -> None:

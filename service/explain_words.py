@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from acl import AccessChange, AccessExplanation, Change, ConcerningEntry, Effect, Ground, MatchOutcome, Measure, Remedy
 from acl import SourceMatch as Match
+from indexer.state.holds import Decision, Hold
 from indexer.tombstones import DELETE_BRAKE, NOT_MET
 from service.explaining import DocumentStanding, Explanation, Presence
 from vocabulary.access import Principal, PrincipalKind
@@ -176,11 +177,23 @@ def _nothing_matched(access: AccessExplanation, source: str) -> str:
 
 
 def _why_hidden(document: DocumentStanding) -> str:
+    if document.hold is not None:
+        return _why_held(document.hold)
     if document.reason in _WHY_HIDDEN:
         return _WHY_HIDDEN[document.reason]
     if document.state is DocumentState.FAILED and document.reason:
         return f"it could not be read again ({document.reason}), so nobody can say who may read it now"
     return "no run has read who may read it since the index was found to be of another time than the state store"
+
+
+def _why_held(hold: Hold) -> str:
+    found = f"a sentence in it was scored {hold.score_0_1:.2f} ({hold.category}) by {hold.model}"
+    match hold.decision:
+        case Decision.KEPT:
+            return f"{found}, and {hold.decided_by} has decided to keep it hidden until its text changes"
+        case Decision.RELEASED:
+            return f"{found}; {hold.decided_by} has released it, which takes effect with the next run of its source"
+    return f"{found}: its source's rule holds it back, and it waits for a review"
 
 
 def _why_absent(document: DocumentStanding) -> str:
@@ -198,6 +211,8 @@ def _why_absent(document: DocumentStanding) -> str:
 
 
 def _ways_out_of_hiding(document: DocumentStanding) -> list[str]:
+    if document.hold is not None and document.hold.decision is not Decision.RELEASED:
+        return [f"review it: sightline review show {document.document_id}, then release or keep it"]
     if document.reason == DELETE_BRAKE:
         return [
             "if it is still there: let the crawler see it at the source again, then sync in full",

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from acl import AccessChange, AccessExplainer, AccessExplanation, AccessRecords, MatchUserBy, ReaderClaims
+from indexer.state.holds import Hold, HoldStore
 from indexer.state.run_history import RunReport
 from service.index_settings import IndexAccess
 from service.reader import issuer_meant
@@ -44,7 +45,8 @@ class DocumentStanding:
     """What index and ledger hold of a document.
 
     `state` and `reason` say how it last ended in a run (None: no run knows it), `run` is the last run that changed
-    anything of it, `retry_at` is when it is read again after a failure (None: not by itself).
+    anything of it, `retry_at` is when it is read again after a failure (None: not by itself). `hold` is why the rule of
+    its source for toxic text hides it (None: it does not).
     """
 
     document_id: DocumentId
@@ -58,6 +60,7 @@ class DocumentStanding:
     retry_at: datetime | None = None
     acl_id: AclId = HIDDEN_ACL
     owner: Principal | None = None
+    hold: Hold | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,7 +182,13 @@ class AccessInspector:
             retry_at=None if retry_at is None else datetime.fromtimestamp(retry_at, UTC),
             acl_id=acl_id,
             owner=described.owner if described else None,
+            hold=await self._hold(document_id) if described and shown is Presence.HIDDEN else None,
         )
+
+    async def _hold(self, document_id: DocumentId) -> Hold | None:
+        found = await HoldStore(self._state.engine).look_up(document_id.source, [document_id.native_id])
+        hold = found.get(document_id.native_id)
+        return hold if hold is not None and hold.is_hidden else None
 
     async def _departed(self, unknown: DocumentStanding) -> DocumentStanding:
         """A document of which no row is left; the run that deleted it may still tell."""

@@ -35,6 +35,7 @@ from vocabulary.errors import (
     NumberingMismatch,
     QueryInvalid,
     RetryableError,
+    ReviewOutdated,
     RunUnknown,
     ScopeLacking,
     SightlineError,
@@ -97,6 +98,9 @@ _KINDS: Mapping[type[SightlineError], _Kind] = {
         HTTPStatus.CONFLICT, "audit-under-way", "The source is being audited already", tells_message=True
     ),
     NoSyncUnderWay: _Kind(HTTPStatus.CONFLICT, "no-sync-under-way", "There is nothing to stop", tells_message=True),
+    ReviewOutdated: _Kind(
+        HTTPStatus.CONFLICT, "review-outdated", "The document has changed since it was looked at", tells_message=True
+    ),
     IndexBusy: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "busy", "The index is busy; try again"),
     RetryableError: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Not available now; try again"),
     NumberingMismatch: _Kind(HTTPStatus.SERVICE_UNAVAILABLE, "not-ready", "The index must be synced before it answers"),

@@ -13,16 +13,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from indexer.state.judged_rows import JudgedRows
 from indexer.state.leases import RunInProgress
 from indexer.state.run_history import RunState
 from indexer.state.tally import Tally
 from service.audit.auditing import audit_source
 from service.audit.sampling import Sampling
+from service.rescoring import rescore_source
 from service.scheduler import Scheduler
 from service.settings import Settings
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
 from service.timetable import Job, LastRun, ScheduledJob
-from service.wiring import State, Workshop
+from service.wiring import Search, State, Workshop
 from vocabulary.errors import SightlineError
 from vocabulary.ports import SyncMode
 
@@ -55,6 +57,8 @@ class Jobs:
     async def _sync(self, job: Job, options: SyncOptions) -> SyncOutcome:
         if job.mode is SyncMode.AUDIT:
             return await self._audit(job)
+        if job.mode is SyncMode.RESCORE:
+            return await self._rescore(job, options.stop)
         if job.mode is SyncMode.IDENTITIES:
             return await sync_identities(self.settings, self.state, job.source, options=options)
         return await sync_source(
@@ -66,6 +70,10 @@ class Jobs:
             options=options,
             on_progress=_show_nothing,
         )
+
+    async def _rescore(self, job: Job, stop: asyncio.Event) -> SyncOutcome:
+        run = await rescore_source(self.settings, self.state, self.workshop.search.service, job.source, stop=stop)
+        return SyncOutcome(job.source, run=run)
 
     async def _audit(self, job: Job) -> SyncOutcome:
         index = self.workshop.search.service.index(self.settings.sources[job.source].index)
@@ -89,6 +97,16 @@ async def owed_jobs(entries: Sequence[ScheduledJob], state: State, *, now: datet
     return owed
 
 
+async def rescorings(settings: Settings, state: State, search: Search) -> list[Job]:
+    """List the rescorings of sources with documents that another model has scored than the approved one."""
+    due = []
+    for source, configured in settings.sources.items():
+        model = (await search.enricher_of(configured.index)).toxicity_version
+        if model and await JudgedRows(state.ledger).count_scored_otherwise(source, model):
+            due.append(Job(source, SyncMode.RESCORE))
+    return due
+
+
 def make_scheduler(
     settings: Settings, state: State, workshop: Workshop, *, entries: tuple[ScheduledJob, ...]
 ) -> Scheduler:
@@ -97,12 +115,17 @@ def make_scheduler(
 
 
 @asynccontextmanager
-async def scheduling(scheduler: Scheduler, state: State) -> AsyncIterator[asyncio.Task[None]]:
+async def scheduling(
+    scheduler: Scheduler, settings: Settings, state: State, search: Search
+) -> AsyncIterator[asyncio.Task[None]]:
     """Run the scheduler's jobs until the context ends, then stop in order; cancelled meanwhile, at once.
 
-    Yields the scheduler's task; it ends early only by failing.
+    What another model has scored than the approved one is scored anew, beside the jobs of the timetable. Yields the
+    scheduler's task; it ends early only by failing.
     """
     owed = await owed_jobs(scheduler.timetable, state, now=datetime.now(UTC))
+    if scheduler.timetable:  # else nothing begins by itself
+        owed += await rescorings(settings, state, search)
     running = asyncio.create_task(scheduler.run(owed))
     try:
         yield running

@@ -17,7 +17,8 @@ from indexer.state.runs import RunStore
 from vocabulary.ports import SyncMode
 
 # People are read at the begin of every run, lists by the modes that walk through the whole scope.
-_READINGS = {Realm.LISTS: (SyncMode.FULL, SyncMode.PERMISSIONS), Realm.IDENTITIES: tuple(SyncMode)}
+_READ_PEOPLE = (SyncMode.FULL, SyncMode.CHANGES, SyncMode.PERMISSIONS, SyncMode.IDENTITIES)
+_READINGS = {Realm.LISTS: (SyncMode.FULL, SyncMode.PERMISSIONS), Realm.IDENTITIES: _READ_PEOPLE}
 
 
 class Since(StrEnum):

@@ -7,6 +7,7 @@ Into it go a timetable and what runs a job; nothing comes out but log lines, for
   no document.
 - Due permissions do not wait for hours behind a crawl of documents: the crawl is asked to stop at its next page, they
   are read, the crawl goes on from its checkpoint.
+- A rescoring of stored text makes way in the same manner, to whatever of its source is due.
 - Crawls of documents share `concurrent_sources` places. Permissions and identities have as many of their own, so that
   a revocation waits for no other source either; and so have audits.
 - A job that fails is logged; it ends neither the loop nor another job.
@@ -39,9 +40,16 @@ _log = logging.getLogger(__name__)
 RunJob = Callable[[Job, asyncio.Event], Awaitable[bool]]
 """Runs a job; the event asks it to stop in order. False: it stopped, and has work left."""
 
-_BY_URGENCY = (SyncMode.IDENTITIES, SyncMode.PERMISSIONS, SyncMode.CHANGES, SyncMode.FULL, SyncMode.AUDIT)
+_BY_URGENCY = (
+    SyncMode.IDENTITIES,
+    SyncMode.PERMISSIONS,
+    SyncMode.CHANGES,
+    SyncMode.FULL,
+    SyncMode.RESCORE,
+    SyncMode.AUDIT,
+)
 _BESIDE = (SyncMode.IDENTITIES, SyncMode.AUDIT)  # they touch no document: each has a lane of its own
-_CRAWLS = frozenset({SyncMode.CHANGES, SyncMode.FULL})  # of documents, with their content
+_CRAWLS = frozenset({SyncMode.CHANGES, SyncMode.FULL, SyncMode.RESCORE})  # of documents, with their content or text
 # A crawl that has just begun or gone on is left alone for so long, and for as long as it was held up: at least half of
 # the time is the documents'.
 LEAST_SLICE_S = 60.0
@@ -109,6 +117,8 @@ class _Lane:
         running = self.running
         if running is None or running.job.mode not in _CRAWLS or running.stop.is_set():
             return None
+        if running.job.mode is SyncMode.RESCORE:  # it is nobody's revocation and no news, and goes on later
+            return running.began + timedelta(seconds=self.slice_s) if self.due else None
         if self.overlap is not Overlap.PREEMPT or SyncMode.PERMISSIONS not in self.due:
             return None
         return running.began + timedelta(seconds=self.slice_s)
@@ -175,7 +185,7 @@ class Scheduler:
         now = self._clock.now()
         for job in owed:
             _log.info("sync owed from before the start: %s", job)
-            self._lanes[_lane_of(job)].due[job.mode] = now
+            self._lanes.setdefault(_lane_of(job), _Lane(Overlap.PREEMPT)).due[job.mode] = now
         for entry in self.timetable:
             self._plan(entry, after=now)
         async with asyncio.TaskGroup() as tasks:

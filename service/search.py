@@ -30,9 +30,9 @@ from vocabulary.search import (
     Query,
     RangeFacet,
     SearchMode,
-    ShownDocument,
     Suggestion,
 )
+from vocabulary.shown_document import ShownDocument
 
 _log = logging.getLogger(__name__)
 _WARMING = Query(
@@ -78,6 +78,13 @@ class SearchService:
         if name not in self.indexes:
             raise IndexUnknown(f"no such index: {name}")
         return self.indexes[name]
+
+    async def enricher_of(self, index: ServedIndex) -> Enricher:
+        """The model of an index's vectors: that of the settings, unless the index was built anew under another."""
+        if not isinstance(index.backend, LiveIndex):
+            return self._enricher
+        async with index.backend.present() as opened:
+            return opened.enricher
 
     async def search(self, index: ServedIndex, query: Query, access: AccessFilter) -> Page:
         """Answer a query with what the filter admits.

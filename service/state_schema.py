@@ -145,4 +145,5 @@ STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _recognise_unversioned,
     _make_what_is_missing,  # which run brought each change of access; acts; mappings; audits; revocations
     _make_what_is_missing,  # requests to stop a run
+    _make_what_is_missing,  # toxicity: what scored a document, by which rule it was judged, what is held back
 )

@@ -108,6 +108,7 @@ async def sync_source(
         run_settings = SyncSettings(
             source=source,
             public=settings.is_public(source),
+            toxicity=configured.toxicity_rule,
             delete_brake=configured.delete_brake,
             confirm_deletes=options.confirm_deletes,
             policy=options.policy,

@@ -126,12 +126,7 @@ class Search:
         return self.service.index(index).backend
 
     async def enricher_of(self, index: str) -> Enricher:
-        """The model of an index's vectors: that of the settings, unless the index was built anew under another."""
-        backend = self.backend(index)
-        if not isinstance(backend, LiveIndex):
-            return self.enricher
-        async with backend.present() as opened:
-            return opened.enricher
+        return await self.service.enricher_of(self.service.index(index))
 
 
 @asynccontextmanager

@@ -92,6 +92,7 @@ class DocumentState(StrEnum):
     FAILED = "failed"  # see the reason; tried again by the next run
     DELETED = "deleted"  # gone at the source, withdrawn from the index
     HIDDEN = "hidden"  # no reader may be named: permissions unreadable, or not public in a public index
+    HELD = "held-back"  # toxic by its source's rule: in the index, and shown to nobody until somebody has reviewed it
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +241,14 @@ class Toxicity:
 
 
 CLEAN = Toxicity(0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class ToxicityThresholds:
+    """Scores from which a model's maker advises to flag a text, and from which to hold it back from readers."""
+
+    flag: float
+    hide: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)

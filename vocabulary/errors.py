@@ -150,6 +150,10 @@ class DocumentUnknown(RequestRejected):
     """There is no such document, or the reader may not know of it: nobody is told which."""
 
 
+class ReviewOutdated(RequestRejected):
+    """A held document has changed since it was looked at: the decision would be about other text."""
+
+
 class ModelUnknown(RequestRejected):
     """No model of that name and version is served."""
 

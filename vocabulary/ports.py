@@ -20,10 +20,12 @@ from vocabulary.documents import (
     ReadText,
     Tokens,
     Toxicity,
+    ToxicityThresholds,
     Vector,
 )
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
-from vocabulary.search import Page, Query, ShownDocument, Suggestion
+from vocabulary.search import Page, Query, Suggestion
+from vocabulary.shown_document import ShownDocument
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,7 @@ class SyncMode(StrEnum):
     CHANGES = "changes"  # what is new, modified or gone since the last full or changes sync
     PERMISSIONS = "permissions"  # who may read each document; no content
     IDENTITIES = "identities"  # people and groups only
+    RESCORE = "rescore"  # what is said of the toxicity of stored text; the source is not asked
     AUDIT = "audit"  # nothing: a sample of what the index shows is compared with what the source says
 
 
@@ -199,6 +202,11 @@ class Enricher(Protocol):
     @property
     def toxicity_version(self) -> str:
         """Name and version of what scores toxicity; empty where nothing does, and every text counts as clean."""
+        ...
+
+    @property
+    def toxicity_thresholds(self) -> ToxicityThresholds:
+        """From which scores on to flag and to hide, unless somebody wants it otherwise."""
         ...
 
     @property

@@ -8,8 +8,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import TypeAlias
 
-from vocabulary.documents import AttributeValue, DocumentId, Passage, PassageKind, Toxicity
-from vocabulary.indexing import NOT_SCORED, Scoring
+from vocabulary.documents import AttributeValue, DocumentId, PassageKind
 
 Scalar: TypeAlias = str | int | float | bool | datetime
 
@@ -267,24 +266,6 @@ class Hit:
     copies: int = 0
     comments: tuple[Excerpt, ...] = ()
     score_parts: Mapping[str, float] | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class ShownDocument:
-    """One document as a reader may see it: what it says of itself, and all its passages in their order.
-
-    `toxicity` has one entry for each passage; `scoring` says by what they were scored, and what the document is marked
-    with.
-    """
-
-    document_id: DocumentId
-    title: str
-    uri: str
-    attributes: Mapping[str, AttributeValue]
-    toxicity_0_1: float  # of the worst passage
-    passages: tuple[Passage, ...]
-    toxicity: tuple[Toxicity, ...]
-    scoring: Scoring = NOT_SCORED
 
 
 class TotalRelation(StrEnum):

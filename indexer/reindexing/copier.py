@@ -38,7 +38,11 @@ class Reembedding:
         read = await asyncio.to_thread(lambda: [ReadText(text, self.enricher.tokenise(text)) for text in texts])
         enriched = await self.enricher.enrich(read)
         fresh = zip(read, enriched.vectors, enriched.toxicity, strict=True)
-        return [replace(put, passages=tuple(_as_read(each, *next(fresh)) for each in put.passages)) for put in puts]
+        return [self._reembedded(put, tuple(_as_read(each, *next(fresh)) for each in put.passages)) for put in puts]
+
+    def _reembedded(self, put: Put, passages: tuple[EnrichedPassage, ...]) -> Put:
+        """What a document is marked with stays until a run judges it by the new scores, as who may read it does."""
+        return replace(put, passages=passages, scoring=replace(put.scoring, version=self.enricher.toxicity_version))
 
 
 def _as_read(each: EnrichedPassage, read: ReadText, vector: Vector, toxicity: Toxicity) -> EnrichedPassage:

@@ -33,7 +33,8 @@ from vocabulary.indexing import (
     document_of,
 )
 from vocabulary.ports import Enricher, SearchBackend, Searching
-from vocabulary.search import Page, Query, ShownDocument, Suggestion
+from vocabulary.search import Page, Query, Suggestion
+from vocabulary.shown_document import ShownDocument
 
 T = TypeVar("T")
 

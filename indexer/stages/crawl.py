@@ -195,12 +195,14 @@ class CrawlStage:
             await self._tasks.put(Task(number, document, acl_id, previous, needed))
 
     def _unchanged(self, previous: LedgerRow, *, lineage: str) -> Settlement:
-        """Keep the row; a failure that is not to be tried now stays a failure and is reported as one."""
-        reason = standing_failure(previous)
-        if not reason and previous.lineage == lineage:
+        """Keep the row; what is held back, or failed and is not to be tried now, stays that and is reported so."""
+        failure = standing_failure(previous)
+        if previous.state is DocumentState.HELD:
+            return self._settlement(rows=(replace(previous, lineage=lineage),))
+        if not failure and previous.lineage == lineage:
             return self._settlement(unchanged=(previous.native_id,))
-        state = DocumentState.FAILED if reason else DocumentState.UNCHANGED
-        return self._settlement(rows=(replace(previous, state=state, reason=reason, lineage=lineage),))
+        state = DocumentState.FAILED if failure else DocumentState.UNCHANGED
+        return self._settlement(rows=(replace(previous, state=state, reason=failure, lineage=lineage),))
 
     def _under(
         self, document_id: DocumentId, previous: LedgerRow, acl_id: AclId, owner: Principal | None

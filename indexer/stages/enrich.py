@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from indexer.channel import Channel, ChannelClosed
+from indexer.judging.scoring import scored_anew
 from indexer.passages import CutPassage
 from indexer.walk import Walk
 from indexer.work import Prepared, Settlement
@@ -46,8 +47,19 @@ class EnrichStage:
         ]
         fresh = iter(await self._embed(missing))
         for document, texts in zip(batch, known, strict=True):
-            passages = tuple(self._finished(piece, texts) or next(fresh) for piece in document.cut)
-            await self._settlements.put(_settlement(document, document.kept + passages))
+            passages = document.kept + tuple(self._finished(piece, texts) or next(fresh) for piece in document.cut)
+            if texts or document.kept:
+                passages = await self._scored_alike(document, passages)
+            await self._settlements.put(_settlement(document, passages))
+
+    async def _scored_alike(
+        self, document: Prepared, passages: tuple[EnrichedPassage, ...]
+    ) -> tuple[EnrichedPassage, ...]:
+        """Have all passages of a document scored by one model: those that were stored may have been by another."""
+        enricher, previous = self._walk.ports.enricher, document.task.previous
+        if previous is not None and previous.toxicity_version == enricher.toxicity_version:
+            return passages
+        return await scored_anew(enricher, passages)
 
     async def _known_passages(self, document: Prepared) -> _Known:
         """Passages of an earlier version of the document whose texts keep their vectors."""

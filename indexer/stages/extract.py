@@ -159,6 +159,8 @@ class ExtractStage:
             acl_id=int(task.acl_id),
             owner=str(task.document.owner) if task.document.owner is not None else None,
             lineage=spelled_lineage(task.document.lineage),
+            toxicity_version=task.previous.toxicity_version if task.previous is not None else None,
+            toxicity_rule=task.previous.toxicity_rule if task.previous is not None else None,
         )
 
 

@@ -8,8 +8,10 @@ reads again what is in doubt.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from indexer.channel import Channel, ChannelClosed
+from indexer.judging.guard import Guarded
 from indexer.retrying import with_rejection
 from indexer.state.ledger import LedgerRow
 from indexer.walk import Walk
@@ -39,17 +41,30 @@ class IndexStage:
 
     async def _write(self, batch: Sequence[Settlement]) -> None:
         operations = [operation for settlement in batch for operation in settlement.operations]
+        guarded = Guarded()
         refused: Mapping[DocumentId, Refusal] = {}
         if operations:
-            refused = await self._walk.policy.call(lambda: self._apply(operations))
-        rows = [self._as_found(row, refused, one.earlier) for one in batch for row in one.rows]
+            guarded, refused = await self._walk.policy.call(lambda: self._apply(operations))
+        rows = [
+            self._as_found(self._as_judged(row, guarded), refused, one.earlier) for one in batch for row in one.rows
+        ]
         unchanged = [native_id for one in batch for native_id in one.unchanged]
         removed = [native_id for one in batch for native_id in one.removed]
         await self._record(rows, unchanged, removed, frozenset(number for one in batch for number in one.numbers))
 
-    async def _apply(self, operations: Sequence[IndexOperation]) -> Mapping[DocumentId, Refusal]:
+    async def _apply(self, operations: Sequence[IndexOperation]) -> tuple[Guarded, Mapping[DocumentId, Refusal]]:
         await self._walk.ledger.doubt(self._walk.ticket, [document_of(each).native_id for each in operations])
-        return await self._walk.ports.backend.apply(operations, fence=self._walk.ticket.fence)
+        return await self._walk.write(operations)
+
+    def _as_judged(self, row: LedgerRow, guarded: Guarded) -> LedgerRow:
+        """What a document whose passages were written was scored and judged by, and whether it is held back."""
+        if row.native_id in guarded.judged:
+            guard = self._walk.guard
+            row = replace(row, toxicity_version=guard.model, toxicity_rule=guard.rule.name)
+        hold = guarded.held.get(row.native_id)
+        if hold is None or row.state is DocumentState.FAILED:  # what is to be read again says so
+            return row
+        return replace(row, state=DocumentState.HELD, reason=hold.category)
 
     def _as_found(self, row: LedgerRow, refused: Mapping[DocumentId, Refusal], earlier: LedgerRow | None) -> LedgerRow:
         """What the index did not do as told: what it lost is read again by the next run, what it cannot hold later."""

@@ -25,6 +25,7 @@ class FindingKind(StrEnum):
 
     LEAK = "leak"  # the index shows what the source does not
     LOSS = "loss"  # the source shows what the index does not
+    HELD = "held-back"  # the index hides it for toxic text until somebody has reviewed it
     PENDING = "pending"  # the source has changed since it was last read; the next audit looks again
     UNKNOWN = "unknown"  # the source did not answer
 

@@ -34,6 +34,7 @@ class LedgerRow:
 
     Without a recipe, everything is in doubt, even whether the index holds the document. `failures` counts how often in
     a row the content of this version could not be read; `retry_at` (epoch seconds) is when to try again.
+    `toxicity_version` is what scored its passages, `toxicity_rule` the rule by which it was judged.
     """
 
     native_id: str
@@ -50,6 +51,8 @@ class LedgerRow:
     lineage: str = ""
     failures: int = 0
     retry_at: float | None = None
+    toxicity_version: str | None = None
+    toxicity_rule: str | None = None
 
 
 _ROW_FIELDS = tuple(field.name for field in fields(LedgerRow))

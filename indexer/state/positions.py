@@ -26,9 +26,9 @@ def take(connection: sa.Connection, source: str, mode: SyncMode) -> tuple[sa.Row
 
     Every reading of changes is a pass of its own, and so is whatever reached no checkpoint: what was met before it is
     met again, for it may be elsewhere by now. An unfinished permissions sweep ends with a run of another mode: what
-    that run met it would take for unmet.
+    that run met it would take for unmet; a rescoring meets nothing.
     """
-    if mode is not SyncMode.PERMISSIONS:
+    if mode not in {SyncMode.PERMISSIONS, SyncMode.RESCORE}:
         connection.execute(sa.delete(positions).where(of(source, SyncMode.PERMISSIONS)))
     mine = sa.select(positions).where(of(source, mode))
     found = connection.execute(mine).first()

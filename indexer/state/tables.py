@@ -39,6 +39,9 @@ ledger = sa.Table(
     sa.Column("lineage", _Text, nullable=False, server_default=""),  # folder ids, `/outermost/…/innermost/`
     sa.Column("failures", sa.Integer, nullable=False, server_default="0"),  # in a row, of one version of the content
     sa.Column("retry_at", sa.Float),  # when to try again what failed; None: nothing to try, or given up
+    sa.Column("toxicity_version", _Text),  # what scored its passages; empty: nothing did; None: unknown
+    # By which rule of its source it was judged; None: unknown. Before there were rules, nothing was made of scores.
+    sa.Column("toxicity_rule", _Text, server_default="index"),
     sa.Column("run", sa.Integer),  # the last one that changed the row; None: it is older than this column
 )
 # The values of a row of which nobody knows what the index holds.
@@ -51,10 +54,33 @@ IN_DOUBT: Mapping[str, bool | None] = {
     "recipe": None,
     "acl_id": None,
     "owner": None,
+    "toxicity_version": None,
+    "toxicity_rule": None,
 }
 sa.Index("ledger_unmet", ledger.c.source, ledger.c.walk)
 sa.Index("ledger_by_lineage", ledger.c.source, ledger.c.lineage)
 sa.Index("ledger_retries", ledger.c.source, ledger.c.retry_at)
+
+# Documents that a source's rule for toxic text holds back, or held back before somebody released them. What is said of
+# the sentence is where it stands, never what.
+holds = sa.Table(
+    "holds",
+    metadata,
+    sa.Column("source", _Text, primary_key=True),
+    sa.Column("native_id", _Text, primary_key=True),
+    sa.Column("texts_sha256", _Text, nullable=False),  # of the texts that were judged
+    sa.Column("model", _Text, nullable=False),
+    sa.Column("category", _Text, nullable=False),
+    sa.Column("score_0_1", sa.Float, nullable=False),
+    sa.Column("ordinal", sa.Integer, nullable=False),  # of the passage
+    sa.Column("start", sa.Integer, nullable=False),  # of the sentence in it, in characters
+    sa.Column("end", sa.Integer, nullable=False),
+    sa.Column("held_at", sa.Float, nullable=False),
+    sa.Column("is_hidden", sa.Boolean, nullable=False),  # the index hides it for this
+    sa.Column("decision", _Text),  # None: it waits for one
+    sa.Column("decided_by", _Text),
+    sa.Column("decided_at", sa.Float),
+)
 
 # Which index each source's ledger rows speak of, and who holds the lease.
 source_state = sa.Table(

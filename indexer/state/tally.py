@@ -31,6 +31,7 @@ class Tally:
     bytes_read: int = 0  # of content
     passages_embedded: int = 0
     passages_reused: int = 0
+    rescored: int = 0  # documents whose stored text was scored anew
 
     def settle(self, state: DocumentState, reason: str) -> None:
         if state is DocumentState.DELETED:
@@ -66,6 +67,7 @@ class Tally:
             "bytes_read": self.bytes_read,
             "passages_embedded": self.passages_embedded,
             "passages_reused": self.passages_reused,
+            "rescored": self.rescored,
         }
 
     @classmethod

@@ -43,6 +43,10 @@ class Act(StrEnum):
     AUDIT = "audit"  # the source
     MAP_IDENTITY = "map-identity"  # the person as the issuer names them
     UNMAP_IDENTITY = "unmap-identity"  # the same
+    SHOW_REVIEW = "show-review"  # the document, with the sentence that it is held back for
+    RELEASE = "release"  # the document
+    KEEP_HELD = "keep-held"  # the document
+    RESCORE = "rescore"  # the source
     REINDEX = "reindex"  # the index
     MIGRATE_INDEX = "migrate-index"  # the index
     BACKUP = "backup"  # the folder

@@ -19,6 +19,7 @@ class Scope(StrEnum):
     EXPLAIN = "explain"  # ask why a person may or may not read a document
     SEARCH_AS = "search-as"  # search with the eyes of a person
     IDENTITIES = "identities"  # look at and change who is who
+    REVIEWS = "reviews"  # look at documents that are held back, and decide about them
     ACTS = "acts"  # read the log of what administrators did
     METRICS = "metrics"  # read /metrics
 

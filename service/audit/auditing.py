@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 
 from indexer.layers import RetryPolicy
 from indexer.state.audits import AuditCounts, AuditHistory, AuditRecord, Finding, FindingKind
+from indexer.state.holds import HoldStore
 from indexer.state.run_history import RunReport, RunState
 from service.audit.comparison import BothSides, Comparison
 from service.audit.drawing import Asked, Draw, draw_questions
@@ -23,6 +24,7 @@ from service.audit.sampling import Sampling
 from service.search import ServedIndex
 from service.settings import Settings
 from service.wiring import State, open_source, open_witness
+from vocabulary.documents import DocumentId
 from vocabulary.errors import RunAborted, SightlineError
 from vocabulary.ports import SyncMode
 from vocabulary.statements import Question, Standpoint
@@ -118,10 +120,14 @@ class _Audit:
     async def _judged(self, compared: Sequence[Comparison], before: dict[Question, Finding]) -> tuple[Finding, ...]:
         now = self._options.clock()
         differing = [each for each in compared if each.differs]
-        unread = await self._unread_changes(differing)
+        held = await self._held_back(each.asked.question.document_id for each in differing if not each.shown)
+        unread = await self._unread_changes([each for each in differing if each.asked.question.document_id not in held])
         last_run = await self._state.runs.last_begin(self._source, (SyncMode.FULL, SyncMode.PERMISSIONS))
         findings = [_finding(each, FindingKind.UNKNOWN, now) for each in compared if each.is_unknown]
         for each in differing:
+            if not each.shown and each.asked.question.document_id in held:
+                findings.append(_finding(each, FindingKind.HELD, now))
+                continue
             first = before.get(each.asked.question)
             since = first.since if first is not None else now
             may_be_pending = each in unread and (last_run is None or last_run <= since.timestamp())
@@ -130,6 +136,12 @@ class _Audit:
         for finding in findings:
             _log_found(finding)
         return tuple(findings)
+
+    async def _held_back(self, documents: Iterable[DocumentId]) -> frozenset[DocumentId]:
+        """Those of the documents that the index hides for the source's rule on toxic text."""
+        ids = {document_id.native_id for document_id in documents}
+        found = await HoldStore(self._state.engine).look_up(self._source, ids)
+        return frozenset(DocumentId(self._source, each.native_id) for each in found.values() if each.is_hidden)
 
     async def _unread_changes(self, differing: Sequence[Comparison]) -> frozenset[Comparison]:
         if not differing:
@@ -162,7 +174,7 @@ def _finding(compared: Comparison, kind: FindingKind, since: datetime) -> Findin
 
 def _counts(seed: int, compared: Sequence[Comparison], findings: Sequence[Finding]) -> AuditCounts:
     kinds = {finding.question: finding.kind for finding in findings}
-    undecided = (FindingKind.PENDING, FindingKind.UNKNOWN)
+    undecided = (FindingKind.PENDING, FindingKind.UNKNOWN, FindingKind.HELD)
     even = [kinds.get(each.asked.question) for each in compared if each.asked.drawn_evenly]
     return AuditCounts(
         seed=seed,

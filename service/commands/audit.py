@@ -142,6 +142,8 @@ def _print_outcome(outcome: AuditOutcome) -> None:
         )
     if any(finding.statement.reason == "groups-refused" for finding in record.findings):
         print_note("groups-refused: only an administrator is told of others' groups; set `audit.auth` of the source")
+    if record.number_of(FindingKind.HELD):
+        print_note(f"held-back: hidden for toxic text until reviewed; sightline review list {record.source}")
     if record.number_of(FindingKind.PENDING):
         print_note("pending: changed at the source since it was last read; the next audit looks again")
 

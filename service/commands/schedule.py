@@ -55,7 +55,7 @@ async def _schedule(settings: Settings, entries: tuple[ScheduledJob, ...]) -> No
                 at_work.add(await opened.enter_async_context(serving(create_metrics_app(metrics), listening)))
                 console().print(f"Metrics on http://{settings.metrics.schedule_address}/metrics")
             scheduler = make_scheduler(settings, state, workshop, entries=entries)
-            at_work.add(await opened.enter_async_context(scheduling(scheduler, state)))
+            at_work.add(await opened.enter_async_context(scheduling(scheduler, settings, state, workshop.search)))
             console().print(f"Scheduled {counted(len(entries), 'job')}; the next times: sightline schedule --next")
             await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)
 

@@ -65,6 +65,6 @@ async def _serve(settings: Settings, entries: tuple[ScheduledJob, ...], *, host:
             await search.service.warm(await asyncio.to_thread(lambda: state.acls.numbering))
             at_work = {await opened.enter_async_context(serving(app, listening, access_log=True))}
             if scheduler is not None:  # entered last, so that queries are answered while crawls drain
-                at_work.add(await opened.enter_async_context(scheduling(scheduler, state)))
+                at_work.add(await opened.enter_async_context(scheduling(scheduler, settings, state, search)))
             console().print(f"Serving on http://{host}:{port_of(listening)}/ (API: /docs)")
             await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)

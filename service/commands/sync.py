@@ -101,6 +101,9 @@ def _chosen(settings: Settings, sources: Sequence[str], mode: SyncMode) -> list[
     if mode is SyncMode.AUDIT:
         print_problem("--mode: an audit brings nothing up to date; use: sightline audit SOURCE")
         raise typer.Exit(ExitCode.MISUSED)
+    if mode is SyncMode.RESCORE:
+        print_problem("--mode: stored text is scored without the source; use: sightline rescore INDEX")
+        raise typer.Exit(ExitCode.MISUSED)
     for source in sources:
         if source not in settings.sources:
             print_problem(f"no such source: {source} (there are: {', '.join(settings.sources) or 'none'})")

@@ -16,6 +16,7 @@ from service.routes.admin_acts import acts_router
 from service.routes.admin_audits import audits_router
 from service.routes.admin_explain import explain_router
 from service.routes.admin_identities import identities_router
+from service.routes.admin_reviews import reviews_router
 from service.routes.admin_runs import runs_router
 from service.routes.admin_search import search_as_router
 from service.routes.admin_sources import sources_router
@@ -29,6 +30,7 @@ def admin_routers(administration: Administration) -> Sequence[APIRouter]:
         audits_router,
         explain_router,
         identities_router,
+        reviews_router,
         runs_router,
         search_as_router,
         sources_router,

@@ -35,7 +35,9 @@ _STOP_PROBLEMS: dict[int | str, dict[str, Any]] = {
 class StartBody(Part):
     """Which sync to start."""
 
-    mode: Literal[SyncMode.FULL, SyncMode.CHANGES, SyncMode.PERMISSIONS, SyncMode.IDENTITIES] = SyncMode.FULL
+    mode: Literal[SyncMode.FULL, SyncMode.CHANGES, SyncMode.PERMISSIONS, SyncMode.IDENTITIES, SyncMode.RESCORE] = (
+        SyncMode.FULL
+    )
     confirm_deletes: bool = Field(
         default=False, description="delete even what the deletion brake would hold back, or all people and groups"
     )

@@ -6,7 +6,7 @@ from pydantic import BaseModel, Field
 
 from service.routes.query_answer import JsonValue, attributes_answer, moment_answer
 from vocabulary.documents import Passage, PassageKind, Toxicity
-from vocabulary.search import ShownDocument
+from vocabulary.shown_document import ShownDocument
 
 
 class ToxicSentenceAnswer(BaseModel):

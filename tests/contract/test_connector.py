@@ -56,7 +56,7 @@ def test_a_kind_of_source_says_which_modes_its_connectors_know(source: SourceUnd
     kind = CONNECTORS[request.node.callspec.params["source"]]
     incremental = {SyncMode.CHANGES, SyncMode.PERMISSIONS}
     assert (kind.modes >= incremental) == isinstance(source.connector(), IncrementalConnector)
-    assert kind.modes - incremental == {SyncMode.FULL, SyncMode.IDENTITIES, SyncMode.AUDIT}
+    assert kind.modes - incremental == {SyncMode.FULL, SyncMode.IDENTITIES, SyncMode.RESCORE, SyncMode.AUDIT}
 
 
 async def test_a_crawl_yields_every_document_in_scope_and_no_other(source: SourceUnderTest) -> None:

@@ -17,7 +17,7 @@ from vocabulary.documents import DocumentId, PassageKind
 from vocabulary.errors import NumberingMismatch
 from vocabulary.indexing import Delete, Hide, Put, Readmit
 from vocabulary.ports import SearchBackend
-from vocabulary.search import ShownDocument
+from vocabulary.shown_document import ShownDocument
 
 ME, YOU = Principal.user("wiki", "me"), Principal.user("wiki", "you")
 MINE = reader(1, if_owner=[2], owners=[ME])

@@ -52,7 +52,14 @@ from service.routes.query_request import QueryBody
 from service.schedule_config import SchedulerSettings, SourceSchedule
 from service.scheduler import Scheduler
 from service.search import SearchService
-from service.settings import AdoptedGroupsSettings, IdentitiesSettings, Settings, SourceSettings, StateSettings
+from service.settings import (
+    AdoptedGroupsSettings,
+    IdentitiesSettings,
+    Settings,
+    SourceSettings,
+    StateSettings,
+    ToxicitySettings,
+)
 from service.tokens.config import JsonTokenConfig, JwtTokenConfig, OpenIdTokenConfig, TrustedCallerConfig
 from service.wiring import State
 
@@ -80,6 +87,7 @@ SETTINGS: dict[str, type[BaseModel]] = {
     "[embedder.remote]": RemoteSettings,
     "[extraction]": ExtractionSettings,
     "schedule = { … }": SourceSchedule,
+    "toxicity = { … }": ToxicitySettings,
     "[scheduler]": SchedulerSettings,
     "[metrics]": MetricsSettings,
     'auth = { kind = "basic" }': BasicAuth,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 import sqlalchemy as sa
 from pyroaring import FrozenBitMap
 
+from indexer.judging.guard import NOTHING_MADE_OF_SCORES, ConfiguredRule
+from indexer.judging.rescoring import RescoringSettings, run_rescoring
 from indexer.layers import RetryPolicy
 from indexer.preview import Preview, preview_sync
 from indexer.state.ledger import Ledger
@@ -40,6 +42,7 @@ class Bench:
     enricher: HashingEnricher = field(default_factory=HashingEnricher)
     numbering: AclNumbering = field(default_factory=MemoryNumbering)
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    toxicity: ConfiguredRule = NOTHING_MADE_OF_SCORES
     now: float = 1_800_000_000.0  # epoch seconds, as the runs see them
     limits: PipelineLimits = field(default_factory=lambda: PipelineLimits(page_documents=7, queued_items=4))
     policy: RetryPolicy = field(default_factory=lambda: RetryPolicy(attempts=3, sleep=no_wait))
@@ -56,6 +59,7 @@ class Bench:
         settings = SyncSettings(
             SOURCE,
             public=public,
+            toxicity=self.toxicity,
             delete_brake=brake,
             confirm_deletes=confirm_deletes,
             limits=self.limits,
@@ -64,6 +68,20 @@ class Bench:
             clock=lambda: self.now,
         )
         return await run_sync(mode, ports, settings, ledger=Ledger(self.engine), runs=RunStore(self.engine))
+
+    async def rescore(self, *only: str) -> RunReport:
+        """Score stored text anew, or judge only these documents."""
+        settings = RescoringSettings(
+            SOURCE,
+            self.numbering.numbering,
+            self.toxicity,
+            only=only or None,
+            policy=self.policy,
+            stop=self.stop,
+            clock=lambda: self.now,
+        )
+        rows, runs = Ledger(self.engine), RunStore(self.engine)
+        return await run_rescoring(settings, self.backend, self.enricher, ledger=rows, runs=runs)
 
     async def preview(self, mode: SyncMode = SyncMode.FULL) -> Preview:
         return await preview_sync(

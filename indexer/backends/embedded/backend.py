@@ -23,15 +23,8 @@ from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import IndexBusy, NumberingMismatch
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
 from vocabulary.ports import Searching
-from vocabulary.search import (
-    Page,
-    Query,
-    ShownDocument,
-    Suggestion,
-    Total,
-    TotalRelation,
-    Tuning,
-)
+from vocabulary.search import Page, Query, Suggestion, Total, TotalRelation, Tuning
+from vocabulary.shown_document import ShownDocument
 
 _log = logging.getLogger(__name__)
 

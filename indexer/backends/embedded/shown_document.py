@@ -13,7 +13,7 @@ from indexer.search.toxicity import toxicity_from
 from vocabulary.access import HIDDEN_ACL, AccessFilter, AclId
 from vocabulary.documents import DocumentId
 from vocabulary.indexing import Scoring
-from vocabulary.search import ShownDocument
+from vocabulary.shown_document import ShownDocument
 
 # Row ids begin at 1: who is not there is looked for like who is.
 _PERMISSIONS = """

@@ -19,15 +19,8 @@ from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
 from vocabulary.ports import Searching
-from vocabulary.search import (
-    Page,
-    Query,
-    ShownDocument,
-    Suggestion,
-    Total,
-    TotalRelation,
-    Tuning,
-)
+from vocabulary.search import Page, Query, Suggestion, Total, TotalRelation, Tuning
+from vocabulary.shown_document import ShownDocument
 
 
 class MemoryBackend:

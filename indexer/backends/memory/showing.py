@@ -12,17 +12,8 @@ from indexer.search.comments import CommentPassage, best_comments
 from indexer.search.highlighting import Marker, excerpt_of
 from indexer.search.matching import Kind
 from vocabulary.documents import PassageKind, Vector
-from vocabulary.search import (
-    BucketCount,
-    DateFacet,
-    Facet,
-    FacetCount,
-    FacetRequest,
-    Hit,
-    Query,
-    RangeFacet,
-    ShownDocument,
-)
+from vocabulary.search import BucketCount, DateFacet, Facet, FacetCount, FacetRequest, Hit, Query, RangeFacet
+from vocabulary.shown_document import ShownDocument
 
 
 def groups_of(documents: Sequence[Stored], *, collapse: bool) -> list[list[int]]:

@@ -25,7 +25,8 @@ from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
 from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
 from vocabulary.ports import Searching
-from vocabulary.search import Page, Query, ShownDocument, Suggestion, Tuning
+from vocabulary.search import Page, Query, Suggestion, Tuning
+from vocabulary.shown_document import ShownDocument
 
 _IDS_AT_ONCE = 1_000
 

@@ -22,7 +22,8 @@ from indexer.search.comments import CommentPassage, best_comments
 from indexer.search.highlighting import Marker, excerpt_of
 from indexer.search.query_language import Clause as TextClause
 from vocabulary.documents import DocumentId, Passage, PassageKind, Vector
-from vocabulary.search import Hit, ShownDocument
+from vocabulary.search import Hit
+from vocabulary.shown_document import ShownDocument
 
 # Who stands for a document, in the place of a passage's number: the best passage by the words, or by the meaning.
 BY_WORDS, BY_MEANING = -2, -3

@@ -52,16 +52,8 @@ from indexer.search.tuning import Tuned
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, Vector
 from vocabulary.errors import IndexBusy, NumberingMismatch
-from vocabulary.search import (
-    Hit,
-    Page,
-    Query,
-    SearchMode,
-    ShownDocument,
-    Total,
-    TotalRelation,
-    Tuning,
-)
+from vocabulary.search import Hit, Page, Query, SearchMode, Total, TotalRelation, Tuning
+from vocabulary.shown_document import ShownDocument
 
 # `index.max_result_window`, as clusters come: pages do not reach further.
 MAX_DEPTH = 10_000

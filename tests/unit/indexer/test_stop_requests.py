@@ -40,7 +40,7 @@ class Waiting(ScriptedSource):
 async def test_a_run_ends_in_order_when_another_process_asks_it_to(
     bench: Bench, other_engine: sa.Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync, "_STOP_POLL_S", 0.01)
+    monkeypatch.setattr(heartbeat, "_STOP_POLL_S", 0.01)
     source = bench.source = Waiting(bench)
     elsewhere = RunStore(other_engine)
     assert await elsewhere.ask_to_stop(SOURCE) is None

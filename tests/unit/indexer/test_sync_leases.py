@@ -9,7 +9,7 @@ from collections.abc import Mapping
 import pytest
 import sqlalchemy as sa
 
-from indexer import sync
+from indexer import heartbeat
 from indexer.state.leases import RunInProgress
 from indexer.state.ledger import Ledger
 from indexer.state.run_history import RunState
@@ -71,7 +71,7 @@ async def test_a_lease_that_cannot_be_renewed_ends_the_run(bench: Bench, monkeyp
         await asyncio.sleep(60)
         return {}
 
-    monkeypatch.setattr(sync, "HEARTBEAT_S", 0.05)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 0.05)
     monkeypatch.setattr(RunStore, "heartbeat", broken)
     monkeypatch.setattr(bench.backend, "apply", for_ever)
     began_at = time.monotonic()
@@ -105,7 +105,7 @@ async def test_a_cancellation_while_the_heartbeat_ends_is_not_lost(
         await renewing.wait()
         return {}
 
-    monkeypatch.setattr(sync, "HEARTBEAT_S", 0.01)
+    monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 0.01)
     monkeypatch.setattr(RunStore, "heartbeat", slow_to_end)
     monkeypatch.setattr(bench.backend, "apply", wait_for_renewal)
     running = asyncio.create_task(bench.sync())

@@ -41,7 +41,7 @@ async def test_an_audit_draws_what_was_asked_for(folder: CliFolder) -> None:
 async def test_what_another_program_has_stopped_waits_for_its_next_time(
     folder: CliFolder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sync, "_STOP_POLL_S", 0.01)
+    monkeypatch.setattr(heartbeat, "_STOP_POLL_S", 0.01)
     folder.write_settings(f"{SETTINGS}page_size = 1\n")
     for number in range(PAGES):
         (folder.path / "handbook" / f"page-{number}.txt").write_text("A page of its own.")

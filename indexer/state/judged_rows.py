@@ -1,0 +1,122 @@
+"""What the ledger knows of how documents were judged, and what it notes when stored ones are judged anew.
+
+Nothing here says that a document was met: a walk that goes on later would take what it has not met for met, or the
+other way round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
+
+import sqlalchemy as sa
+
+from indexer.state.leases import require_lease
+from indexer.state.ledger import Ledger, LedgerRow
+from indexer.state.runs import RunTicket
+from indexer.state.tables import ledger, run_documents, upsert
+from vocabulary.documents import DocumentState
+
+_ROW = [ledger.c[field.name] for field in fields(LedgerRow)]
+# What nobody knows of a document while its scores or its mark are being written, and perhaps whether it is shown.
+_IN_DOUBT = {"toxicity_version": None, "toxicity_rule": None, "description_sha256": None, "acl_id": None}
+
+
+class JudgedRows:
+    """The ledger's rows of one state store, as far as they speak of toxicity."""
+
+    def __init__(self, rows: Ledger) -> None:
+        self._engine = rows.engine
+
+    async def judged_otherwise(
+        self, source: str, *, rule: str, model: str | None, after: str = "", limit: int
+    ) -> list[LedgerRow]:
+        """Rows of indexed documents, in the order of their ids, that were last judged by another rule.
+
+        With a model, those that another one scored as well. A row in doubt is not among them: a sync reads it again.
+        """
+        is_other = ledger.c.toxicity_rule.is_distinct_from(rule)
+        if model is not None:
+            is_other = is_other | ledger.c.toxicity_version.is_distinct_from(model)
+        wanted = sa.select(*_ROW).where(_certain(source) & is_other & (ledger.c.native_id > after))
+        return await asyncio.to_thread(self._read, wanted.order_by(ledger.c.native_id).limit(limit))
+
+    async def rows(self, source: str, native_ids: Sequence[str]) -> list[LedgerRow]:
+        """Rows of those of the documents that are indexed and not in doubt, in the order of their ids."""
+        wanted = sa.select(*_ROW).where(_certain(source) & ledger.c.native_id.in_(native_ids))
+        return await asyncio.to_thread(self._read, wanted.order_by(ledger.c.native_id))
+
+    async def count_scored_otherwise(self, source: str, model: str) -> int:
+        """How many indexed documents another model has scored."""
+        is_other = ledger.c.toxicity_version.is_distinct_from(model)
+        counted = sa.select(sa.func.count()).where(_certain(source) & is_other)
+
+        def read() -> int:
+            with self._engine.connect() as connection:
+                return int(connection.execute(counted).scalar_one())
+
+        return await asyncio.to_thread(read)
+
+    async def doubt(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
+        """Note, before the index is written, that nobody knows how these documents are judged, and who finds them.
+
+        Killed before `note`, they are judged again, and a sync that meets them writes their description anew.
+
+        Raises:
+            RunInProgress: the lease was lost to another run; the index must not be written.
+        """
+        if native_ids:
+            which = (ledger.c.source == ticket.source) & ledger.c.native_id.in_(native_ids)
+            doubtful = sa.update(ledger).where(which).values(_IN_DOUBT)
+            await asyncio.to_thread(self._write, ticket, lambda connection: connection.execute(doubtful))
+
+    async def note(self, ticket: RunTicket, rows: Sequence[LedgerRow], *, listed: bool) -> None:
+        """Note how documents were judged. `listed`: as the run's own documents, too.
+
+        Raises:
+            RunInProgress: the lease was lost to another run; nothing is noted.
+        """
+        if rows:
+            await asyncio.to_thread(self._write, ticket, lambda connection: _note(connection, ticket, rows, listed))
+
+    def _write(self, ticket: RunTicket, work: Any) -> None:
+        with self._engine.begin() as connection:
+            require_lease(connection, source=ticket.source, runner=ticket.runner)
+            work(connection)
+
+    def _read(self, wanted: sa.Select[Any]) -> list[LedgerRow]:
+        with self._engine.connect() as connection:
+            return [_row(row) for row in connection.execute(wanted)]
+
+
+def _certain(source: str) -> sa.ColumnElement[bool]:
+    return (ledger.c.source == source) & ledger.c.in_index & ledger.c.recipe.is_not(None)
+
+
+def _row(row: sa.Row[Any]) -> LedgerRow:
+    values = dict(row._mapping)
+    values["state"] = DocumentState(values["state"])
+    return LedgerRow(**values)
+
+
+def _note(connection: sa.Connection, ticket: RunTicket, rows: Sequence[LedgerRow], listed: bool) -> None:
+    mine = (ledger.c.source == ticket.source) & (ledger.c.native_id == sa.bindparam("which"))
+    names = ("state", "reason", *_IN_DOUBT)
+    noted = sa.update(ledger).where(mine).values({name: sa.bindparam(f"new_{name}") for name in names})
+    connection.execute(
+        noted.values(run=ticket.run_id),
+        [{"which": row.native_id} | {f"new_{name}": getattr(row, name) for name in names} for row in rows],
+    )
+    changed = [row for row in rows if row.state is not DocumentState.UNCHANGED] if listed else []
+    if changed:
+        statement = upsert(connection, run_documents)
+        ended = {name: statement.excluded[name] for name in ("state", "reason")}
+        connection.execute(
+            statement.on_conflict_do_update(index_elements=["run_id", "native_id"], set_=ended),
+            [
+                {"run_id": ticket.run_id, "native_id": row.native_id, "state": row.state, "reason": row.reason}
+                for row in changed
+            ],
+        )
