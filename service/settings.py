@@ -29,7 +29,6 @@ from connectors.registry import CONNECTORS
 from embedder import EmbedderConfig
 from indexer.extract import ExtractionSettings
 from indexer.judging.guard import ConfiguredRule
-from indexer.judging.rules import Handling
 from indexer.sync import DELETE_BRAKE
 from service.admin.key_config import AdminKeyConfig, Scope
 from service.api_keys import KeyConfig, contradictions
@@ -41,7 +40,8 @@ from service.models.key_config import ModelKeyConfig
 from service.schedule_config import MODE_OF_KEY, SchedulerSettings, SourceSchedule
 from service.settings_reading import Reading, read_toml
 from service.tokens.config import JsonTokenConfig, TokenConfig
-from vocabulary.errors import IndexUnknown, SettingInvalid, SettingMissing
+from service.toxicity_settings import ToxicitySettings
+from vocabulary.errors import SettingInvalid, SettingMissing
 from vocabulary.ports import SyncMode
 
 _DATABASES = ("sqlite", "postgresql")
@@ -101,13 +101,6 @@ class AdoptedGroupsSettings(_Frozen):
     prefix: str = ""
 
 
-class ToxicitySettings(_Frozen):
-    """What becomes of documents with toxic text."""
-
-    rule: Handling = Handling.INDEX
-    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
-
-
 class SourceSettings(_Frozen):
     """What every source has, whatever its connector."""
 
@@ -123,8 +116,7 @@ class SourceSettings(_Frozen):
     @property
     def toxicity_rule(self) -> ConfiguredRule:
         """What becomes of documents with toxic text; where nothing is said, nothing does."""
-        stated = self.toxicity or ToxicitySettings()
-        return ConfiguredRule(stated.rule, stated.threshold)
+        return (self.toxicity or ToxicitySettings()).configured
 
 
 class ConfiguredSource(SourceSettings):
@@ -151,18 +143,6 @@ class Settings(_Frozen):
     def sources_of(self, index: str) -> tuple[str, ...]:
         """Name the sources that feed an index."""
         return tuple(name for name, source in self.sources.items() if source.index == index)
-
-    def sources_named(self, name: str) -> tuple[str, ...]:
-        """Name the sources that somebody means: those of an index, or one.
-
-        Raises:
-            IndexUnknown: there is neither an index nor a source of that name.
-        """
-        if name in self.indexes:
-            return self.sources_of(name)
-        if name not in self.sources:
-            raise IndexUnknown(f"no such index or source: {name}")
-        return (name,)
 
     def require_issuers(self) -> None:
         """Refuse to serve an index that asks for tokens which nobody could vouch for.

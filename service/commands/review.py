@@ -19,7 +19,7 @@ from service.reviewing import Effect, HeldDocument, Reviews
 from service.settings import Settings, load_settings, settings_file
 from service.wiring import State, open_search, open_state
 from vocabulary.documents import DocumentId
-from vocabulary.errors import SourceUnknown
+from vocabulary.errors import IndexUnknown, SourceUnknown
 
 review = typer.Typer(
     no_args_is_help=True, help="Documents that are held back for toxic text, and decisions about them."
@@ -102,12 +102,21 @@ async def _listed(
     behind = named_document(after) if after else None
     async with open_state(settings) as state:
         holds, found = HoldStore(state.engine), []
-        for source in settings.sources_named(name):
+        for source in _sources_named(settings, name):
             if behind is None or source == behind.source:
                 native_id = behind.native_id if behind is not None else ""
                 of_source = await holds.listed(source, undecided=undecided, after=native_id, limit=limit)
                 found += [(DocumentId(source, hold.native_id), hold) for hold in of_source]
         return found
+
+
+def _sources_named(settings: Settings, name: str) -> tuple[str, ...]:
+    """Name the sources that somebody means: those of an index, or one."""
+    if name in settings.indexes:
+        return settings.sources_of(name)
+    if name not in settings.sources:
+        raise IndexUnknown(f"no such index or source: {name}")
+    return (name,)
 
 
 async def _shown(settings: Settings, document_id: DocumentId) -> HeldDocument:

@@ -58,9 +58,9 @@ from service.settings import (
     Settings,
     SourceSettings,
     StateSettings,
-    ToxicitySettings,
 )
 from service.tokens.config import JsonTokenConfig, JwtTokenConfig, OpenIdTokenConfig, TrustedCallerConfig
+from service.toxicity_settings import ToxicitySettings
 from service.wiring import State
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

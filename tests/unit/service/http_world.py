@@ -38,6 +38,7 @@ from service.settings import ConfiguredSource, Settings, StateSettings
 from service.state_schema import prepare
 from service.tokens import TokenVerifier
 from service.tokens.config import Algorithm, JwtTokenConfig
+from service.toxicity_settings import ToxicitySettings
 from service.wiring import State, make_metrics
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from tests.fakes.plain_rooms import HashingEnricher
@@ -109,7 +110,10 @@ def verifier() -> TokenVerifier:
 
 
 def _settings(
-    rules: Mapping[str, Sequence[SourceIdentityRule]], public: Iterable[str], admin_keys: Sequence[AdminKeyConfig]
+    rules: Mapping[str, Sequence[SourceIdentityRule]],
+    public: Iterable[str],
+    admin_keys: Sequence[AdminKeyConfig],
+    toxicity: ToxicitySettings | None,
 ) -> Settings:
     """The settings that such a service would have been started with; where they lead on disk, nobody looks."""
     return Settings(
@@ -128,6 +132,7 @@ def _settings(
                 connector="filesystem",
                 index=name,
                 match_user_by=rule.match_user_by.value,
+                toxicity=toxicity,
                 connection=FilesystemConfig(root=Path(rule.source)),
             )
             for name, of_index in rules.items()
@@ -152,6 +157,7 @@ async def served(
     are_metrics_open: bool = False,
     believing: TokenVerifier | None = None,
     scheduler: Scheduler | None = None,
+    toxicity: ToxicitySettings | None = None,
 ) -> AsyncIterator[HttpWorld]:
     """Serve one empty index in memory for each name in `rules`; without keys, without the admin API.
 
@@ -172,7 +178,7 @@ async def served(
             for name in rules
         }
         service = SearchService(indexes, HashedQueries())
-        state, settings = State.over(engine), _settings(rules, public, admin_keys)
+        state, settings = State.over(engine), _settings(rules, public, admin_keys, toxicity)
         metrics = make_metrics(settings, state)
         await metrics.refresh()
         app = create_app(

@@ -12,6 +12,7 @@ import httpx
 import pytest
 import sqlalchemy as sa
 
+from indexer.state.holds import Hold, HoldStore
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
 from indexer.state.tally import Tally
@@ -45,6 +46,7 @@ class Route:
         return f"{self.method} {self.path}"
 
 
+HELD = Hold("plan", "0" * 64, "head/1", "insult", 0.9, ordinal=0, start=0, end=4, held_at=0.0)
 MAPPING = {"issuer": ISSUER, "user": "a.miller@example.com", "source": "hr", "person": "ann"}
 ROUTES = [
     Route("GET", "/admin/acts", Scope.ACTS),
@@ -54,6 +56,9 @@ ROUTES = [
     Route("GET", "/admin/identities", Scope.IDENTITIES),
     Route("PUT", "/admin/identities", Scope.IDENTITIES, body=MAPPING),
     Route("GET", "/admin/explain-access?user=ann&document=hr/open", Scope.EXPLAIN),
+    Route("GET", "/admin/reviews?source=hr", Scope.REVIEWS),
+    Route("GET", "/admin/reviews/hr%2Fplan", Scope.REVIEWS),
+    Route("POST", "/admin/reviews/hr%2Fplan", Scope.REVIEWS, body={"decision": "kept"}),
     Route("GET", "/admin/sources", Scope.SOURCES),
     Route("GET", "/admin/sources/hr", Scope.SOURCES),
     Route("POST", "/admin/sources/hr/sync", Scope.SYNC, status=202, body={"mode": "full"}),
@@ -72,6 +77,7 @@ async def world(engine: sa.Engine) -> AsyncIterator[HttpWorld]:
     async with served(engine, rules, public=["open"], admin_keys=KEYS, scheduler=scheduler) as running:
         await furnish(running)
         ticket = await RunStore(engine).begin("hr", SyncMode.FULL, index_id="x")
+        await HoldStore(engine).put(ticket, [HELD])
         await RunStore(engine).finish(ticket, RunState.SUCCEEDED, Tally(), "")
         await RunStore(engine).begin_beside("hr", SyncMode.AUDIT)
         yield running

@@ -258,6 +258,7 @@ async def test_sources_are_answered_with_how_they_stand(desk: Desk) -> None:
     assert {mode["mode"]: mode["state"] for mode in hr["modes"]} == {
         "full": "succeeded",
         "identities": "never synced",
+        "rescore": "never synced",
         "audit": "never synced",
     }
     assert (wiki["source"], wiki["documents"], wiki["last_run"], wiki["state"]) == ("wiki", 0, None, "never synced")
