@@ -268,10 +268,8 @@ class SearchBackend(Protocol):
     ) -> Mapping[DocumentId, Refusal]:
         """Carry out the operations in order, and return once they survive a crash and can be searched.
 
-        Returns the documents of which something was not done, and why: whose `Describe`, `Readmit` or `Rescore` met no
-        stored one, whose `Rescore` is of other texts than the stored ones, which the index cannot hold, which were
-        written under a higher fence. After an error any part of the batch may
-        have been carried out, and a replay completes it; after none, a replay changes nothing.
+        Returns the documents of which something was not done, and why (`Refusal`). After an error any part of the batch
+        may have been carried out, and a replay completes it; after none, a replay changes nothing.
 
         `fence` is a number that grows with every lease on the documents' source: a document that was written, or
         deleted, under a higher one stays as it is. None: the writer is the only one.

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 import pytest
 import sqlalchemy as sa
 
-from indexer import sync
+from indexer import heartbeat
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
 from tests.fakes.scripted_source import SOURCE, ScriptedSource, numbered

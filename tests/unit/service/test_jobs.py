@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from indexer import sync
+from indexer import heartbeat
 from indexer.state.audits import AuditHistory
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
