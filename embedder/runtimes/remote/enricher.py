@@ -23,7 +23,7 @@ from embedder.models.text_side import TextSide, read_text_side
 from embedder.runtimes.remote.endpoint import AskedTooMuch, Endpoint, Sleep, open_endpoint
 from embedder.runtimes.remote.protocols import AnswerWrong, Vectors, checked_vectors, protocol_of
 from embedder.tokeniser import Tokeniser, valid_unicode
-from vocabulary.documents import CLEAN, Enrichment, ReadText, TokenIds, Tokens, Toxicity, Vector
+from vocabulary.documents import CLEAN, Enrichment, ReadText, TokenIds, Tokens, Toxicity, ToxicityThresholds, Vector
 from vocabulary.errors import ModelUnavailable, SettingMissing
 
 _BULK_ATTEMPTS = 6  # about a minute in all: a restart of the endpoint
@@ -53,6 +53,10 @@ class RemoteEnricher:
     @property
     def toxicity_version(self) -> str:
         return ""
+
+    @property
+    def toxicity_thresholds(self) -> ToxicityThresholds:
+        return ToxicityThresholds(flag=1.0, hide=1.0)  # nothing scores, so that no text comes near
 
     @property
     def name(self) -> str:
