@@ -19,6 +19,7 @@ class Precision(StrEnum):
     AUTO = "auto"
     FLOAT32 = "float32"
     BFLOAT16 = "bfloat16"
+    FLOAT16 = "float16"  # on a GPU
 
 
 class RuntimeName(StrEnum):

@@ -1,4 +1,7 @@
-"""What a sentence-transformers folder says of its model, read strictly.
+"""What a sentence-transformers folder of a BERT encoder says of its model, read strictly enough to compute it anew.
+
+Such an encoder runs on every runtime. What asks for more is `OtherArchitecture`, which the torch runtime may load
+through the library (`library_folder.py`); what is missing or damaged is refused as such.
 
 Source: the files that `SentenceTransformer.save` writes (modules.json, config.json, sentence_bert_config.json,
 <n>_Pooling/config.json, config_sentence_transformers.json, tokenizer.json, model.safetensors).
@@ -6,15 +9,30 @@ Source: the files that `SentenceTransformer.save` writes (modules.json, config.j
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
-from typing import Any, TypeVar
 
+from embedder.models.folder_files import (
+    SPECIAL_TOKENS,
+    read_json,
+    read_max_tokens,
+    read_modules,
+    read_pooling,
+    read_positive,
+    read_query_prompt,
+)
 from vocabulary.errors import SettingInvalid
 
-SPECIAL_TOKENS = 2  # [CLS] before and [SEP] behind every sequence
+__all__ = [
+    "SPECIAL_TOKENS",
+    "Activation",
+    "BertShape",
+    "ModelFolder",
+    "OtherArchitecture",
+    "Pooling",
+    "read_model_folder",
+]
 
 
 class Activation(StrEnum):
@@ -38,8 +56,17 @@ _ACTIVATIONS = {
     "gelu_pytorch_tanh": Activation.GELU_TANH,
     "relu": Activation.RELU,
 }
-_POOLINGS = {"pooling_mode_mean_tokens": Pooling.MEAN, "pooling_mode_cls_token": Pooling.CLS}
 _SUPPORTED_MODULES = ("Transformer", "Pooling", "Normalize")
+
+
+class OtherArchitecture(SettingInvalid):
+    """A model that is no BERT encoder with mean or CLS pooling, or not a plain one."""
+
+    def __init__(self, file: Path, asked: str) -> None:
+        super().__init__(
+            f"embedder.model: {file} asks for {asked}; only the torch runtime has that: embedder.runtime = "
+            '"torch", with `pip install "sightline[gpu]"`'
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +94,18 @@ class ModelFolder:
     query_prompt: str  # put before the text of a query, as the model was trained; mostly empty
 
     @property
+    def vocabulary(self) -> int:
+        return self.shape.vocabulary
+
+    @property
+    def dimensions(self) -> int:
+        return self.shape.hidden
+
+    @property
+    def pooling_name(self) -> str:
+        return self.pooling.value
+
+    @property
     def weights_file(self) -> Path:
         return self.path / "model.safetensors"
 
@@ -79,6 +118,7 @@ def read_model_folder(path: Path) -> ModelFolder:
     """Read and check a folder's description; the weights are looked at by `read_weights`.
 
     Raises:
+        OtherArchitecture: it is not a plain BERT encoder.
         SettingInvalid: a file is missing or damaged, or asks for something that is not supported.
     """
     folder = _read_description(path)
@@ -95,42 +135,38 @@ def _read_description(path: Path) -> ModelFolder:
         path=path / transformer,
         shape=shape,
         pooling=_pooling(path / pooling / "config.json", shape.hidden),
-        max_tokens=_max_tokens(path / transformer / "sentence_bert_config.json", shape.positions),
-        query_prompt=_query_prompt(path / "config_sentence_transformers.json"),
+        max_tokens=read_max_tokens(path / transformer, positions=shape.positions) - SPECIAL_TOKENS,
+        query_prompt=read_query_prompt(path / "config_sentence_transformers.json"),
     )
 
 
 def _modules(path: Path) -> tuple[str, str]:
     """Return the subfolders of the transformer and of the pooling, the first two modules of every such model."""
-    file = path / "modules.json"
-    modules = _read_json(file, list)
-    try:
-        kinds = [module["type"].rpartition(".")[2] for module in modules]
-        folders = [str(module["path"]) for module in modules]
-    except (AttributeError, KeyError, TypeError) as error:
-        raise SettingInvalid(f"embedder.model: {file} is not a list of modules") from error
+    modules = read_modules(path)
+    kinds = [module.kind for module in modules]
     if kinds[:2] != ["Transformer", "Pooling"] or any(kind not in _SUPPORTED_MODULES for kind in kinds):
-        raise SettingInvalid(
-            f"embedder.model: {file} asks for {', '.join(kinds)}; only Transformer, Pooling and "
-            "Normalize in this order are supported"
+        raise OtherArchitecture(
+            path / "modules.json", f"{', '.join(kinds)}; only Transformer, Pooling and Normalize in this order"
         )
-    return folders[0], folders[1]
+    return modules[0].folder, modules[1].folder
 
 
 def _shape(file: Path) -> BertShape:
-    config = _read_json(file, dict)
-    _expect(file, config, "model_type", "bert")
-    _expect(file, config, "position_embedding_type", "absolute", default="absolute")
+    config = read_json(file, dict)
+    if config.get("model_type") != "bert":
+        raise OtherArchitecture(file, f"model_type {config.get('model_type')!r}")
+    if config.get("position_embedding_type", "absolute") != "absolute":
+        raise OtherArchitecture(file, f"position_embedding_type {config['position_embedding_type']!r}")
     activation = _ACTIVATIONS.get(str(config.get("hidden_act")))
     if activation is None:
-        raise SettingInvalid(f"embedder.model: {file}: hidden_act {config.get('hidden_act')!r} is not supported")
+        raise OtherArchitecture(file, f"hidden_act {config.get('hidden_act')!r}")
     shape = BertShape(
-        layers=_positive(file, config, "num_hidden_layers"),
-        hidden=_positive(file, config, "hidden_size"),
-        heads=_positive(file, config, "num_attention_heads"),
-        feed_forward=_positive(file, config, "intermediate_size"),
-        vocabulary=_positive(file, config, "vocab_size"),
-        positions=_positive(file, config, "max_position_embeddings"),
+        layers=read_positive(file, config, "num_hidden_layers"),
+        hidden=read_positive(file, config, "hidden_size"),
+        heads=read_positive(file, config, "num_attention_heads"),
+        feed_forward=read_positive(file, config, "intermediate_size"),
+        vocabulary=read_positive(file, config, "vocab_size"),
+        positions=read_positive(file, config, "max_position_embeddings"),
         layer_norm_epsilon=float(config.get("layer_norm_eps", 1e-12)),
         activation=activation,
     )
@@ -140,57 +176,11 @@ def _shape(file: Path) -> BertShape:
 
 
 def _pooling(file: Path, hidden: int) -> Pooling:
-    config = _read_json(file, dict)
-    _expect(file, config, "word_embedding_dimension", hidden)
-    _expect(file, config, "include_prompt", True, default=True)
-    asked = [key for key, value in config.items() if key.startswith("pooling_mode_") and value]
-    if len(asked) != 1 or asked[0] not in _POOLINGS:
-        raise SettingInvalid(f"embedder.model: {file}: {', '.join(asked) or 'no pooling'} is not supported")
-    return _POOLINGS[asked[0]]
-
-
-def _max_tokens(file: Path, positions: int) -> int:
-    config = _read_json(file, dict)
-    _expect(file, config, "do_lower_case", False, default=False)
-    length = _positive(file, {"max_seq_length": positions} | config, "max_seq_length")
-    if not SPECIAL_TOKENS < length <= positions:
-        raise SettingInvalid(f"embedder.model: {file}: max_seq_length {length} is outside 3..{positions}")
-    return length - SPECIAL_TOKENS
-
-
-def _query_prompt(file: Path) -> str:
-    if not file.exists():
-        return ""
-    config = _read_json(file, dict)
-    _expect(file, config, "default_prompt_name", None, default=None)
-    prompts = config.get("prompts") or {}
-    if any(text for name, text in prompts.items() if name in ("document", "passage", "corpus")):
-        raise SettingInvalid(f"embedder.model: {file}: prompts before passages are not supported")
-    return str(prompts.get("query") or "")
-
-
-JsonT = TypeVar("JsonT", bound=list[Any] | dict[str, Any])
-
-
-def _read_json(file: Path, kind: type[JsonT]) -> JsonT:
-    try:
-        value = json.loads(file.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingInvalid(f"embedder.model: {file} is missing") from None
-    except (OSError, ValueError) as error:
-        raise SettingInvalid(f"embedder.model: {file} cannot be read as JSON: {error}") from error
-    if not isinstance(value, kind):
-        raise SettingInvalid(f"embedder.model: {file} holds no JSON {kind.__name__}")
-    return value
-
-
-def _expect(file: Path, config: dict[str, Any], key: str, wanted: object, default: object = "nothing") -> None:
-    if config.get(key, default) != wanted:
-        raise SettingInvalid(f"embedder.model: {file}: {key} is {config.get(key)!r}; only {wanted!r} is supported")
-
-
-def _positive(file: Path, config: dict[str, Any], key: str) -> int:
-    value = config.get(key)
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise SettingInvalid(f"embedder.model: {file}: {key} is {value!r}, expected a positive number")
-    return value
+    described = read_pooling(file)
+    if described.dimension != hidden:
+        raise SettingInvalid(f"embedder.model: {file}: the pooling is for {described.dimension} numbers, not {hidden}")
+    if not described.include_prompt:
+        raise OtherArchitecture(file, "include_prompt = false")
+    if len(described.modes) != 1 or described.modes[0] not in set(Pooling):
+        raise OtherArchitecture(file, " and ".join(described.modes) or "no pooling")
+    return Pooling(described.modes[0])

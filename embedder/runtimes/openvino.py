@@ -130,6 +130,8 @@ def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
 
 def resolve_precision(precision: Precision, flags: frozenset[str]) -> Precision:
     fast = bool(flags & _BFLOAT16_FLAGS)
+    if precision is Precision.FLOAT16:
+        raise SettingInvalid("embedder.precision: float16 needs a GPU; use auto, bfloat16 or float32")
     if precision is Precision.BFLOAT16 and not fast:
         raise SettingInvalid("embedder.precision: this processor has no bfloat16 products; use auto or float32")
     if precision is Precision.AUTO:
