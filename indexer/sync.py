@@ -17,6 +17,7 @@ from indexer.counting import counted
 from indexer.heartbeat import first_cause, heartbeat, stopped_on_request
 from indexer.judging.guard import NOTHING_MADE_OF_SCORES, ConfiguredRule, hold_guard
 from indexer.judging.rejudging import JudgingRooms, Rejudging
+from indexer.judging.rules import Handling
 from indexer.layers import RetryPolicy
 from indexer.modes.changes import sync_changes
 from indexer.modes.ending import Ending
@@ -31,7 +32,7 @@ from indexer.state.seals import renew_seal
 from indexer.state.tally import Tally
 from indexer.walk import PipelineLimits, RemovalBrake, SyncPorts, Walk
 from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError
-from vocabulary.ports import Connector, IncrementalConnector, SyncMode
+from vocabulary.ports import Connector, Enricher, IncrementalConnector, SyncMode
 
 # What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
 DELETE_BRAKE = 0.15
@@ -80,13 +81,14 @@ async def run_sync(
     as interrupted with what was acknowledged kept, and the cancellation goes on.
 
     Raises:
-        SettingInvalid: the source's connector lacks the mode.
+        SettingInvalid: the source's connector lacks the mode, or nothing scores the text that it is to hide by scores.
         RunInProgress: another run of the source is alive.
         NumberingMismatch: the index was filled under another state's ACL numbers.
         IndexBusy: the index did not answer before anything was begun. This and the above leave a failed run behind.
         Exception: whatever is not of our error tree, after the run is recorded as failed.
     """
     _require_mode(mode, ports.connector, settings)
+    _require_scores(mode, ports.enricher, settings)
     try:
         await settings.policy.call(lambda: ports.backend.adopt(ports.acls.numbering))
         await settings.policy.call(lambda: renew_seal(ports.backend, ledger.engine))
@@ -167,6 +169,19 @@ def _require_mode(mode: SyncMode, connector: Connector, settings: SyncSettings) 
     if mode is not SyncMode.FULL and not isinstance(connector, IncrementalConnector):
         message = f"source {settings.source!r}: its connector knows no {mode} sync, only full and identities"
         raise SettingInvalid(message)
+
+
+def _require_scores(mode: SyncMode, enricher: Enricher, settings: SyncSettings) -> None:
+    """Refuse to write text that should be held back by its scores where nothing scores it.
+
+    Raises:
+        SettingInvalid: naming the source. A permissions sync writes none, and takes away what the source takes.
+    """
+    hides = settings.toxicity.handling is Handling.HIDE
+    if hides and mode is not SyncMode.PERMISSIONS and not enricher.toxicity_version:
+        raise SettingInvalid(
+            f'sources.{settings.source}.toxicity: rule = "hide" needs an approved toxicity model of the embedding model'
+        )
 
 
 async def _brake(settings: SyncSettings, ledger: Ledger) -> RemovalBrake:

@@ -154,8 +154,10 @@ def _is_same(ours: Put, theirs: Put | None, *, same_model: bool) -> bool:
     pairs = list(zip(ours.passages, theirs.passages, strict=True))
     if not same_model:  # another tokeniser counts other tokens
         return all(our.passage.text == their.passage.text for our, their in pairs)
-    return all(
-        our.passage == their.passage and np.allclose(our.vector, their.vector, atol=1e-3)  # float16 has three digits
+    return ours.scoring == theirs.scoring and all(
+        our.passage == their.passage
+        and our.toxicity == their.toxicity
+        and np.allclose(our.vector, their.vector, atol=1e-3)  # float16 has three digits
         for our, their in pairs
     )
 

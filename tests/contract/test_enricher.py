@@ -66,6 +66,11 @@ async def test_toxicity_lies_between_0_and_1(enricher: Enricher) -> None:
     assert all(0 <= each.score_0_1 <= 1 for each in scores)
 
 
+async def test_thresholds_are_scores_and_hiding_asks_for_more_than_flagging(enricher: Enricher) -> None:
+    thresholds = enricher.toxicity_thresholds
+    assert 0 < thresholds.flag <= thresholds.hide <= 1
+
+
 async def test_stored_texts_are_scored_as_they_are_when_they_are_embedded(enricher: Enricher) -> None:
     texts = _read(enricher, *TEXTS, "you are a stupid worthless idiot")
     embedded = [each.score_0_1 for each in (await enricher.enrich(texts)).toxicity]

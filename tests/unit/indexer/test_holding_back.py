@@ -392,6 +392,18 @@ async def test_without_a_model_nothing_is_scored(world: World) -> None:
         await bench.rescore()
 
 
+async def test_text_that_nothing_scores_is_not_written_where_toxic_text_is_to_be_hidden(world: World) -> None:
+    bench, source = world
+    bench.toxicity = HIDE
+    await bench.sync()
+    bench.enricher.toxicity_version = ""
+    source.put("new", "unscored")
+    with pytest.raises(SettingInvalid, match="approved toxicity model"):
+        await bench.sync()
+    assert (await bench.sync(SyncMode.PERMISSIONS)).state is RunState.SUCCEEDED, "what the source takes is taken"
+    assert (await bench.find("unscored"), await bench.find("walruses")) == (set(), {"d001"})
+
+
 async def test_the_mark_is_there_to_filter_by(world: World) -> None:
     bench, _ = world
     bench.toxicity = FLAG

@@ -12,16 +12,16 @@ import pytest
 import sqlalchemy as sa
 
 from indexer.reindexing import FollowedWrites, LiveIndex, Place, PlaceStore
-from indexer.reindexing.copier import Copier
+from indexer.reindexing.copier import Copier, Reembedding
 from indexer.reindexing.places import CopyInProgress, Phase, Standing
 from indexer.reindexing.reindexing import Reindexing, ReindexingRefused, next_generation
 from indexer.reindexing.switching import CopyDiffers
 from indexer.state.ledger import Ledger, LedgerRow
 from indexer.state.runs import RunStore
 from indexer.state.seals import renew_seal
-from tests.fakes.documents import NUMBERING, description, hashed_vector, names, reader
+from tests.fakes.documents import NUMBERING, description, document, hashed_vector, names, reader
 from tests.fakes.kept_places import PlacesInMemory
-from tests.fakes.plain_rooms import DIMENSIONS
+from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher
 from vocabulary.access import AclId
 from vocabulary.documents import CLEAN, DocumentId, DocumentState, EnrichedPassage, Passage, PassageKind
 from vocabulary.errors import IndexBusy, RunAborted
@@ -32,6 +32,7 @@ from vocabulary.indexing import (
     IndexOperation,
     Put,
     Readmit,
+    Scoring,
 )
 from vocabulary.ports import SyncMode
 from vocabulary.search import Query, SearchMode
@@ -378,6 +379,14 @@ async def test_a_copy_under_another_model_has_new_vectors_from_the_stored_text(b
     (old,) = await bench.keeper.kept[FIRST].look_up([DocumentId(SOURCE, "b000")])
     assert row.put.passages[0].passage.text == old.put.passages[0].passage.text
     assert not np.array_equal(row.put.passages[0].vector, old.put.passages[0].vector)
+
+
+async def test_a_copy_under_another_model_says_what_scored_it_and_keeps_the_mark() -> None:
+    marked = replace(document("a", "words"), scoring=Scoring("head/1", ("slur",)))
+    enricher = HashingEnricher()
+    enricher.toxicity_version = "head/2"
+    (put,) = await Reembedding(enricher)([marked])
+    assert put.scoring == Scoring("head/2", ("slur",))
 
 
 async def test_seals_know_the_new_place_and_not_the_one_left_behind(bench: Bench) -> None:

@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from indexer import heartbeat
-from indexer.state.audits import AuditHistory
+from indexer.state.audits import AuditHistory, FindingKind
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
 from service.audit.sampling import Sampling
-from service.jobs import Jobs
+from service.jobs import Jobs, rescorings
 from service.timetable import Job
+from service.wiring import Workshop
+from tests.fakes.plain_rooms import HashingEnricher
 from tests.integration.lean_programs import opened_lean
 from tests.unit.service.cli_folder import SETTINGS, CliFolder
 from vocabulary.ports import SyncMode
@@ -36,6 +38,43 @@ async def test_an_audit_draws_what_was_asked_for(folder: CliFolder) -> None:
         record = await AuditHistory(state.engine).last("handbook")
     assert record is not None
     assert (record.counts.seed, record.counts.agreed) == (7, record.counts.asked)
+
+
+async def test_text_that_another_model_scored_is_scored_anew_by_itself(folder: CliFolder) -> None:
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
+        jobs, enricher = Jobs(settings, state, workshop), await _scored_by(workshop, "head/1")
+        assert await jobs.run(Job("handbook", SyncMode.FULL), asyncio.Event())
+        assert await rescorings(settings, state, workshop.search) == []
+        enricher.toxicity_version = "head/2"
+        (job,) = await rescorings(settings, state, workshop.search)
+        assert job == Job("handbook", SyncMode.RESCORE)
+        assert await jobs.run(job, asyncio.Event())
+        assert await rescorings(settings, state, workshop.search) == []
+        [run] = await state.runs.recent("handbook", mode=SyncMode.RESCORE)
+    assert (run.state, run.tally.rescored) == (RunState.SUCCEEDED, run.tally.scanned)
+    assert run.tally.scanned > 4
+
+
+async def test_an_audit_counts_what_is_held_back_as_that_and_not_as_lost(folder: CliFolder) -> None:
+    folder.write_settings(f'{SETTINGS}toxicity = {{ rule = "hide" }}\n')
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
+        jobs, enricher = Jobs(settings, state, workshop), await _scored_by(workshop, "head/1")
+        enricher.toxic_words = {"canteen": 0.99}
+        assert await jobs.run(Job("handbook", SyncMode.FULL), asyncio.Event())
+        assert await jobs.run(Job("handbook", SyncMode.AUDIT, sampling=Sampling(60, 7)), asyncio.Event())
+        record = await AuditHistory(state.engine).last("handbook")
+        [run] = await state.runs.recent("handbook", mode=SyncMode.AUDIT)
+    assert record is not None
+    assert {finding.question.document_id.native_id for finding in record.findings} == {"canteen.txt"}
+    assert record.number_of(FindingKind.HELD) == len(record.findings) > 0
+    assert (run.state, record.counts.even_wrong) == (RunState.SUCCEEDED, 0)
+
+
+async def _scored_by(workshop: Workshop, model: str) -> HashingEnricher:
+    enricher = await workshop.search.enricher_of("private")
+    assert isinstance(enricher, HashingEnricher)
+    enricher.toxicity_version = model
+    return enricher
 
 
 async def test_what_another_program_has_stopped_waits_for_its_next_time(

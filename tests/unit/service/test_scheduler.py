@@ -342,3 +342,13 @@ async def test_cancelled_it_takes_its_jobs_with_it(clock: ScriptedClock, workpla
         assert running.cancelled()
     assert workplace.events[-1][1:] == ("cancelled", NIGHTLY)
     assert workplace.under_way == set()
+
+
+async def test_a_rescoring_makes_way_to_whatever_of_its_source_is_due_and_goes_on(
+    clock: ScriptedClock, workplace: Workplace
+) -> None:
+    rescoring, changes = job("intranet", SyncMode.RESCORE), job("intranet", SyncMode.CHANGES)
+    workplace.work_s = {rescoring: 1_200, changes: 60}
+    async with scheduling(workplace, [entry(changes, "5 * * * *")], owed=[rescoring]):
+        await clock.advance(at(40))
+    assert [job for _, job in workplace.of("stopped", "done")] == [rescoring, changes, rescoring]
