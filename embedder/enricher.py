@@ -12,22 +12,24 @@ from contextlib import asynccontextmanager
 
 import numpy as np
 
+from embedder.calls import Call, TextWork, Verdict, Work
 from embedder.config import EmbedderConfig, RuntimeName
+from embedder.finishing import Finisher
 from embedder.loaded import LoadedModel
 from embedder.models import locate_model, read_model_folder, read_weights
 from embedder.models.folder import ModelFolder
 from embedder.runtimes.openvino import OpenVinoRuntime
-from embedder.runtimes.port import Pooled
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
-from embedder.worker import Finished, Worker
+from embedder.toxicity.model import ToxicityModel
+from embedder.toxicity.sentences import sentences_of
+from embedder.worker import Worker
 from vocabulary.documents import Enrichment, ReadText, TokenIds, Tokens, Toxicity, ToxicityThresholds, Vector
 
 # A query's text beyond this is not even tokenised: 254 tokens of ordinary text end within 2,000 characters, and
 # tokenising happens on the event loop (about 4 ms for this many).
 _MAX_QUERY_CHARACTERS = 16_384
-# The head's own figures are at a half (its card); the search page has warned from nine tenths on.
-_THRESHOLDS = ToxicityThresholds(flag=0.5, hide=0.9)
+_UNREACHED = ToxicityThresholds(flag=1.0, hide=1.0)  # where nothing scores, no text comes near
 
 
 class ModelEnricher:
@@ -40,14 +42,14 @@ class ModelEnricher:
         name: str,
         version: str,
         recipe: str,
-        toxicity_version: str,
+        toxicity: ToxicityModel | None,
         tokeniser: Tokeniser,
-        worker: Worker,
+        worker: Worker[Work],
     ) -> None:
         self._folder = folder
         self._name, self._version = name, version
         self._recipe = recipe
-        self._toxicity_version = toxicity_version
+        self._toxicity = toxicity
         self._tokeniser = tokeniser
         self._worker = worker
 
@@ -57,7 +59,7 @@ class ModelEnricher:
 
     @property
     def toxicity_version(self) -> str:
-        return self._toxicity_version
+        return "" if self._toxicity is None else self._toxicity.version
 
     @property
     def name(self) -> str:
@@ -69,7 +71,10 @@ class ModelEnricher:
 
     @property
     def toxicity_thresholds(self) -> ToxicityThresholds:
-        return _THRESHOLDS
+        if self._toxicity is None:
+            return _UNREACHED
+        thresholds = self._toxicity.card.thresholds
+        return ToxicityThresholds(thresholds.flag, thresholds.hide)
 
     @property
     def runtime(self) -> str:
@@ -93,8 +98,7 @@ class ModelEnricher:
         Raises:
             ValueError: an id that the model does not know.
         """
-        finished = await self._run(texts)
-        return Enrichment(finished.vectors, _toxicities(finished))
+        return await self._run(texts)
 
     async def score(self, texts: Sequence[ReadText]) -> Sequence[Toxicity]:
         """Score tokenised texts; see the port.
@@ -102,7 +106,28 @@ class ModelEnricher:
         Raises:
             ValueError: an id that the model does not know.
         """
-        return _toxicities(await self._run(texts))
+        return (await self._run(texts)).toxicity
+
+    async def score_now(self, text: ReadText) -> Toxicity:
+        """Score one text of any length, before all that waits; the batches being computed delay it.
+
+        Nothing is left to a prefilter: every sentence is looked at alone, and the text as a whole as far as the model
+        reads.
+
+        Raises:
+            ValueError: an id that the model does not know.
+        """
+        self._refuse_unknown([text.tokens.ids])
+        whole = _cut(text, self.max_tokens)
+        call = Call([whole], dimensions=self.dimensions)
+        if self._toxicity is None or not len(whole.tokens.ids):
+            call.complete(0)
+        else:
+            sentences = sentences_of(text)
+            flag_from = self._toxicity.card.thresholds.flag
+            verdict = Verdict(call, 0, text, sentences if len(sentences) > 1 else [], flag_from=flag_from)
+            self._worker.submit_first(verdict.works)
+        return (await asyncio.wrap_future(call.future)).toxicity[0]
 
     async def embed_query(self, text: str) -> Vector:
         prompted = self._folder.query_prompt + text[:_MAX_QUERY_CHARACTERS]
@@ -114,10 +139,11 @@ class ModelEnricher:
         Raises:
             ValueError: an id that the model does not know.
         """
-        ids = text.tokens.ids[: self.max_tokens]
-        self._refuse_unknown([ids])
-        answer = await asyncio.wrap_future(self._worker.submit_query(ids))
-        vector: Vector = answer.vectors[0]
+        cut = _cut(text, self.max_tokens)
+        self._refuse_unknown([cut.tokens.ids])
+        call = Call([cut], dimensions=self.dimensions, scored=False)
+        self._worker.submit_query(TextWork(call, 0))
+        vector: Vector = (await asyncio.wrap_future(call.future)).vectors[0]
         return vector
 
     def of_ids(self, ids: TokenIds) -> ReadText:
@@ -129,10 +155,13 @@ class ModelEnricher:
         self._refuse_unknown([ids])
         return ReadText("", Tokens(ids, np.zeros((len(ids), 2), dtype=np.int32)))
 
-    async def _run(self, texts: Sequence[ReadText]) -> Finished:
-        cut = [text.tokens.ids[: self.max_tokens] for text in texts]
-        self._refuse_unknown(cut)
-        return await asyncio.wrap_future(self._worker.submit(cut))
+    async def _run(self, texts: Sequence[ReadText]) -> Enrichment:
+        cut = [_cut(text, self.max_tokens) for text in texts]
+        self._refuse_unknown([text.tokens.ids for text in cut])
+        call = Call(cut, dimensions=self.dimensions)
+        if texts:
+            self._worker.submit(call.works)
+        return await asyncio.wrap_future(call.future)
 
     def _refuse_unknown(self, sequences: Sequence[TokenIds]) -> None:
         if not sequences:
@@ -164,22 +193,22 @@ async def open_enricher(config: EmbedderConfig) -> AsyncIterator[LoadedModel]:
         await asyncio.to_thread(worker.close)
 
 
-def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker]:
+def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker[Work]]:
     location = locate_model(config.model)
     folder = read_model_folder(location.folder)
     tokeniser = Tokeniser(folder.tokenizer_file, vocabulary=folder.shape.vocabulary)
     weights = read_weights(folder, expected_sha256=location.sha256)
-    head = _head_for(weights.sha256)
-    worker = Worker(
+    toxicity = _model_for(weights.sha256)
+    worker: Worker[Work] = Worker(
         OpenVinoRuntime(
             folder,
             weights,
             special_ids=tokeniser.special_ids,
             threads=config.threads,
             precision=config.precision,
+            blocks=toxicity is not None and toxicity.prefilter is not None,
         ),
-        finish=lambda pooled: finish(pooled, head),
-        dimensions=folder.shape.hidden,
+        finish=Finisher(toxicity),
         max_batch_tokens=config.max_batch_tokens,
         look_ahead=config.look_ahead,
     )
@@ -190,34 +219,26 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker]:
             f"{folder.pooling.value}-unit",
         )
     )
-    version = head.version if head else ""
     enricher = ModelEnricher(
         folder,
         name=location.name,
         version=weights.sha256[:12],
         recipe=recipe,
-        toxicity_version=version,
+        toxicity=toxicity,
         tokeniser=tokeniser,
         worker=worker,
     )
     return enricher, worker
 
 
-def _toxicities(finished: Finished) -> list[Toxicity]:
-    return [Toxicity(float(score)) for score in finished.toxicity_0_1]
+def _cut(text: ReadText, max_tokens: int) -> ReadText:
+    """Return a text as far as the model reads."""
+    tokens = text.tokens
+    if len(tokens.ids) <= max_tokens:
+        return text
+    return ReadText(text.text, Tokens(tokens.ids[:max_tokens], tokens.offsets[:max_tokens]))
 
 
-def finish(pooled: Pooled, head: ToxicityHead | None) -> Finished:
-    """Turn a pass's poolings into unit vectors and scores; without a head for this model, every score is 0."""
-    vectors = pooled.embeddings.astype(np.float32, copy=False)
-    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
-    scores = np.zeros(len(vectors), dtype=np.float32)
-    if head is not None and pooled.features is not None:
-        scores = head.score_0_1(pooled.features)
-    # As torch's normalize: a vector of length 0 would stay 0 instead of becoming not-a-number.
-    return Finished(vectors=vectors / np.maximum(lengths, 1e-12), toxicity_0_1=scores)
-
-
-def _head_for(encoder_sha256: str) -> ToxicityHead | None:
+def _model_for(encoder_sha256: str) -> ToxicityModel | None:
     head = ToxicityHead.load(SHIPPED_HEAD)
-    return head if head.encoder_sha256 == encoder_sha256 else None
+    return head.as_model() if head.encoder_sha256 == encoder_sha256 else None

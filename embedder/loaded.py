@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from vocabulary.documents import ReadText, TokenIds, Vector
+from vocabulary.documents import ReadText, TokenIds, Toxicity, Vector
 from vocabulary.ports import Enricher
 
 
@@ -36,4 +36,12 @@ class LoadedModel(Enricher, Protocol):
 
     async def embed_now(self, text: ReadText) -> Vector:
         """Embed one text as `enrich` does, without waiting behind a long `enrich`: the way of queries."""
+        ...
+
+    async def score_now(self, text: ReadText) -> Toxicity:
+        """Score one text of any length, sentence by sentence, before all that waits; clean where nothing scores.
+
+        Raises:
+            ValueError: an id that the model does not know.
+        """
         ...

@@ -16,6 +16,8 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from embedder.toxicity.model import ModelCard, Stages, Thresholds, ToxicityModel
+from embedder.toxicity.parts import Head, Network
 from vocabulary.errors import SettingInvalid
 
 Array: TypeAlias = npt.NDArray[np.float32]
@@ -45,6 +47,30 @@ class ToxicityHead:
         # Clipped where float32 probabilities end anyway, so that exp() cannot overflow.
         probability: Array = 1 / (1 + np.exp(-np.clip(logit, -30, 30), dtype=np.float32))
         return probability.astype(np.float32, copy=False)
+
+    def as_model(self) -> ToxicityModel:
+        """Return the same scores in the form that passages are scored by: without n-grams, categories, prefilter."""
+        network = Network(
+            hidden_weight=self.hidden_weight / self.scale[:, None],
+            hidden_bias=np.subtract(
+                self.hidden_bias, (self.centre / self.scale) @ self.hidden_weight, dtype=np.float32
+            ),
+            output_weight=self.output_weight[:, None],
+            output_bias=self.output_bias,
+        )
+        name, _, version = self.version.rpartition("-v")
+        one, zero = np.ones((1, 1), dtype=np.float32), np.zeros(1, dtype=np.float32)
+        card = ModelCard(
+            name=name,
+            version=version,
+            encoder="",
+            encoder_sha256=self.encoder_sha256,
+            categories=(),
+            multi_label=False,
+            stages=Stages.TWO,
+            thresholds=Thresholds(prefilter=0.0, flag=0.5, hide=0.9),
+        )
+        return ToxicityModel(card, toxic=Head(network, (), one, zero), fine=None)
 
     def save(self, file: Path) -> None:
         tensors = {name: np.ascontiguousarray(getattr(self, name), dtype=np.float32) for name in _TENSORS}

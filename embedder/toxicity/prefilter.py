@@ -38,8 +38,9 @@ class Prefilter:
         """Return how suspicious each window is, float32 [n, windows]; 0 behind a sequence's last window.
 
         `blocks` float32 [n, blocks, 3 * hidden] are those of a pass, `lengths` [n] the tokens of its sequences, special
-        ones included.
+        ones included. What a runtime gives behind the means is not read.
         """
+        blocks = blocks[..., : len(self.network.hidden_weight)]
         # The first product is linear in the means, so that each block is multiplied once and not with either window.
         hidden = window_means(blocks @ self.network.hidden_weight, lengths) + self.network.hidden_bias
         logits = np.maximum(hidden, 0) @ self.network.output_weight + self.network.output_bias

@@ -109,6 +109,10 @@ class RemoteEnricher:
         """Return what is known of the texts: nothing."""
         return [CLEAN] * len(texts)
 
+    async def score_now(self, text: ReadText) -> Toxicity:
+        """Return what is known of the text: nothing."""
+        return CLEAN
+
     async def embed_query(self, text: str) -> Vector:
         """Embed a query; see the port.
 

@@ -1,0 +1,107 @@
+"""Behind every pass: unit vectors, and the toxicity of texts and sentences.
+
+In goes what a runtime gave for a batch, out go answers to the callers and the sentences that must be computed as well.
+Every text is scored as a whole. Only where the prefilter or that score is suspicious do sentences follow: on clean text
+few do, and a toxic sentence shows its full score although everything around it is clean.
+
+It runs on the worker's threads and is the same for every runtime. Without a model every text counts as clean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from embedder.calls import Found, SentenceWork, TextWork, Verdict, Work, merged
+from embedder.runtimes.port import Pooled
+from embedder.toxicity.model import ToxicityModel
+from embedder.toxicity.ngrams import Array
+from embedder.toxicity.sentences import Sentence, sentences_of
+from vocabulary.documents import ReadText
+
+
+class Finisher:
+    """Finishes the batches of one worker; `model` scores their texts, None leaves them clean."""
+
+    def __init__(self, model: ToxicityModel | None) -> None:
+        self._model = model
+
+    def __call__(self, pooled: Pooled, batch: Sequence[Work]) -> list[Work]:
+        """Answer a batch; returns the sentences that some of its texts have no answer without.
+
+        Raises:
+            ValueError: a model is to score, and the runtime gave no features.
+        """
+        scored: list[int] = []
+        for row, (work, vector) in enumerate(zip(batch, unit_vectors(pooled.embeddings), strict=True)):
+            if isinstance(work, TextWork):
+                work.call.place(work.position, vector)
+            if self._model is not None and work.scored:
+                scored.append(row)
+            elif isinstance(work, TextWork):
+                work.call.complete(work.position)
+        return self._score(self._model, pooled, scored, batch) if self._model is not None and scored else []
+
+    def _score(self, model: ToxicityModel, pooled: Pooled, rows: list[int], batch: Sequence[Work]) -> list[Work]:
+        if pooled.features is None:
+            raise ValueError("the runtime gives no features to score toxicity by")
+        works = [batch[row] for row in rows]
+        found = _found(model, pooled.features[rows], [work.text for work in works])
+        blocks = None if pooled.blocks is None else pooled.blocks[rows]
+        suspects = _suspects(model, blocks, works, found)
+        following: list[Work] = []
+        for work, each, sentences in zip(works, found, suspects, strict=True):
+            if isinstance(work, SentenceWork):
+                work.verdict.accept(work.number, each)
+            elif sentences:
+                flag_from = model.card.thresholds.flag
+                verdict = Verdict(work.call, work.position, work.text, sentences, flag_from=flag_from, whole=each)
+                following += verdict.works
+            else:
+                toxicity = merged(work.text, each, [], flag_from=model.card.thresholds.flag)
+                work.call.complete(work.position, toxicity)
+        return following
+
+
+def _found(model: ToxicityModel, features: Array, texts: Sequence[ReadText]) -> list[Found]:
+    """Score sequences, and name the likeliest category of those that are flagged."""
+    scores = model.score_0_1(features, texts)
+    flagged = np.flatnonzero(scores >= model.card.thresholds.flag)
+    categories = dict.fromkeys(flagged.tolist(), "")
+    if len(flagged) and model.card.categories:
+        likeliest = model.category_probabilities(features[flagged], [texts[int(row)] for row in flagged]).argmax(axis=1)
+        categories = {int(row): model.card.categories[best] for row, best in zip(flagged, likeliest, strict=True)}
+    return [Found(float(score), categories.get(row, "")) for row, score in enumerate(scores)]
+
+
+def _suspects(
+    model: ToxicityModel, blocks: Array | None, works: Sequence[Work], found: Sequence[Found]
+) -> list[Sequence[Sentence]]:
+    """Return the sentences of each text that must be looked at alone; none where it is one sentence altogether."""
+    suspects: list[Sequence[Sentence]] = [() for _ in works]
+    rows = [row for row, work in enumerate(works) if isinstance(work, TextWork)]
+    if not rows:
+        return suspects
+    texts = [works[row].text for row in rows]
+    if model.prefilter is None or blocks is None:
+        chosen = [sentences_of(text) for text in texts]
+    else:
+        chosen = model.prefilter.suspects(blocks[rows], texts, model.card.thresholds.prefilter)
+    for row, text, few in zip(rows, texts, chosen, strict=True):
+        sentences = sentences_of(text) if found[row].score_0_1 >= model.card.thresholds.flag else few
+        if sentences and not _is_whole(text, sentences):
+            suspects[row] = sentences
+    return suspects
+
+
+def _is_whole(text: ReadText, sentences: Sequence[Sentence]) -> bool:
+    return len(sentences) == 1 and sentences[0].last - sentences[0].first == len(text.tokens.ids)
+
+
+def unit_vectors(embeddings: Array) -> Array:
+    """Return rows of length 1; one of length 0 stays 0, as with torch's normalize, and is no not-a-number."""
+    vectors = embeddings.astype(np.float32, copy=False)
+    lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+    units: Array = vectors / np.maximum(lengths, 1e-12)
+    return units
