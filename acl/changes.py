@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, select, tuple_
 
 from acl.folding import fold
-from acl.identity_store import person_of
+from acl.listed_people import person_of
 from acl.reader import MatchUserBy
 from acl.store import digest_of
 from acl.tables import Effect, Realm, acl_changes, acl_entries, acl_lists, acl_memberships, acl_people

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
 from threading import Lock
 from typing import Any
@@ -19,6 +19,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Engine, Table, and_, b
 
 from acl.expand import GroupGraph, acting_as
 from acl.folding import fold
+from acl.listed_people import person_of, person_row, stricter, with_odd_names
 from acl.principal_numbers import PrincipalNumbers
 from acl.reader import MatchUserBy
 from acl.revocations import record_revocation
@@ -35,7 +36,7 @@ from acl.tables import (
 )
 from vocabulary.access import Identity, Membership, Person, Principal, PrincipalKind
 from vocabulary.errors import RetryableError, RunAborted
-from vocabulary.stored_text import is_storable, restored, storable
+from vocabulary.stored_text import storable
 
 
 class MatchOutcome(StrEnum):
@@ -108,14 +109,14 @@ class IdentityStore:
         odd: set[Principal] = set()
         async for identity in identities:
             _require_own(source, identity)
-            odd |= _with_odd_names(identity)
+            odd |= with_odd_names(identity)
             if isinstance(identity, Person):
                 spelled = str(identity.principal)
-                people[spelled] = _stricter(people.get(spelled, identity), identity)
+                people[spelled] = stricter(people.get(spelled, identity), identity)
             else:
                 memberships.add((str(identity.member), str(identity.group)))
         rows = {
-            acl_people: {_person_row(source, person) for person in people.values()},
+            acl_people: {person_row(source, person) for person in people.values()},
             acl_memberships: {(source, member, group) for member, group in memberships},
         }
         changed = await asyncio.to_thread(
@@ -263,24 +264,6 @@ def _listed_columns(table: Table) -> list[Column[Any]]:
     return [column for column in table.columns if column.name != "version"]
 
 
-def _stricter(one: Person, other: Person) -> Person:
-    """A person who is listed twice, as when a list moves while it is read: the later names, and what admits less."""
-    return replace(
-        other,
-        enabled=one.enabled and other.enabled,
-        is_administrator=one.is_administrator and other.is_administrator,
-        is_guest=one.is_guest or other.is_guest,
-    )
-
-
-def _with_odd_names(identity: Identity) -> set[Principal]:
-    """Whoever is named there in a way that no store holds as it is."""
-    if isinstance(identity, Membership):
-        return {each for each in (identity.group, identity.member) if not is_storable(each.id)}
-    names = (identity.principal.id, identity.username, identity.email or "", identity.display_name)
-    return set() if all(map(is_storable, names)) else {identity.principal}
-
-
 def _suspicious(source: str, table: Table, stored: int) -> RunAborted:
     """A directory that is empty of a sudden looks more like a fault of it than like the wish of a person."""
     missing = "people" if table is acl_people else "members of groups"
@@ -309,32 +292,3 @@ def _write_difference(
 
 def _equals_parameters(columns: list[Any]) -> ColumnElement[bool]:
     return and_(*(column == bindparam(f"old_{column.name}") for column in columns))
-
-
-def _person_row(source: str, person: Person) -> tuple[Any, ...]:
-    """The person in the order of the table's columns."""
-    return (
-        source,
-        str(person.principal),
-        storable(person.username),
-        storable(fold(person.username)),
-        storable(person.email) if person.email is not None else None,
-        storable(fold(person.email)) if person.email else None,
-        storable(person.display_name),
-        person.enabled,
-        person.is_administrator,
-        person.is_guest,
-    )
-
-
-def person_of(row: Mapping[Any, Any]) -> Person:
-    """The person of a row of `acl_people`."""
-    return Person(
-        principal=Principal.parse(row["principal"]),
-        username=restored(row["username"]),
-        email=restored(row["email"]) if row["email"] is not None else None,
-        display_name=restored(row["display_name"]),
-        enabled=row["enabled"],
-        is_administrator=row["is_administrator"],
-        is_guest=row["is_guest"],
-    )
