@@ -27,6 +27,8 @@ class RuntimeName(StrEnum):
 
     AUTO = "auto"
     OPENVINO = "openvino"
+    TORCH = "torch"
+    ONNX = "onnx"
     REMOTE = "remote"
 
 
@@ -84,6 +86,12 @@ class EmbedderConfig(BaseModel):
     runtime: RuntimeName = Field(
         default=RuntimeName.AUTO,
         description="What computes the model; `auto` takes what is fastest here.",
+    )
+    device: str = Field(
+        default="auto",
+        pattern=r"^(auto|cpu|cuda(:[0-9]+)?)$",
+        description="Where it is computed: `cpu`, `cuda`, or `cuda:1` for the second GPU; `auto` takes a GPU where "
+        "torch finds one.",
     )
     remote: RemoteConfig | None = Field(
         default=None, description="The endpoint that computes the vectors, for the runtime `remote`."

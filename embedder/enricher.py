@@ -16,9 +16,8 @@ from embedder.calls import Call, TextWork, Verdict, Work
 from embedder.config import EmbedderConfig, RuntimeName
 from embedder.finishing import Finisher
 from embedder.loaded import LoadedModel
-from embedder.models import locate_model, read_model_folder, read_weights
-from embedder.models.folder import ModelFolder
-from embedder.runtimes.openvino import OpenVinoRuntime
+from embedder.models import locate_model
+from embedder.runtimes.choice import ModelFacts, read_model
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
 from embedder.toxicity.model import ToxicityModel
@@ -37,17 +36,18 @@ class ModelEnricher:
 
     def __init__(
         self,
-        folder: ModelFolder,
+        facts: ModelFacts,
         *,
         name: str,
         version: str,
+        why: str,
         recipe: str,
         toxicity: ToxicityModel | None,
         tokeniser: Tokeniser,
         worker: Worker[Work],
     ) -> None:
-        self._folder = folder
-        self._name, self._version = name, version
+        self._facts = facts
+        self._name, self._version, self._why = name, version, why
         self._recipe = recipe
         self._toxicity = toxicity
         self._tokeniser = tokeniser
@@ -78,16 +78,15 @@ class ModelEnricher:
 
     @property
     def runtime(self) -> str:
-        """Library and arithmetic, for reports; never part of the recipe."""
-        return self._worker.runtime
+        return f"{self._worker.runtime} ({self._why})"
 
     @property
     def dimensions(self) -> int:
-        return self._folder.shape.hidden
+        return self._facts.dimensions
 
     @property
     def max_tokens(self) -> int:
-        return self._folder.max_tokens
+        return self._facts.max_tokens
 
     def tokenise(self, text: str) -> Tokens:
         return self._tokeniser.tokenise(text)
@@ -130,7 +129,7 @@ class ModelEnricher:
         return (await asyncio.wrap_future(call.future)).toxicity[0]
 
     async def embed_query(self, text: str) -> Vector:
-        prompted = self._folder.query_prompt + text[:_MAX_QUERY_CHARACTERS]
+        prompted = self._facts.query_prompt + text[:_MAX_QUERY_CHARACTERS]
         return await self.embed_now(ReadText(prompted, self.tokenise(prompted)))
 
     async def embed_now(self, text: ReadText) -> Vector:
@@ -167,7 +166,7 @@ class ModelEnricher:
         if not sequences:
             return
         ids = np.concatenate(sequences)
-        if ids.size and not 0 <= ids.min() <= ids.max() < self._folder.shape.vocabulary:
+        if ids.size and not 0 <= ids.min() <= ids.max() < self._facts.vocabulary:
             raise ValueError("a token id outside the model's vocabulary")
 
 
@@ -195,34 +194,29 @@ async def open_enricher(config: EmbedderConfig) -> AsyncIterator[LoadedModel]:
 
 def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker[Work]]:
     location = locate_model(config.model)
-    folder = read_model_folder(location.folder)
-    tokeniser = Tokeniser(folder.tokenizer_file, vocabulary=folder.shape.vocabulary)
-    weights = read_weights(folder, expected_sha256=location.sha256)
-    toxicity = _model_for(weights.sha256)
+    model = read_model(location, config)
+    facts = model.facts
+    tokeniser = Tokeniser(facts.tokenizer_file, vocabulary=facts.vocabulary)
+    toxicity = _model_for(model.sha256)
+    wants_blocks = toxicity is not None and toxicity.prefilter is not None
     worker: Worker[Work] = Worker(
-        OpenVinoRuntime(
-            folder,
-            weights,
-            special_ids=tokeniser.special_ids,
-            threads=config.threads,
-            precision=config.precision,
-            blocks=toxicity is not None and toxicity.prefilter is not None,
-        ),
+        model.open(tokeniser.special_ids, wants_blocks),
         finish=Finisher(toxicity),
         max_batch_tokens=config.max_batch_tokens,
         look_ahead=config.look_ahead,
     )
     recipe = "/".join(
         (
-            f"{location.name}@{weights.sha256[:12]}",
-            f"tokens-{tokeniser.sha256[:12]}-{folder.max_tokens}",
-            f"{folder.pooling.value}-unit",
+            f"{location.name}@{model.sha256[:12]}",
+            f"tokens-{tokeniser.sha256[:12]}-{facts.max_tokens}",
+            f"{facts.pooling_name}-unit",
         )
     )
     enricher = ModelEnricher(
-        folder,
+        facts,
         name=location.name,
-        version=weights.sha256[:12],
+        version=model.sha256[:12],
+        why=model.choice.why,
         recipe=recipe,
         toxicity=toxicity,
         tokeniser=tokeniser,

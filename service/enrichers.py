@@ -52,3 +52,9 @@ def _computed_here(config: EmbedderConfig, model: str) -> EmbedderConfig:
     if config.runtime is RuntimeName.REMOTE:
         config = config.model_copy(update={"runtime": RuntimeName.AUTO, "remote": None})
     return config.model_copy(update={"model": model})
+
+
+def in_words(model: LoadedModel) -> str:
+    """Tell an operator what embeds and scores, and what computes it."""
+    toxicity = f"toxicity by {model.toxicity_version}" if model.toxicity_version else "no toxicity"
+    return f"{model.name} {model.version} on {model.runtime}, {model.dimensions} dimensions, {toxicity}"

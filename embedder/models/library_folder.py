@@ -77,7 +77,7 @@ def read_library_folder(path: Path) -> LibraryFolder:
         hidden=hidden,
         layers=_size(file, config, _LAYERS),
         dimensions=dimensions,
-        max_tokens=read_max_tokens(transformer, positions=_positions(file, config)) - SPECIAL_TOKENS,
+        max_tokens=read_max_tokens(transformer, positions=read_positions(file, config)) - SPECIAL_TOKENS,
         query_prompt=read_query_prompt(path / "config_sentence_transformers.json"),
         pooling_name=pooling,
         sha256=_sum(path, modules),
@@ -118,7 +118,7 @@ def _vector(path: Path, modules: list[Module], hidden: int) -> tuple[int, str]:
     return dimensions, name
 
 
-def _positions(file: Path, config: dict[str, Any]) -> int:
+def read_positions(file: Path, config: dict[str, Any]) -> int:
     positions = read_positive(
         file, {"max_position_embeddings": config.get("n_positions")} | config, "max_position_embeddings"
     )

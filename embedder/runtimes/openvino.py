@@ -19,7 +19,9 @@ import openvino as ov
 from embedder.config import Precision
 from embedder.models import BertWeights, ModelFolder
 from embedder.models.folder import SPECIAL_TOKENS
+from embedder.models.onnx_folder import OnnxFolder
 from embedder.runtimes.bert_graph import build_bert_graph
+from embedder.runtimes.onnx_graph import read_onnx_graph
 from embedder.runtimes.port import Batching, Pooled
 from vocabulary.documents import TokenIds
 from vocabulary.errors import SettingInvalid
@@ -35,35 +37,28 @@ BATCHING = Batching(max_tokens=1024, look_ahead=1024)
 _BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
-class OpenVinoRuntime:
-    """A compiled encoder and its infer requests. Loading takes a second or two and blocks.
+class GraphRuntime:
+    """A compiled encoder and its infer requests. Compiling takes a second or two and blocks.
 
-    `blocks` says whether `run` gives the means of blocks too, which a prefilter of toxicity reads.
+    The graph takes `ids` and `lengths` and gives `embeddings`, and `features` and `blocks` if it has them.
     """
 
     def __init__(
-        self,
-        folder: ModelFolder,
-        weights: BertWeights,
-        *,
-        special_ids: tuple[int, int],
-        threads: int,
-        precision: Precision,
-        blocks: bool = False,
+        self, graph: ov.Model, *, special_ids: tuple[int, int], threads: int, precision: Precision, library: str
     ) -> None:
         self._special_ids = special_ids
-        self._blocks = blocks
+        self._library = library
+        self._outputs = {name for each in graph.outputs for name in each.get_names()}
         self._threads = threads or usable_cores()
         self._precision = resolve_precision(precision, processor_flags())
         self._requests: SimpleQueue[Any] = SimpleQueue()
-        graph = build_bert_graph(folder.shape, weights, folder.pooling, blocks=blocks)
         self._add_requests(graph, streams=self.parallel_runs, threads=self._threads)
         # OpenVINO gives one compiled model no more streams than cores; the extra one needs a model of its own.
         self._add_requests(graph, streams=1, threads=max(1, self._threads // self.parallel_runs))
 
     @property
     def name(self) -> str:
-        return f"openvino {self._precision.value}, {self._threads} threads"
+        return f"{self._library} {self._precision.value}, {self._threads} threads"
 
     @property
     def parallel_runs(self) -> int:
@@ -79,8 +74,8 @@ class OpenVinoRuntime:
         request = self._requests.get()
         try:
             outputs = request.infer({"ids": ids, "lengths": lengths}, share_inputs=True)
-            blocks = outputs["blocks"] if self._blocks else None
-            return Pooled(embeddings=outputs["embeddings"], features=outputs["features"], blocks=blocks)
+            features, blocks = (outputs[name] if name in self._outputs else None for name in ("features", "blocks"))
+            return Pooled(embeddings=outputs["embeddings"], features=features, blocks=blocks)
         finally:
             self._requests.put(request)
 
@@ -97,6 +92,40 @@ class OpenVinoRuntime:
         )
         for _ in range(streams):
             self._requests.put(compiled.create_infer_request())
+
+
+class OpenVinoRuntime(GraphRuntime):
+    """A BERT encoder, built from its weights.
+
+    `blocks` says whether `run` gives the means of blocks too, which a prefilter of toxicity reads.
+    """
+
+    def __init__(
+        self,
+        folder: ModelFolder,
+        weights: BertWeights,
+        *,
+        special_ids: tuple[int, int],
+        threads: int,
+        precision: Precision,
+        blocks: bool = False,
+    ) -> None:
+        graph = build_bert_graph(folder.shape, weights, folder.pooling, blocks=blocks)
+        super().__init__(graph, special_ids=special_ids, threads=threads, precision=precision, library="openvino")
+
+
+class OnnxRuntime(GraphRuntime):
+    """An encoder that comes as ONNX; it has no features to tell toxicity from.
+
+    Raises:
+        SettingInvalid: the file is damaged, or no encoder.
+    """
+
+    def __init__(self, folder: OnnxFolder, *, special_ids: tuple[int, int], threads: int, precision: Precision) -> None:
+        graph = read_onnx_graph(folder.file, pooling=folder.pooling, padding_id=folder.padding_id)
+        super().__init__(
+            graph, special_ids=special_ids, threads=threads, precision=precision, library="openvino (onnx)"
+        )
 
 
 def usable_cores() -> int:

@@ -14,6 +14,7 @@ import typer
 from service.admin.administration import administration_of
 from service.app import create_app
 from service.commands.terminal import ConfigOption, console
+from service.enrichers import in_words
 from service.http_server import cancelled_by_signals, listen, port_of, serving
 from service.jobs import make_scheduler, scheduling
 from service.models.access import model_access
@@ -66,5 +67,6 @@ async def _serve(settings: Settings, entries: tuple[ScheduledJob, ...], *, host:
             at_work = {await opened.enter_async_context(serving(app, listening, access_log=True))}
             if scheduler is not None:  # entered last, so that queries are answered while crawls drain
                 at_work.add(await opened.enter_async_context(scheduling(scheduler, settings, state, search)))
+            console().print(f"Model: {in_words(search.enricher)}", soft_wrap=True)
             console().print(f"Serving on http://{host}:{port_of(listening)}/ (API: /docs)")
             await asyncio.wait(at_work, return_when=asyncio.FIRST_COMPLETED)

@@ -26,7 +26,7 @@ from service.commands.terminal import (
     print_table,
     verdict,
 )
-from service.enrichers import Enrichers
+from service.enrichers import Enrichers, in_words
 from service.places import IndexPlaces
 from service.settings import DEFAULT_FILE, Settings, load_settings, settings_file
 from service.tokens import TokenVerifier
@@ -140,8 +140,7 @@ async def _check_indexes(settings: Settings, state: State, depth: _Depth) -> lis
 async def _check_model(model: LoadedModel) -> str:
     """Embed a text, and say what did it."""
     await model.embed_query("check")
-    toxicity = f"toxicity by {model.toxicity_version}" if model.toxicity_version else "no toxicity"
-    return f"{model.name} {model.version} on {model.runtime}, {model.dimensions} dimensions, {toxicity}"
+    return in_words(model)
 
 
 async def _check_index(keeper: IndexPlaces, state: State, name: str, depth: _Depth) -> list[CheckResult]:
