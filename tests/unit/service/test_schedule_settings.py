@@ -82,8 +82,8 @@ def test_people_that_are_not_crawled_have_no_times(folder: CliFolder) -> None:
 
 def test_a_source_is_not_asked_for_what_its_connector_lacks(folder: CliFolder) -> None:
     assert problems(folder, '{ changes = "*/15 * * * *", permissions = "*/5 * * * *" }') == (
-        "sources.handbook.schedule.changes: filesystem sources know no such sync (only audit, full, identities)",
-        "sources.handbook.schedule.permissions: filesystem sources know no such sync (only audit, full, identities)",
+        "sources.handbook.schedule.changes: filesystem sources know no such sync (only audit, full, identities, rescore)",
+        "sources.handbook.schedule.permissions: filesystem sources know no such sync (only audit, full, identities, rescore)",
     )
 
 
