@@ -9,6 +9,10 @@ import pytest
 from tests.fakes.certificates import CertificateAuthority
 from tests.servers.java import ServerMissing, skip_or_fail
 from tests.servers.keycloak import Keycloak, Realm, running_keycloak
+from tests.servers.mortal_opensearch import MortalOpenSearch, mortal_opensearch
+
+# So few bytes of writes at a time that a whole batch is turned away: 429.
+_MORTAL = {"indexing_pressure.memory.limit": "200kb"}
 
 
 @pytest.fixture(scope="session")
@@ -27,3 +31,23 @@ def keycloak(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Keycloak]:
 def realm(keycloak: Keycloak) -> Realm:
     """One for all tests, its keys take seconds to make; who changes more than clients and people makes another."""
     return keycloak.add_realm("acme")
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalOpenSearch]:
+    """An OpenSearch to be killed."""
+    try:
+        with mortal_opensearch(tmp_path_factory.mktemp("mortal"), _MORTAL) as running:
+            yield running
+    except ServerMissing as missing:
+        skip_or_fail("OpenSearch", missing)
+
+
+@pytest.fixture
+def alias(cluster: MortalOpenSearch) -> Iterator[str]:
+    """A name for an index of the server to be killed, which lives when the test begins."""
+    cluster.revive()
+    alias = cluster.server.new_alias()
+    yield alias
+    cluster.revive()
+    cluster.server.drop(alias)

@@ -28,8 +28,7 @@ from service.search import SearchService, ServedIndex
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench
-from tests.servers.java import ServerMissing, skip_or_fail
-from tests.servers.mortal_opensearch import MortalOpenSearch, mortal_opensearch
+from tests.servers.mortal_opensearch import MortalOpenSearch
 from tests.unit.service.http_world import rule, verifier
 from vocabulary.documents import DocumentId
 from vocabulary.errors import IndexBusy
@@ -39,8 +38,6 @@ from vocabulary.ports import SearchBackend
 pytestmark = [pytest.mark.opensearch, pytest.mark.timeout(900)]
 
 DOCUMENTS = 120
-# So few bytes of writes at a time that a whole batch is turned away: 429.
-SETTINGS = {"indexing_pressure.memory.limit": "200kb"}
 PATIENT = RetryPolicy(attempts=1_000, first_wait_s=0.5, longest_wait_s=0.5, longest_asked_wait_s=0.5)
 IMPATIENT = RetryPolicy(attempts=2, first_wait_s=0.1, longest_asked_wait_s=0.1)
 SHORT_S = 6.0  # above what a busy machine needs for an answer
@@ -49,24 +46,6 @@ SHORT_S = 6.0  # above what a busy machine needs for an answer
 async def until_indexes_can_be_made(cluster: MortalOpenSearch) -> None:
     while cluster.server.call("GET", "/_cluster/state/blocks").json()["blocks"]:
         await asyncio.sleep(0.2)
-
-
-@pytest.fixture(scope="module")
-def cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MortalOpenSearch]:
-    try:
-        with mortal_opensearch(tmp_path_factory.mktemp("mortal"), SETTINGS) as running:
-            yield running
-    except ServerMissing as missing:
-        skip_or_fail("OpenSearch", missing)
-
-
-@pytest.fixture
-def alias(cluster: MortalOpenSearch) -> Iterator[str]:
-    cluster.revive()
-    alias = cluster.server.new_alias()
-    yield alias
-    cluster.revive()
-    cluster.server.drop(alias)
 
 
 def index_behind(cluster: MortalOpenSearch, alias: str, *, timeout_s: float = 30.0) -> OpenSearchBackend:

@@ -3,94 +3,25 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 
-from indexer.backends.embedded import EmbeddedBackend
-from indexer.backends.opensearch.backend import OpenSearchBackend
-from indexer.backends.opensearch.config import IndexOptions, OpenSearchConfig
-from indexer.backends.opensearch.lifecycle import point_alias, remove_index
-from indexer.reindexing import LiveIndex, OpenedPlace, Place, PlaceStore, Reindexing, Standing, next_generation
+from indexer.reindexing import LiveIndex, PlaceStore, Reindexing, Standing, next_generation
 from indexer.state.runs import RunStore
 from indexer.state.tables import create_tables
-from tests.fakes.documents import NUMBERING, description, hashed_vector, names, reader
-from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher
+from tests.fakes.documents import NUMBERING
 from tests.servers.opensearch import OpenSearchServer
+from tests.servers.opensearch_places import CLUSTER, FILE, SOURCE, PlacesOnServer, book, found, rows
 from vocabulary.access import AclId
-from vocabulary.documents import CLEAN, DocumentId, EnrichedPassage, Passage, PassageKind
-from vocabulary.indexing import Hide, Put, Readmit
-from vocabulary.ports import SearchBackend, SyncMode
-from vocabulary.search import Query, SearchMode
+from vocabulary.documents import DocumentId
+from vocabulary.indexing import Hide, Readmit
+from vocabulary.ports import SyncMode
 
 pytestmark = [pytest.mark.opensearch, pytest.mark.timeout(600)]
 
-SOURCE, DOCUMENTS = "wiki", 150
-FILE, CLUSTER = Place("books"), Place("cluster")
-
-
-@dataclass
-class Places:
-    """`books` is in a file, `cluster` on the server."""
-
-    folder: Path
-    server: OpenSearchServer
-    alias: str
-
-    def config(self, place: Place) -> OpenSearchConfig:
-        options = IndexOptions(replicas=0)
-        urls = (self.server.url,)
-        return OpenSearchConfig(urls=urls, alias=self.alias, generation=place.generation, options=options)
-
-    @asynccontextmanager
-    async def open(self, place: Place) -> AsyncIterator[OpenedPlace]:
-        async with AsyncExitStack() as opened:
-            backend: SearchBackend
-            if place.index == FILE.index:
-                file = self.folder / f"books.{place.generation}"
-                backend = await opened.enter_async_context(EmbeddedBackend(file, dimensions=DIMENSIONS))
-            else:
-                cluster = OpenSearchBackend(self.config(place), dimensions=DIMENSIONS)
-                backend = await opened.enter_async_context(cluster)
-            yield OpenedPlace(backend, HashingEnricher())
-
-    async def announce(self, index: str, place: Place) -> None:
-        if place.index == CLUSTER.index:
-            await point_alias(self.config(place))
-
-    async def remove(self, place: Place) -> None:
-        if place.index == CLUSTER.index:
-            await remove_index(self.config(place))
-        else:
-            (self.folder / f"books.{place.generation}").unlink()
-
-    def leads_to(self) -> list[str]:
-        """The indexes that the lasting alias leads to."""
-        return sorted(self.server.call("GET", f"/_alias/{self.alias}").json())
-
-
-def book(name: str, text: str, *, acl: int = 1) -> Put:
-    passage = Passage(0, PassageKind.BODY, text, 0, len(text), len(text.split()))
-    vector = hashed_vector(text, dimensions=DIMENSIONS)
-    return Put(description(name, acl=acl), (EnrichedPassage(passage, vector, CLEAN),))
-
-
-async def rows(live: LiveIndex) -> dict[str, tuple[int, str]]:
-    return {
-        each.put.description.document_id.native_id: (
-            int(each.put.description.acl_id),
-            " ".join(passage.passage.text for passage in each.put.passages),
-        )
-        for each in await live.stored_documents(limit=1_000)
-    }
-
-
-async def found(live: LiveIndex, text: str) -> list[str]:
-    return names(await live.search(Query(text, mode=SearchMode.KEYWORD, size=100), None, reader(1)))
+DOCUMENTS = 150
 
 
 async def test_an_index_moves_to_the_cluster_is_built_anew_there_and_moves_back(
@@ -99,7 +30,7 @@ async def test_an_index_moves_to_the_cluster_is_built_anew_there_and_moves_back(
     engine = sa.create_engine(f"sqlite:///{tmp_path / 'state.db'}", connect_args={"timeout": 30})
     create_tables(engine)
     store = PlaceStore(engine)
-    keeper = Places(tmp_path, opensearch, opensearch.new_alias())
+    keeper = PlacesOnServer(tmp_path, opensearch, opensearch.url, opensearch.new_alias())
     written: list[asyncio.Task[object]] = []
 
     async with LiveIndex("books", store, keeper.open) as live:
