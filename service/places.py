@@ -6,9 +6,10 @@ The first building of an index is where the settings say; later ones lie beside 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from indexer.backends.embedded import EmbeddedBackend
@@ -30,6 +31,7 @@ class IndexPlaces:
 
     settings: Settings
     enrichers: Enrichers
+    plain_filters: Counter[str] = field(default_factory=Counter)  # by index: how many went to a cluster as plain ids
 
     @asynccontextmanager
     async def open(self, place: Place) -> AsyncIterator[OpenedPlace]:
@@ -43,7 +45,7 @@ class IndexPlaces:
         enricher = await self.enrichers.of(place.model)
         async with AsyncExitStack() as opened:
             try:
-                backend = await opened.enter_async_context(_backend(configured, place, enricher.dimensions))
+                backend = await opened.enter_async_context(self._backend(configured, place, enricher.dimensions))
             except ConfigurationError as error:
                 raise SettingInvalid(f"indexes.{place.index}.{configured.told(str(error))}") from error
             yield OpenedPlace(backend, enricher)
@@ -82,23 +84,29 @@ class IndexPlaces:
 
         await remove_index(configured.config(place.index, generation=place.generation))
 
+    def _backend(
+        self, configured: IndexSettings, place: Place, dimensions: int
+    ) -> AbstractAsyncContextManager[SearchBackend]:
+        languages, tuning = _languages(configured, place), _tuning(configured, place)
+        if isinstance(configured, EmbeddedIndexSettings):
+            file = file_of(configured, place)
+            return EmbeddedBackend(file, dimensions=dimensions, languages=languages, tuning=tuning)
+        try:
+            from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
+        except ModuleNotFoundError as error:
+            raise SettingInvalid(_MISSING_EXTRA) from error
+        return OpenSearchBackend(
+            configured.config(place.index, generation=place.generation),
+            dimensions=dimensions,
+            languages=languages,
+            tuning=tuning,
+            on_plain_filter=lambda: self.plain_filters.update((place.index,)),
+        )
+
     def _configured(self, place: Place) -> IndexSettings:
         if place.index not in self.settings.indexes:
             raise PlaceUnknown(f"indexes.{place.index}: missing, and an index has been moved there")
         return self.settings.indexes[place.index]
-
-
-def _backend(configured: IndexSettings, place: Place, dimensions: int) -> AbstractAsyncContextManager[SearchBackend]:
-    languages, tuning = _languages(configured, place), _tuning(configured, place)
-    if isinstance(configured, EmbeddedIndexSettings):
-        file = file_of(configured, place)
-        return EmbeddedBackend(file, dimensions=dimensions, languages=languages, tuning=tuning)
-    try:
-        from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an extra
-    except ModuleNotFoundError as error:
-        raise SettingInvalid(_MISSING_EXTRA) from error
-    config = configured.config(place.index, generation=place.generation)
-    return OpenSearchBackend(config, dimensions=dimensions, languages=languages, tuning=tuning)
 
 
 def _tuning(configured: IndexSettings, place: Place) -> Tuning:

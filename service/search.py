@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from types import MappingProxyType
 
 from pyroaring import FrozenBitMap
 
@@ -65,8 +66,15 @@ class ServedIndex:
 class SearchService:
     """Every open index, and the model that reads queries."""
 
-    def __init__(self, indexes: Mapping[str, ServedIndex], enricher: Enricher) -> None:
+    def __init__(
+        self,
+        indexes: Mapping[str, ServedIndex],
+        enricher: Enricher,
+        *,
+        plain_filters: Mapping[str, int] = MappingProxyType({}),
+    ) -> None:
         self.indexes = dict(indexes)
+        self.plain_filters = plain_filters  # by index: how many went to a cluster that is too old for bitmaps
         self._enricher = enricher
 
     def index(self, name: str) -> ServedIndex:

@@ -49,6 +49,7 @@ from service.metrics import (
     AuditMetrics,
     LateCheckCollector,
     Metrics,
+    PlainFilterCollector,
     QueryMetrics,
     RevocationMetrics,
     SourceMetrics,
@@ -150,7 +151,9 @@ async def open_search(
                 late_check=await opened.enter_async_context(_late_check(settings, name)),
                 reranker=await opened.enter_async_context(open_reranker(name, ranking, threads=threads)),
             )
-        yield Search(enrichers.configured, SearchService(served, enrichers.configured))
+        yield Search(
+            enrichers.configured, SearchService(served, enrichers.configured, plain_filters=keeper.plain_filters)
+        )
 
 
 @asynccontextmanager
@@ -242,6 +245,8 @@ def make_metrics(settings: Settings, state: State, service: SearchService | None
     served = service.indexes if service is not None else {}
     late_checks = {name: check for name, index in served.items() if (check := index.late_check) is not None}
     registry.register(LateCheckCollector(late_checks))
+    if service is not None:
+        registry.register(PlainFilterCollector(list(served), service.plain_filters))
     return Metrics(
         registry,
         queries=QueryMetrics(registry, indexes=settings.indexes),

@@ -13,7 +13,7 @@ and no number comes from a document, a person, a list or a query.
 
 from __future__ import annotations
 
-from service.metrics.access_metrics import AccessCollector
+from service.metrics.access_metrics import AccessCollector, PlainFilterCollector
 from service.metrics.audit_metrics import AuditMetrics, LateCheckCollector
 from service.metrics.query_metrics import SUGGESTING, QueryMetrics
 from service.metrics.registry import Metrics
@@ -26,6 +26,7 @@ __all__ = [
     "AuditMetrics",
     "LateCheckCollector",
     "Metrics",
+    "PlainFilterCollector",
     "QueryMetrics",
     "RevocationMetrics",
     "SourceMetrics",

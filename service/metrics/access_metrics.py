@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -31,3 +31,19 @@ class AccessCollector(Collector):
         for source, count in held.lists.items():
             lists.add_metric([source], count)
         yield lists
+
+
+class PlainFilterCollector(Collector):
+    """Reads how many filters went to a cluster id by id, as one older than OpenSearch 2.17 wants them."""
+
+    def __init__(self, indexes: Sequence[str], sent: Mapping[str, int]) -> None:
+        self._indexes = indexes
+        self._sent = sent
+
+    def collect(self) -> Iterator[Metric]:
+        plain = CounterMetricFamily(
+            "sightline_plain_filters", "Filters that were sent id by id, for want of bitmaps", labels=["index"]
+        )
+        for index in self._indexes:
+            plain.add_metric([index], self._sent.get(index, 0))
+        yield plain

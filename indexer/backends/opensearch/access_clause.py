@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import base64
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 from pyroaring import BitMap, FrozenBitMap
@@ -42,16 +42,20 @@ def read_acl_id(stored: int) -> AclId:
     return AclId(stored + 2**32 if stored < 0 else stored)
 
 
-@dataclass(slots=True)
+def unheard() -> None:
+    """Take no notice."""
+
+
+@dataclass(frozen=True, slots=True)
 class AclIdSpelling:
     """How a cluster wants sets of ACL ids: as bitmaps, or, if it is older than 2.17, one by one.
 
-    `plain` counts the sets that were sent one by one: they are slow from some ten thousand ids on, and an operator
+    `on_plain` hears of each set that is sent one by one: they are slow from some ten thousand ids on, and an operator
     wants to know.
     """
 
     bitmaps: bool = True
-    plain: int = field(default=0, init=False)
+    on_plain: Callable[[], None] = unheard
 
     def clauses(self, ids: FrozenBitMap) -> Iterator[Clause]:
         """Yield clauses that together hold for the documents under one of the ids; none for an empty set."""
@@ -60,7 +64,7 @@ class AclIdSpelling:
         if not admitted:
             return
         if not self.bitmaps:
-            self.plain += 1
+            self.on_plain()
             yield from _one_by_one(admitted)
             return
         signed = BitMap(admitted.iter_equal_or_larger(_SIGNED_FROM))
@@ -69,11 +73,11 @@ class AclIdSpelling:
         yield from _one_by_one(signed)
 
 
-def spelling_for(told: Mapping[str, Any]) -> AclIdSpelling:
+def spelling_for(told: Mapping[str, Any], *, on_plain: Callable[[], None] = unheard) -> AclIdSpelling:
     """Return how a cluster that tells this of itself wants ACL ids; one that tells no version is a recent one."""
     number = str((told.get("version") or {}).get("number", ""))
     known = tuple(int(part) for part in re.findall(r"\d+", number)[:2])
-    return AclIdSpelling(bitmaps=not known or known >= BITMAPS_SINCE)
+    return AclIdSpelling(bitmaps=not known or known >= BITMAPS_SINCE, on_plain=on_plain)
 
 
 def access_clause(access: AccessFilter, *, epoch: int, spelling: AclIdSpelling) -> Clause:

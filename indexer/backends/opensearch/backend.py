@@ -10,6 +10,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.backends.opensearch import stored_rows
+from indexer.backends.opensearch.access_clause import unheard
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import OpenSearchConfig
 from indexer.backends.opensearch.documents import id_of, stored_passages
@@ -46,6 +47,7 @@ class OpenSearchBackend:
         dimensions: int,
         languages: Sequence[str] = DEFAULT_LANGUAGES,
         tuning: Tuning = Tuning(),  # noqa: B008 - immutable
+        on_plain_filter: Callable[[], None] = unheard,
     ) -> None:
         self._config = config
         self._dimensions = dimensions
@@ -53,7 +55,12 @@ class OpenSearchBackend:
         self._connection = Connection(config)
         self._state = StateDocument(self._connection)
         self.searcher = Searcher(
-            self._connection, self._state, dimensions=dimensions, languages=self._languages, tuning=tuning
+            self._connection,
+            self._state,
+            dimensions=dimensions,
+            languages=self._languages,
+            tuning=tuning,
+            on_plain_filter=on_plain_filter,
         )
         self._writer = Writer(self._connection, self._state, languages=self._languages)
         self._opened = AsyncExitStack()

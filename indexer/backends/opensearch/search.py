@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 
 from indexer.backends.opensearch import facets, statistics
-from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of, spelling_for
+from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of, spelling_for, unheard
 from indexer.backends.opensearch.asked import Asked
 from indexer.backends.opensearch.candidates import Candidates, browsed, nearest, ranked, shown_of, with_copies
 from indexer.backends.opensearch.clauses import (
@@ -77,12 +77,14 @@ class Searcher:
         dimensions: int,
         languages: Sequence[str],
         tuning: Tuning,
+        on_plain_filter: Callable[[], None] = unheard,
     ) -> None:
         self._connection = connection
         self._states = states
         self._analyzer = analyzer(tuple(languages))
         self._tuned = Tuned(tuning, self._analyzer)
         self._dimensions = dimensions
+        self._on_plain_filter = on_plain_filter
         self._seen: IndexState | None = None
         self.spelling: AclIdSpelling | None = None  # until the cluster has told its version
 
@@ -137,7 +139,7 @@ class Searcher:
 
     async def _spelling(self) -> AclIdSpelling:
         if self.spelling is None:
-            self.spelling = spelling_for(await about_cluster(self._connection))
+            self.spelling = spelling_for(await about_cluster(self._connection), on_plain=self._on_plain_filter)
             if not self.spelling.bitmaps:
                 _log.warning("OpenSearch is too old for bitmaps: readers' filters are sent in full, which is slower")
         return self.spelling

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 from prometheus_client.parser import text_string_to_metric_families
+from pyroaring import FrozenBitMap
 
 from acl import AclStore, IdentityStore
+from indexer.backends.opensearch.access_clause import spelling_for
 from indexer.state.audits import AuditCounts, AuditHistory, AuditRecord, Finding, FindingKind
 from indexer.state.ledger import Ledger, LedgerRow
 from indexer.state.run_history import RunState
@@ -20,7 +22,7 @@ from indexer.state.tally import Tally
 from service.admin.key_config import Scope
 from service.http_errors import known_problems
 from service.late_check import LateCheck, LateCheckOptions
-from service.metrics import LateCheckCollector
+from service.metrics import LateCheckCollector, PlainFilterCollector
 from service.metrics.query_metrics import ANSWERED, UNKNOWN_INDEX, UNREAD
 from tests.unit.service.admin_world import KEYS, key_of, with_key
 from tests.unit.service.http_world import HttpWorld, bearer, furnish, listed, rule, served
@@ -281,3 +283,14 @@ def test_what_late_checks_heard_is_counted_by_index_and_source() -> None:
     assert [(sample.labels, sample.value) for sample in hits.samples] == [
         ({"index": "private", "source": "hr", "verdict": "denied"}, 2)
     ]
+
+
+def test_filters_that_go_to_an_old_cluster_id_by_id_are_counted() -> None:
+    sent: Counter[str] = Counter()
+    collector = PlainFilterCollector(["old", "recent"], sent)
+    old = spelling_for({"version": {"number": "2.16.0"}}, on_plain=lambda: sent.update(["old"]))
+    recent = spelling_for({"version": {"number": "2.17.0"}}, on_plain=lambda: sent.update(["recent"]))
+    for spelling in (old, recent):
+        assert list(spelling.clauses(FrozenBitMap([3, 5])))
+    [family] = collector.collect()
+    assert {sample.labels["index"]: sample.value for sample in family.samples} == {"old": 1, "recent": 0}
