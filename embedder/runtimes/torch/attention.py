@@ -11,6 +11,7 @@ Source: Dao et al., FlashAttention (2022); torch.nn.attention.varlen; torch.nest
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import TypeAlias
@@ -30,6 +31,9 @@ _PROBE_OFFSETS = (0, 1, 8, 40, 40, 43)  # single tokens, an empty sequence and r
 _PROBE_TOKENS = 48
 _PROBE_LONGEST = 32
 
+# Which kernel torch may take is one setting of the process, not of a thread: two threads would undo each other's.
+_backend_choice = threading.Lock()
+
 _log = logging.getLogger(__name__)
 
 
@@ -46,12 +50,12 @@ def varlen(query: Tensor, key: Tensor, value: Tensor, offsets: Tensor, longest: 
 
 
 def flash(query: Tensor, key: Tensor, value: Tensor, offsets: Tensor, longest: int) -> Tensor:
-    with sdpa_kernel(SDPBackend.FLASH_ATTENTION):
+    with _backend_choice, sdpa_kernel(SDPBackend.FLASH_ATTENTION):
         return jagged(query, key, value, offsets, longest)
 
 
 def efficient(query: Tensor, key: Tensor, value: Tensor, offsets: Tensor, longest: int) -> Tensor:
-    with sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION):
+    with _backend_choice, sdpa_kernel(SDPBackend.EFFICIENT_ATTENTION):
         return jagged(query, key, value, offsets, longest)
 
 

@@ -7,6 +7,7 @@ pipeline's buckets, buffers and bookkeeping run, and are tested, without a GPU.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol, TypeAlias
@@ -18,6 +19,8 @@ from vocabulary.errors import SettingInvalid
 
 Replay: TypeAlias = Callable[[], Any]
 
+# Recordings begin by waiting for the whole device, which must not happen within another one.
+_recording = threading.Lock()
 _WARM_UPS = 3  # before a recording, so that libraries choose kernels and make their workspaces outside of it
 
 
@@ -134,7 +137,8 @@ class CudaDevice:
         torch.cuda.empty_cache()
 
     def settle(self) -> None:
-        torch.cuda.synchronize(self.name)
+        with _recording:
+            torch.cuda.synchronize(self.name)
 
 
 class _CudaTicket:
@@ -184,7 +188,10 @@ class _CudaLane:
         self._through.synchronize()
         graph = torch.cuda.CUDAGraph()
         # Threads that wait for results meanwhile do nothing that a recording forbids: only this thread's calls count.
-        with torch.cuda.graph(graph, pool=self._pool, stream=self._through, capture_error_mode="thread_local"):
+        with (
+            _recording,
+            torch.cuda.graph(graph, pool=self._pool, stream=self._through, capture_error_mode="thread_local"),
+        ):
             computation()
         replay: Replay = graph.replay
         return replay

@@ -52,6 +52,8 @@ class Pipeline:
         self._slots: SimpleQueue[_Slot] = SimpleQueue()
         for _ in range(slots):
             self._slots.put(_Slot(device, self._room))
+        device.settle()  # the memory is cleared by another stream than those of the lane
+        self._compiles = not urgent  # compiling takes seconds, for which nothing urgent waits
         self._turn = threading.Lock()
         self._fixed: _Memory | None = None
         self._recordings: dict[tuple[str, Bucket], Replay] = {}
@@ -85,6 +87,7 @@ class Pipeline:
     def forget(self) -> None:
         """Drop all recordings, and what memory they hold."""
         with self._turn:
+            self._device.settle()
             self._recordings.clear()
             self._fixed = None
 
@@ -113,7 +116,7 @@ class Pipeline:
 
     def _record(self, rung: Rung, bucket: Bucket, fixed: _Memory, layout: Layout) -> Replay:
         full = bucket.tokens == self._largest.tokens
-        encoder = rung.compiled if full and rung.compiled else rung.encoder
+        encoder = rung.compiled if full and rung.compiled and self._compiles else rung.encoder
         batch = fixed.batch(layout)
 
         def compute() -> None:
@@ -149,7 +152,7 @@ class _Memory:
             outputs=Outputs(
                 embeddings=allocate(room.sequences, room.hidden, dtype=torch.float32),
                 features=allocate(room.sequences, 4 * room.hidden, dtype=torch.float32),
-                blocks=allocate(room.blocks, 4 * room.hidden, dtype=torch.float32),
+                blocks=allocate(room.blocks, 3 * room.hidden, dtype=torch.float32),
             ),
         )
 

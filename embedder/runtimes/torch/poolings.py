@@ -1,7 +1,7 @@
 """Hidden states of tokens that lie end to end, to one row for each sequence and one for each block of it.
 
-Averages and maxima are taken in float32, whatever the layers computed in. Those of a sequence are made from those of
-its blocks: the states of a layer are read once. No value is asked back from the device.
+Averages and maxima are taken in float32, whatever the layers computed in. The averages of a sequence are made from the
+sums of its blocks: a layer's states are read once for both. No value is asked back from the device.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class Outputs(NamedTuple):
 
     embeddings: Tensor  # [sequences, the vector's size]
     features: Tensor  # [sequences, 4 * hidden]
-    blocks: Tensor  # [blocks, 4 * hidden]; no rows where they are not wanted
+    blocks: Tensor  # [blocks, 3 * hidden]; no rows where they are not wanted
 
 
 class Means(NamedTuple):
@@ -48,14 +48,12 @@ class Means(NamedTuple):
 def join_features(means: Sequence[Means], last: Tensor, batch: Batch, *, blocks: bool) -> tuple[Tensor, Tensor]:
     """Put the averages of three layers beside the maxima of the last states [tokens, hidden].
 
-    Returns the rows of sequences and those of blocks; see `port.Pooled`.
+    Returns the rows of sequences, and those of blocks, which have averages alone; see `port.Pooled`.
     """
-    block_maxima = _reduce(last.float(), "max", batch.block_offsets)
-    maxima = _reduce(block_maxima, "max", batch.sequence_blocks)
+    maxima = _reduce(last.float(), "max", batch.offsets)
     of_sequences = torch.cat([*(mean.of_sequences for mean in means), maxima], dim=1)
-    if not blocks:
-        return of_sequences, of_sequences[:0]
-    return of_sequences, torch.cat([*(mean.of_blocks for mean in means), block_maxima], dim=1)
+    of_blocks = torch.cat([mean.of_blocks for mean in means], dim=1)
+    return of_sequences, of_blocks if blocks else of_blocks[:0]
 
 
 def _lengths(offsets: Tensor) -> Tensor:

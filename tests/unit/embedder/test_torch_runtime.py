@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -30,6 +31,7 @@ from embedder.runtimes.torch import attention, packed  # noqa: E402
 from embedder.runtimes.torch.devices import CpuDevice, open_device  # noqa: E402
 from embedder.runtimes.torch.ladder import NoRung  # noqa: E402
 from embedder.runtimes.torch.packed import GRAPH, GRAPH_COMPILED, PACKED, PADDED, PackedTorchRuntime  # noqa: E402
+from embedder.runtimes.torch.packing import pack  # noqa: E402
 from embedder.runtimes.torch.pipeline import Pipeline  # noqa: E402
 
 pytestmark = [pytest.mark.reference, pytest.mark.filterwarnings("ignore")]  # torch warns about itself
@@ -136,6 +138,21 @@ def test_batches_of_many_threads_do_not_mix(tiny: Tiny, open_tiny: Open, rung: s
     with ThreadPoolExecutor(4) as threads:
         for found, sequences in zip(threads.map(runtime.run, batches), batches, strict=True):
             tiny.compare(found, sequences)
+
+
+def test_nothing_is_compiled_while_a_query_waits(tiny: Tiny, open_tiny: Open) -> None:
+    runtime = open_tiny(GRAPH_COMPILED)
+    rung = runtime._ladder.rung
+    refusing = dataclasses.replace(rung, name="refusing", compiled=_refuse_to_compile)
+    batch = pack(MIXED, SPECIAL_IDS)
+
+    tiny.compare(runtime._short.run(batch, refusing, full=True), MIXED)
+    with pytest.raises(AssertionError):
+        runtime._bulk.run(batch, refusing, full=True)
+
+
+def _refuse_to_compile(*_: object) -> Any:
+    raise AssertionError("compiled")
 
 
 def _fail_to_record(self: Any, computation: Callable[[], None]) -> Any:
