@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from connectors.registry import CONNECTORS
+from indexer.state.holds import HoldStore
 from indexer.state.run_history import RunReport
 from service.index_settings import IndexAccess
 from service.revocation_summary import summary_json
@@ -47,6 +48,7 @@ class SourceStanding(BaseModel):
     documents: int
     retries_waiting: int = Field(description="failed documents that wait to be read again")
     given_up: int = Field(description="failed documents that do not")
+    reviews_waiting: int = Field(description="documents that are held back for toxic text, until somebody decides")
     last_run: int | None = Field(description="of any mode")
     state: str = Field(examples=["succeeded", NEVER])
     ended_at: datetime | None
@@ -81,6 +83,7 @@ async def _standing(
         documents=await state.ledger.count(source),
         retries_waiting=failed.waiting,
         given_up=failed.given_up,
+        reviews_waiting=await HoldStore(state.engine).count_undecided(source),
         last_run=last.id if last else None,
         state=last.state if last else NEVER,
         ended_at=last.ended_at if last else None,

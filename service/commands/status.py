@@ -32,9 +32,17 @@ async def _standings(settings: Settings) -> list[SourceStanding]:
 
 
 def _print_sources(sources: Sequence[SourceStanding]) -> None:
-    columns = ["source", "index", "documents", "retries waiting", "given up", "revocations in force after"]
+    columns = ["source", "index", "documents", "retries waiting", "given up", "reviews waiting", "revoked after"]
     rows = [
-        [each.source, each.index, each.documents, each.retries_waiting, each.given_up, _revoked(each.revocations)]
+        [
+            each.source,
+            each.index,
+            each.documents,
+            each.retries_waiting,
+            each.given_up,
+            each.reviews_waiting,
+            _revoked(each.revocations),
+        ]
         for each in sources
     ]
     print_table(columns, rows)
