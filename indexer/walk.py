@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from indexer.acknowledgement import Acknowledgements
 from indexer.judging.guard import Guarded, HoldGuard
+from indexer.judging.rules import Handling
 from indexer.layers import RetryPolicy
 from indexer.passages import PASSAGES_VERSION
 from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.tally import Tally
 from vocabulary.documents import DocumentId, EnrichedPassage
-from vocabulary.indexing import IndexOperation, Refusal
+from vocabulary.indexing import IndexOperation, Put, Refusal
 from vocabulary.numbering import AclNumbering
 from vocabulary.ports import Connector, Enricher, Extractor, SearchBackend
 
@@ -96,15 +97,26 @@ class Walk:
         """What the index holds of a document; waits for an index that is busy."""
         return await self.policy.call(lambda: self.ports.backend.stored_passages(document_id))
 
-    async def write(self, operations: Sequence[IndexOperation]) -> tuple[Guarded, Mapping[DocumentId, Refusal]]:
+    async def write(
+        self, operations: Sequence[IndexOperation], *, unjudged: Collection[str] = ()
+    ) -> tuple[Guarded, Mapping[DocumentId, Refusal]]:
         """Have the index carry operations out, as far as nothing is held back; say what was, and what was refused.
 
-        May be repeated. What is about to change must be in doubt before.
+        `unjudged` are documents of which nobody knows by which rule their stored text was judged: it is judged before
+        anything shows them. May be repeated. What is about to change must be in doubt before.
         """
-        guarded = await self.guard.guard(self.ticket, operations, now=self.clock())
+        stored = await self._stored_of(unjudged if self.guard.rule.handling is Handling.HIDE else ())
+        guarded = await self.guard.guard(self.ticket, operations, stored, now=self.clock())
         refused = await self.ports.backend.apply(guarded.operations, fence=self.ticket.fence)
         await self.guard.note_written(self.ticket, guarded)
         return guarded, refused
+
+    async def _stored_of(self, native_ids: Collection[str]) -> Mapping[str, Put]:
+        if not native_ids:
+            return {}
+        wanted = [DocumentId(self.ticket.source, native_id) for native_id in native_ids]
+        found = await self.ports.backend.look_up(wanted)
+        return {each.put.description.document_id.native_id: each.put for each in found}
 
     async def distrust_lists(self) -> None:
         """From now on lists may be read after documents that are under them: what those give waits for the next run."""

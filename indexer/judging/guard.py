@@ -80,16 +80,19 @@ class HoldGuard:
     rule: ToxicityRule
     model: str
 
-    async def guard(self, ticket: RunTicket, operations: Sequence[IndexOperation], *, now: float) -> Guarded:
+    async def guard(
+        self, ticket: RunTicket, operations: Sequence[IndexOperation], stored: Mapping[str, Put], *, now: float
+    ) -> Guarded:
         """Say how operations on a source's documents may be carried out, and put on record what they hold back.
 
-        `now` is in epoch seconds.
+        `stored` are documents as the index holds them that are to be judged before anything shows them. `now` is in
+        epoch seconds.
 
         Raises:
             RunInProgress: the lease was lost to another run; the index must not be written.
         """
         ids = {document_of(each).native_id for each in operations}
-        guarded = self._guarded(operations, await self.store.look_up(ticket.source, ids), now)
+        guarded = self._guarded(operations, await self.store.look_up(ticket.source, ids), stored, now)
         await self.store.put(ticket, list(guarded.noted.values()))
         return guarded
 
@@ -98,8 +101,15 @@ class HoldGuard:
         await self.store.forget(ticket, guarded.cleared)
         await self.store.note_shown(ticket, guarded.shown)
 
-    def _guarded(self, operations: Iterable[IndexOperation], known: Mapping[str, Hold], now: float) -> Guarded:
+    def _guarded(
+        self, operations: Iterable[IndexOperation], known: Mapping[str, Hold], stored: Mapping[str, Put], now: float
+    ) -> Guarded:
         guarded, standing = Guarded(), dict(known)
+        for native_id, put in stored.items():
+            judgement, before, model = self.rule.judge(put.passages), standing.get(native_id), put.scoring.version
+            hold = self.held(native_id, put.passages, judgement, before, model=model, now=now)
+            if hold is not None:
+                guarded.note(standing, native_id, hold)
         for operation in operations:
             native_id = document_of(operation).native_id
             judged = operation

@@ -7,7 +7,7 @@ reads again what is in doubt.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from indexer.channel import Channel, ChannelClosed
@@ -17,7 +17,7 @@ from indexer.state.ledger import LedgerRow
 from indexer.walk import Walk
 from indexer.work import Settlement
 from vocabulary.documents import DocumentId, DocumentState
-from vocabulary.indexing import IndexOperation, Refusal, document_of
+from vocabulary.indexing import Describe, IndexOperation, Readmit, Refusal, document_of
 
 
 class IndexStage:
@@ -44,7 +44,8 @@ class IndexStage:
         guarded = Guarded()
         refused: Mapping[DocumentId, Refusal] = {}
         if operations:
-            guarded, refused = await self._walk.policy.call(lambda: self._apply(operations))
+            unjudged = {row.native_id for one in batch for row in one.rows if row.toxicity_rule is None}
+            guarded, refused = await self._walk.policy.call(lambda: self._apply(operations, unjudged))
         rows = [
             self._as_found(self._as_judged(row, guarded), refused, one.earlier) for one in batch for row in one.rows
         ]
@@ -52,9 +53,12 @@ class IndexStage:
         removed = [native_id for one in batch for native_id in one.removed]
         await self._record(rows, unchanged, removed, frozenset(number for one in batch for number in one.numbers))
 
-    async def _apply(self, operations: Sequence[IndexOperation]) -> tuple[Guarded, Mapping[DocumentId, Refusal]]:
+    async def _apply(
+        self, operations: Sequence[IndexOperation], unjudged: Collection[str]
+    ) -> tuple[Guarded, Mapping[DocumentId, Refusal]]:
         await self._walk.ledger.doubt(self._walk.ticket, [document_of(each).native_id for each in operations])
-        return await self._walk.write(operations)
+        shown = {document_of(each).native_id for each in operations if isinstance(each, Describe | Readmit)}
+        return await self._walk.write(operations, unjudged=shown & set(unjudged))
 
     def _as_judged(self, row: LedgerRow, guarded: Guarded) -> LedgerRow:
         """What a document whose passages were written was scored and judged by, and whether it is held back."""

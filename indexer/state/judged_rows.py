@@ -19,6 +19,7 @@ from indexer.state.runs import RunTicket
 from indexer.state.tables import ledger, run_documents, upsert
 from vocabulary.documents import DocumentState
 
+_IS_CERTAIN = ledger.c.recipe.is_not(None)
 _ROW = [ledger.c[field.name] for field in fields(LedgerRow)]
 # What nobody knows of a document while its scores or its mark are being written, and perhaps whether it is shown.
 _IN_DOUBT = {"toxicity_version": None, "toxicity_rule": None, "description_sha256": None, "acl_id": None}
@@ -33,14 +34,15 @@ class JudgedRows:
     async def judged_otherwise(
         self, source: str, *, rule: str, model: str | None, after: str = "", limit: int
     ) -> list[LedgerRow]:
-        """Rows of indexed documents, in the order of their ids, that were last judged by another rule.
+        """Rows of indexed documents, in the order of their ids, that another rule has judged, or none that is known.
 
-        With a model, those that another one scored as well. A row in doubt is not among them: a sync reads it again.
+        With a model, those that another one scored as well, unless they are in doubt: a sync reads these again.
         """
         is_other = ledger.c.toxicity_rule.is_distinct_from(rule)
         if model is not None:
-            is_other = is_other | ledger.c.toxicity_version.is_distinct_from(model)
-        wanted = sa.select(*_ROW).where(_certain(source) & is_other & (ledger.c.native_id > after))
+            is_other = is_other | (_IS_CERTAIN & ledger.c.toxicity_version.is_distinct_from(model))
+        held = (ledger.c.source == source) & ledger.c.in_index
+        wanted = sa.select(*_ROW).where(held & is_other & (ledger.c.native_id > after))
         return await asyncio.to_thread(self._read, wanted.order_by(ledger.c.native_id).limit(limit))
 
     async def rows(self, source: str, native_ids: Sequence[str]) -> list[LedgerRow]:
@@ -92,7 +94,7 @@ class JudgedRows:
 
 
 def _certain(source: str) -> sa.ColumnElement[bool]:
-    return (ledger.c.source == source) & ledger.c.in_index & ledger.c.recipe.is_not(None)
+    return (ledger.c.source == source) & ledger.c.in_index & _IS_CERTAIN
 
 
 def _row(row: sa.Row[Any]) -> LedgerRow:

@@ -6,18 +6,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import pytest
+import sqlalchemy as sa
 
 from indexer.backends.memory.backend import MemoryBackend
 from indexer.judging.guard import ConfiguredRule
 from indexer.judging.rules import Handling
+from indexer.state import tables
 from indexer.state.holds import Decision, Hold, HoldStore
+from indexer.state.ledger import Ledger
 from indexer.state.run_history import RunState
 from tests.fakes.incremental_source import IncrementalSource, incremental
 from tests.fakes.scripted_source import SOURCE
 from tests.fakes.sync_bench import Bench
 from vocabulary.access import HIDDEN_ACL, Acl, Principal
 from vocabulary.documents import DocumentId, DocumentState
-from vocabulary.errors import SettingInvalid
+from vocabulary.errors import ContentUnavailable, SettingInvalid
 from vocabulary.indexing import IndexOperation, Put, Refusal
 from vocabulary.ports import SyncMode
 from vocabulary.search import Equals, Query, SearchMode
@@ -216,6 +219,34 @@ async def test_killed_while_clean_content_replaces_it_the_toxic_one_is_not_shown
     assert "rude" not in await bench.find("nincompoop")
     await bench.sync()
     assert (await bench.find("kind"), await holds(bench)) == ({"rude"}, [])
+
+
+async def _forget(bench: Bench) -> None:
+    """As after a restore of the state store from before the documents were held back, or known at all."""
+    with bench.engine.begin() as connection:
+        connection.execute(sa.delete(tables.holds))
+    await Ledger(bench.engine).doubt_all(SOURCE)
+    await bench.backend.put_seal("of another time", hide_all=True)
+
+
+@pytest.mark.parametrize("mode", [SyncMode.PERMISSIONS, SyncMode.FULL])
+async def test_what_nobody_knows_to_be_judged_is_judged_before_it_is_shown(world: World, mode: SyncMode) -> None:
+    bench, source = world
+    bench.toxicity = HIDE
+    await bench.sync()
+    await _forget(bench)
+    source.content_faults["rude"] = [ContentUnavailable("archived", reason="archived")]
+    await bench.sync(mode)
+    assert (await bench.find("walruses"), await holds(bench)) == ({"d001"}, ["rude"])
+
+
+async def test_a_shown_document_in_doubt_is_judged_by_a_new_rule_like_any_other(world: World) -> None:
+    bench, _ = world
+    await bench.sync()
+    await Ledger(bench.engine).doubt_all(SOURCE)
+    bench.toxicity = HIDE
+    await bench.sync(SyncMode.CHANGES)
+    assert (await bench.find("walruses"), await holds(bench)) == ({"d001"}, ["rude"])
 
 
 # -- rules change ------------------------------------------------------------------------------------------------------
