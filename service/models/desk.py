@@ -1,8 +1,9 @@
 """The models' work for others, shared fairly with searches and syncs.
 
-One short text goes the way of queries, one at a time, so that it is answered in milliseconds and a search waits for one
-such text at the most. Everything else is computed in pieces among what syncs ask for: a request of two thousand texts
-delays a sync by a piece, not by two thousand. Requests beyond a small number are sent away to come again.
+One short text goes the way of queries, and one to score goes before what waits, one at a time: it is answered in
+milliseconds, and a search waits for one such text at the most. Everything else is computed in pieces among what syncs
+ask for: a request of two thousand texts delays a sync by a piece, not by two thousand. Requests beyond a small number
+are sent away to come again.
 
 No text is kept or logged.
 """
@@ -43,7 +44,7 @@ class ModelDesk:
     def __init__(self, model: LoadedModel) -> None:
         self._model = model
         self._under_way = 0
-        self._short = asyncio.Semaphore(1)
+        self._alone = asyncio.Semaphore(1)
 
     @property
     def model(self) -> LoadedModel:
@@ -81,15 +82,18 @@ class ModelDesk:
         finally:
             self._under_way -= 1
 
-    async def read(self, texts: Sequence[str | TokenIds]) -> list[ReadText]:
+    async def read(self, texts: Sequence[str | TokenIds], *, to_score: bool = False) -> list[ReadText]:
         """Tokenise texts beside the event loop, or take them as they were tokenised.
+
+        One text alone may be of any length if it is `to_score`, sentence by sentence.
 
         Raises:
             QueryInvalid: too many of them, or one that the model cannot read whole.
         """
         if not 1 <= len(texts) <= MAX_TEXTS:
             raise QueryInvalid(f"send 1 to {MAX_TEXTS} texts, not {len(texts)}")
-        return await asyncio.to_thread(self._read_all, texts)
+        longest = MAX_REQUEST_TOKENS if to_score and len(texts) == 1 else self._model.max_tokens
+        return await asyncio.to_thread(self._read_all, texts, longest)
 
     async def embed(self, texts: Sequence[ReadText], *, gone: Gone) -> AsyncIterator[Vectors]:
         """Embed texts, in their order: float32 [texts of a piece, dimensions], unit length, a piece after the other.
@@ -98,7 +102,7 @@ class ModelDesk:
             CallerGone: nobody waits any more.
         """
         if _is_short(texts):
-            async with self._short:
+            async with self._alone:
                 yield (await self._model.embed_now(texts[0]))[np.newaxis]
             return
         for piece in _pieces(texts):
@@ -106,35 +110,38 @@ class ModelDesk:
             yield (await self._model.enrich(piece)).vectors
 
     async def score(self, texts: Sequence[ReadText], *, gone: Gone) -> list[Toxicity]:
-        """Score texts, in their order.
+        """Score texts, in their order: one alone at once, several as passages are scored.
 
         Raises:
             CallerGone: nobody waits any more.
         """
+        if len(texts) == 1:
+            async with self._alone:
+                return [await self._model.score_now(texts[0])]
         scores: list[Toxicity] = []
         for piece in _pieces(texts):
             await _require_caller(gone)
             scores.extend(await self._model.score(piece))
         return scores
 
-    def _read_all(self, texts: Sequence[str | TokenIds]) -> list[ReadText]:
+    def _read_all(self, texts: Sequence[str | TokenIds], longest: int) -> list[ReadText]:
         read, total = [], 0
         for position, text in enumerate(texts):
-            one = self._read_one(text, position)
+            one = self._read_one(text, position, longest)
             total += len(one.tokens.ids)
             if total > MAX_REQUEST_TOKENS:
                 raise QueryInvalid(f"send at most {MAX_REQUEST_TOKENS} tokens in one request")
             read.append(one)
         return read
 
-    def _read_one(self, text: str | TokenIds, position: int) -> ReadText:
+    def _read_one(self, text: str | TokenIds, position: int, longest: int) -> ReadText:
         try:
             read = ReadText(text, self._model.tokenise(text)) if isinstance(text, str) else self._model.of_ids(text)
         except ValueError as error:
             raise QueryInvalid(f"text {position}: {error}") from error
-        length, most = len(read.tokens.ids), self._model.max_tokens
-        if length > most:
-            raise QueryInvalid(f"text {position} has {length} tokens, and the model reads {most} at the most")
+        length = len(read.tokens.ids)
+        if length > longest:
+            raise QueryInvalid(f"text {position} has {length} tokens, and the model reads {longest} at the most")
         return read
 
     def _require(self, name: str, version: str | None, *, known: str, known_version: str) -> None:

@@ -270,7 +270,7 @@ async def _infer(desk: ModelDesk, name: str, version: str | None, body: InferBod
     wanted = _wanted(body, [each.name for each in described.outputs])
     given = body.inputs[0].texts()
     with desk.admitted():
-        texts = await desk.read(given)
+        texts = await desk.read(given, to_score=name == TOXICITY)
         if name == TOXICITY:
             results = _scores(await desk.score(texts, gone=gone))
         else:

@@ -272,6 +272,21 @@ async def test_texts_are_scored_as_documents_are(client: httpx.AsyncClient, mode
     assert [len(json.loads(each)) for each in outputs["spans"]["data"]] == [len(each.spans) for each in expected]
 
 
+async def test_one_text_to_score_may_have_any_length_and_is_looked_at_sentence_by_sentence(
+    client: httpx.AsyncClient, model: LoadedModel
+) -> None:
+    nasty = "You are a stupid worthless idiot."
+    text = f"{LONG}{nasty} {LONG}"
+    outputs = {each["name"]: each["data"][0] for each in (await infer(client, "toxicity", text)).json()["outputs"]}
+    expected = await model.score_now(ReadText(text, model.tokenise(text)))
+
+    assert outputs["score"] == pytest.approx(expected.score_0_1, abs=1e-3)
+    assert outputs["score"] > 0.5
+    spans = json.loads(outputs["spans"])
+    assert [text[span["start"] : span["end"]].strip() for span in spans] == [nasty]
+    assert (await infer(client, "toxicity", text, "two")).status_code == 400
+
+
 async def test_outputs_may_be_chosen_and_the_tensor_may_have_a_second_dimension(client: httpx.AsyncClient) -> None:
     tensor = {"name": "text", "shape": [2, 1], "datatype": "BYTES", "data": [["a"], ["b"]]}
     answer = await client.post("/v2/models/toxicity/infer", json={"inputs": [tensor], "outputs": [{"name": "score"}]})
