@@ -197,9 +197,11 @@ def merged(text: ReadText, whole: Found, sentences: Sequence[tuple[Sentence, Fou
 
     A text that is toxic only as a whole (as chat is, in which no sentence says it all) is one span.
     """
+    offsets = text.tokens.offsets
+    if not len(offsets):
+        return CLEAN
     flagged = [(each.start, each.end, found) for each, found in sentences if found.score_0_1 >= flag_from]
     if not flagged and whole.score_0_1 >= flag_from:
-        offsets = text.tokens.offsets
         flagged = [(int(offsets[0, 0]), int(offsets[-1, 1]), whole)]
     spans = tuple(ToxicSpan(start, end, found.score_0_1, found.category) for start, end, found in flagged)
     worst = max(spans, key=lambda span: span.score_0_1, default=None)

@@ -21,7 +21,7 @@ from embedder.runtimes.choice import ModelFacts, read_model
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
 from embedder.toxicity.model import ToxicityModel
-from embedder.toxicity.sentences import sentences_of
+from embedder.toxicity.sentences import MAX_TOKENS, sentences_of
 from embedder.worker import Worker
 from vocabulary.documents import Enrichment, ReadText, TokenIds, Tokens, Toxicity, ToxicityThresholds, Vector
 
@@ -122,7 +122,7 @@ class ModelEnricher:
         if self._toxicity is None or not len(whole.tokens.ids):
             call.complete(0)
         else:
-            sentences = sentences_of(text)
+            sentences = sentences_of(text, max_tokens=min(MAX_TOKENS, self.max_tokens))
             flag_from = self._toxicity.card.thresholds.flag
             verdict = Verdict(call, 0, text, sentences if len(sentences) > 1 else [], flag_from=flag_from)
             self._worker.submit_first(verdict.works)

@@ -12,23 +12,27 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import TypeAlias
 
 import numpy as np
+import numpy.typing as npt
 
 from vocabulary.documents import ReadText
+
+Numbers: TypeAlias = npt.NDArray[np.int64]
 
 # Twice as long as nearly every sentence of prose; the head knows messages, and longer text dilutes one.
 MAX_TOKENS = 48
 # Shorter ones ("OK.", "3.2", a cell of a table) say too little alone and would double the number of sequences.
 MIN_TOKENS = 4
-# A line at least so long that goes on in small letters was broken by its page, not by its author.
-_WRAPPED_CHARS = 40
 
-# A place between sentences: line ends, a bullet, ends with a space behind them, or the full stops that need none.
+# A place between sentences: line ends (a page's, too: taking a line that goes on in small letters for a wrapped one
+# hid a sixth of inserted messages), a bullet, a bar between cells, ends with a space behind, full stops that need none.
 _BREAK = re.compile(
     r"""
-      (?P<line>[^\S\n]*\n\s*)
+      [^\S\n]*\n\s*
     | (?=[•▪●◦‣·]\s)
+    | \|
     | (?P<end>[.!?…؟]+["'»”’)\]]*)\s+
     | [。！？।]["»”’」』）]*
     """,
@@ -58,34 +62,23 @@ class Sentence:
     end: int
 
 
-def sentences_of(text: ReadText) -> list[Sentence]:
-    """Cut a text into sentences of at most `MAX_TOKENS`; a text without tokens has none."""
+def sentences_of(text: ReadText, *, max_tokens: int = MAX_TOKENS) -> list[Sentence]:
+    """Cut a text into sentences of at most `max_tokens`; a text without tokens has none."""
     offsets = text.tokens.offsets
     if not len(offsets):
         return []
     cuts = np.searchsorted(offsets[:, 0], np.fromiter(_breaks(text.text), dtype=np.int32))
     edges = _joined(sorted({0, *cuts.tolist(), len(offsets)}))
     gaps = np.flatnonzero(offsets[1:, 0] > offsets[:-1, 1]) + 1  # the tokens before which there is a space
-    runs = [run for first, last in pairwise(edges) for run in _shortened(first, last, gaps)]
+    runs = [run for first, last in pairwise(edges) for run in _shortened(first, last, gaps, max_tokens)]
     return [Sentence(first, last, int(offsets[first, 0]), int(offsets[last - 1, 1])) for first, last in runs]
 
 
 def _breaks(text: str) -> Iterator[int]:
     """Yield the characters with which a sentence may begin."""
     for match in _BREAK.finditer(text):
-        if match["line"] is not None:
-            if _is_wrapped(text, match.start(), match.end()):
-                continue
-        elif match["end"] is not None and not _ends_sentence(text, match):
-            continue
-        yield match.end()
-
-
-def _is_wrapped(text: str, end: int, start: int) -> bool:
-    """Whether the line that ends at `end` goes on at `start`: long, not ended, and small letters behind it."""
-    line = text[text.rfind("\n", 0, end) + 1 : end]
-    single = text.count("\n", end, start) == 1
-    return single and len(line) >= _WRAPPED_CHARS and line[-1] not in ".!?:;…" and text[start : start + 1].islower()
+        if match["end"] is None or _ends_sentence(text, match):
+            yield match.end()
 
 
 def _ends_sentence(text: str, match: re.Match[str]) -> bool:
@@ -114,10 +107,10 @@ def _joined(edges: list[int]) -> list[int]:
     return kept
 
 
-def _shortened(first: int, last: int, gaps: np.ndarray) -> Iterator[tuple[int, int]]:
+def _shortened(first: int, last: int, gaps: Numbers, max_tokens: int) -> Iterator[tuple[int, int]]:
     """Cut a run that is too long into equal parts, at the space nearest before each."""
-    while last - first > MAX_TOKENS:
-        parts = -(-(last - first) // MAX_TOKENS)
+    while last - first > max_tokens:
+        parts = -(-(last - first) // max_tokens)
         wanted = first + -(-(last - first) // parts)
         place = int(np.searchsorted(gaps, wanted, side="right")) - 1
         cut = int(gaps[place]) if place >= 0 and gaps[place] > first else wanted

@@ -247,6 +247,25 @@ async def test_a_single_sentence_is_scored_at_once(enricher: ModelEnricher, runt
     assert await enricher.score_now(_read("")) == CLEAN
 
 
+async def test_a_text_longer_than_the_model_reads_is_scored_to_its_end(
+    enricher: ModelEnricher, runtime: CountingRuntime
+) -> None:
+    text = "work " * 200 + "threat " * enricher.max_tokens
+    toxicity = await enricher.score_now(_read(text))
+    assert toxicity.category == "threat"
+    assert toxicity.spans[-1].end == len(text.rstrip())
+    assert max(runtime.lengths) == enricher.max_tokens
+
+
+def test_an_empty_text_is_clean_whatever_the_model_says() -> None:
+    eager = replace(MODEL, toxic=_alone(_network([0, 0, 1, 0], slope=1, bias=9)))
+    own: Worker[Any] = Worker(CountingRuntime(), finish=Finisher(eager))
+    empty, word = _score(own, "", "work")
+    assert empty == CLEAN
+    assert word.spans
+    own.close()
+
+
 async def test_queries_are_not_scored(enricher: ModelEnricher, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ToxicityModel, "score_0_1", None)
     assert len(await enricher.embed_now(_read(RUDE))) == 8

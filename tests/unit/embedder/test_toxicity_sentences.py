@@ -37,7 +37,7 @@ def test_running_text_is_cut_behind_its_sentences(sentences: list[str]) -> None:
     assert _cut(" ".join(sentences)) == sentences
 
 
-def test_lines_are_sentences_unless_the_page_broke_them() -> None:
+def test_lines_are_sentences() -> None:
     assert _cut(
         "Minutes of the meeting\nAll of them were present\n\n1. Open the old window\n2. Close the new door"
     ) == [
@@ -46,8 +46,8 @@ def test_lines_are_sentences_unless_the_page_broke_them() -> None:
         "1. Open the old window",
         "2. Close the new door",
     ]
-    wrapped = "The committee decided after a long discussion that the\nbudget stays as it is."
-    assert _cut(wrapped) == [wrapped]
+    paragraph = "Ten years of experience with the servers of large hospitals and of small offices" * 2
+    assert _cut(f"{paragraph}\nyou are such an idiot") == [paragraph, "you are such an idiot"]
     assert len(_cut("a chat line without an end\nand then another one below it")) == 2
 
 
@@ -56,6 +56,14 @@ def test_items_behind_bullets_are_sentences() -> None:
         "We need three things",
         "• clean paper for it",
         "• black ink for it",
+    ]
+
+
+def test_cells_between_bars_are_sentences() -> None:
+    assert _cut("works with old printers|sold with a cable|you are an idiot") == [
+        "works with old printers|",
+        "sold with a cable|",
+        "you are an idiot",
     ]
 
 
