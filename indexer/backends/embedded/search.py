@@ -51,10 +51,6 @@ _VECTORS = "SELECT e.passage_id, e.vector FROM carray(?) wanted CROSS JOIN embed
 _RANKED_FIRST = 64
 _GROWTH = 4
 _DOCUMENT = "SELECT id FROM document WHERE source = ? AND native_id = ?"
-# Candidates by meaning whose vectors are read from the file, the nearest first; all are where these belong to too few
-# documents. Each takes 5 µs. Measured on 262,000 clustered vectors at six visibilities: 600 hold all of the true first
-# ten and 99 % of the first hundred, as a thousand do.
-_RESCORED_FIRST = 600
 _HEADINGS = {TITLE_FIELD: Field.TITLE, PATH_FIELD: Field.PATH}
 
 
@@ -238,8 +234,6 @@ class Search:
         return self.catalogue.vectors.begin_nearest(vector, mask=mask, count=ranking.SEMANTIC_PASSAGES)
 
     def _by_meaning(self, vector: Vector, slots: Integers) -> Ranking:
-        if np.unique(self.catalogue.passage_documents[slots[:_RESCORED_FIRST]]).size >= ranking.SEMANTIC_DEPTH:
-            slots = slots[:_RESCORED_FIRST]
         ids, similarities = self._rescored(np.sort(self.catalogue.passage_ids[slots]), vector)
         documents = self.catalogue.passage_documents[self.catalogue.slots_of(ids)]
         return ranking.nearest_passages(documents, ids, similarities)
