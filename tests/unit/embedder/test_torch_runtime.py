@@ -141,9 +141,8 @@ def test_batches_of_many_threads_do_not_mix(tiny: Tiny, open_tiny: Open, rung: s
 
 
 def test_nothing_is_compiled_while_a_query_waits(tiny: Tiny, open_tiny: Open) -> None:
-    runtime = open_tiny(GRAPH_COMPILED)
-    rung = runtime._ladder.rung
-    refusing = dataclasses.replace(rung, name="refusing", compiled=_refuse_to_compile)
+    runtime = open_tiny(GRAPH)
+    refusing = dataclasses.replace(runtime._ladder.rung, name="refusing", compiled=_refuse_to_compile)
     batch = pack(MIXED, SPECIAL_IDS)
 
     tiny.compare(runtime._short.run(batch, refusing, full=True), MIXED)
