@@ -24,13 +24,15 @@ from rich.table import Table
 
 from benchmarks.embedding_limits import flop_of_layers
 from benchmarks.embedding_texts import passages
+from embedder.calls import Call, Work
+from embedder.finishing import Finisher
 from embedder.models import ModelFolder, locate_model, read_model_folder, read_weights
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.port import Runtime
 from embedder.runtimes.torch import TorchSettings, open_torch_runtime
 from embedder.tokeniser import Tokeniser
-from embedder.worker import Finished, Worker
-from vocabulary.documents import TokenIds
+from embedder.worker import Worker
+from vocabulary.documents import ReadText, Tokens
 from vocabulary.errors import ConfigurationError
 
 MODEL = "all-MiniLM-L6-v2"
@@ -72,16 +74,17 @@ class Bench:
         )
         self.device = device
         self.rounds = rounds
-        self._worker = Worker(
-            self.runtime, finish=lambda pooled: Finished(pooled.embeddings, pooled.embeddings[:, 0]),
-            dimensions=self.folder.dimensions,
-        )  # fmt: skip
+        self._worker: Worker[Work] = Worker(self.runtime, finish=Finisher(None))
 
-    def read(self, texts: Sequence[str]) -> list[TokenIds]:
-        return [self.tokeniser.tokenise(text).ids[: self.folder.max_tokens] for text in texts]
+    def read(self, texts: Sequence[str]) -> list[ReadText]:
+        limit = self.folder.max_tokens
+        read = ((text, self.tokeniser.tokenise(text)) for text in texts)
+        return [ReadText(text, Tokens(tokens.ids[:limit], tokens.offsets[:limit])) for text, tokens in read]
 
-    def embed(self, sequences: Sequence[TokenIds]) -> Any:
-        return self._worker.submit(sequences).result().vectors
+    def embed(self, texts: Sequence[ReadText]) -> Any:
+        call = Call(texts, dimensions=self.folder.dimensions)
+        self._worker.submit(call.works)
+        return call.future.result().vectors
 
     def close(self) -> None:
         self._worker.close()
@@ -148,9 +151,9 @@ def _compare(bench: Bench, measures: Any, texts: Sequence[str]) -> tuple[float, 
 
 def _measure(bench: Bench, measures: Any, shape: str, *, tokens: int, rate: float) -> Line:
     texts = list(passages(shape, bench.tokeniser, tokens))
-    sequences = bench.read(texts)
-    lengths = [len(sequence) + SPECIAL_TOKENS for sequence in sequences]
-    seconds = measures.wall_s(bench.device, lambda: bench.embed(sequences), rounds=bench.rounds)
+    read = bench.read(texts)
+    lengths = [len(each.tokens.ids) + SPECIAL_TOKENS for each in read]
+    seconds = measures.wall_s(bench.device, lambda: bench.embed(read), rounds=bench.rounds)
     from_strings = measures.wall_s(bench.device, lambda: bench.embed(bench.read(texts)), rounds=bench.rounds)
     arithmetic, size, library = max(
         measures.library_rates(bench.path, texts, tokens=sum(lengths), device=bench.device, rounds=bench.rounds),
@@ -164,7 +167,7 @@ def _measure(bench: Bench, measures: Any, shape: str, *, tokens: int, rate: floa
         tokens_per_s_from_strings=sum(lengths) / from_strings,
         passages_per_s=len(texts) / seconds,
         matrix_share=flop_of_layers(bench.folder.shape, lengths) / seconds / rate,
-        idle_share=measures.idle_share(bench.device, lambda: bench.embed(sequences)),
+        idle_share=measures.idle_share(bench.device, lambda: bench.embed(read)),
         library=f"{arithmetic}, {size}",
         ratio=sum(lengths) / from_strings / library,
         cosine_min=cosine,
