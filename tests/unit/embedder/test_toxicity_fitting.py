@@ -1,0 +1,131 @@
+"""How heads are fitted and measured, on made-up texts whose words and features tell what they are."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pytest
+
+from embedder.toxicity.ngrams import NgramSpec, Unit
+from embedder.toxicity.parts import sigmoid, softmax
+from vocabulary.documents import ReadText, Tokens
+
+pytest.importorskip("sklearn", reason="needs the train extra")
+
+from embedder.toxicity.learning.examples import Example
+from embedder.toxicity.learning.figures import (
+    binary_figures,
+    category_figures,
+    expected_calibration_error,
+    threshold_of_best_f1,
+    threshold_of_precision,
+)
+from embedder.toxicity.learning.fitting import (
+    Kind,
+    Lot,
+    Plan,
+    fit_with_folds,
+    fit_with_held_apart,
+)
+from embedder.toxicity.learning.report import confusion_plot
+
+TABLES = (NgramSpec(Unit.WORD_PIECES, (1,), 64), NgramSpec(Unit.CHARACTERS, (2,), 64))
+
+
+def _lot(kind: Kind, count: int, seed: int, classes: int = 3) -> Lot:
+    """Texts of a class have its token among random ones, and features around its own centre."""
+    random = np.random.default_rng(seed)
+    targets = random.integers(0, classes, count)
+    ids = [np.append(random.integers(10, 40, 5), target).astype(np.int32) for target in targets]
+    texts = [ReadText(" ".join(map(str, row)), Tokens(row, np.zeros((6, 2), np.int32))) for row in ids]
+    features = (random.normal(size=(count, 6)) + 1.5 * np.eye(6)[targets]).astype(np.float32)
+    if kind is Kind.INDEPENDENT:
+        return Lot(texts, np.stack([targets > 0, targets > 1], axis=1).astype(np.int64), features)
+    return Lot(texts, targets if kind is Kind.EXCLUSIVE else (targets > 0).astype(np.int64), features)
+
+
+PLANS = [
+    Plan(Kind.BINARY, 1, TABLES, 3), Plan(Kind.EXCLUSIVE, 3, TABLES, 3), Plan(Kind.INDEPENDENT, 2, TABLES, 3)
+]  # fmt: skip
+
+
+def _right(plan: Plan, logits: Any, targets: Any) -> float:
+    if plan.kind is Kind.EXCLUSIVE:
+        return float(np.mean(softmax(logits).argmax(axis=1) == targets))
+    found = sigmoid(logits) > 0.5
+    return float(np.mean(found == targets.reshape(found.shape)))
+
+
+@pytest.mark.parametrize("plan", PLANS, ids=[plan.kind.value for plan in PLANS])
+def test_a_head_learns_in_folds_and_with_a_set_held_apart(plan: Plan) -> None:
+    lot, test = _lot(plan.kind, 300, 1), _lot(plan.kind, 100, 2)
+    folded, unseen = fit_with_folds(plan, lot, [str(number) for number in range(300)])
+    apart = fit_with_held_apart(plan, all_texts=lot, encoded=lot, calibration=_lot(plan.kind, 200, 4))
+    assert unseen.shape == (300, plan.outputs)
+    for head in (folded, apart):
+        assert head.outputs == plan.outputs
+        assert _right(plan, head.logits(test.features, test.texts), test.targets) > 0.9
+
+
+def test_the_same_seed_gives_the_same_head() -> None:
+    lot = _lot(Kind.BINARY, 60, 1)
+    first, second = (fit_with_folds(PLANS[0], lot, list(map(str, range(60))))[0] for _ in range(2))
+    np.testing.assert_array_equal(first.logits(lot.features, lot.texts), second.logits(lot.features, lot.texts))
+
+
+def test_a_class_without_examples_is_never_the_answer() -> None:
+    plan = Plan(Kind.EXCLUSIVE, 4, TABLES, 3)
+    lot = _lot(Kind.EXCLUSIVE, 100, 1, classes=2)
+    head, _ = fit_with_folds(plan, lot, list(map(str, range(100))))
+    assert set(head.logits(lot.features, lot.texts).argmax(axis=1)) == {0, 1}
+
+
+@pytest.mark.parametrize(
+    ("scores", "toxic", "error"),
+    [
+        ([0.05, 0.05, 0.95, 0.95], [False, False, True, True], 0.05),
+        ([0.5, 0.5], [False, True], 0.0),
+        ([1.0, 1.0], [False, False], 1.0),
+    ],
+)
+def test_calibration_error_is_the_gap_between_promise_and_outcome(
+    scores: list[float], toxic: list[bool], error: float
+) -> None:
+    found = expected_calibration_error(np.array(scores, dtype=np.float32), np.array(toxic))
+    assert found == pytest.approx(error, abs=1e-6)
+
+
+def test_thresholds_follow_from_scores() -> None:
+    scores = np.array([0.1, 0.2, 0.4, 0.6, 0.8, 0.9], dtype=np.float32)
+    toxic = np.array([False, False, True, False, True, True])
+    assert 0.2 < threshold_of_best_f1(scores, toxic) <= 0.4
+    assert 0.6 < threshold_of_precision(scores, toxic, wanted=0.95, at_least=0.3) <= 0.8
+    assert threshold_of_precision(scores, ~toxic, wanted=0.95, at_least=0.3) == 0.95
+
+
+def test_figures_of_one_kind_alone_are_numbers_or_nothing() -> None:
+    figures = binary_figures(np.array([0.1, 0.9], dtype=np.float32), np.array([False, False]), 0.5)
+    assert (figures["precision"], figures["recall"], figures["auc"]) == (0.0, 0.0, None)
+    json.dumps(figures, allow_nan=False)
+
+
+def test_categories_are_measured_with_clean_as_a_class() -> None:
+    found = [("a",), ("b",), (), ("a",)]
+    examples = [Example(str(n), bool(names), names, "s", str(n)) for n, names in enumerate(found)]
+    figures = category_figures(
+        examples,
+        np.array([0.9, 0.9, 0.1, 0.2], dtype=np.float32),
+        np.array([[0.8, 0.2], [0.3, 0.7], [0.5, 0.5], [0.9, 0.1]], dtype=np.float32),
+        categories=("a", "b"),
+        threshold=0.5,
+        multi_label=False,
+    )
+    assert figures["confusion"] == {"classes": ["clean", "a", "b"], "counts": [[1, 0, 0], [1, 1, 0], [0, 0, 1]]}
+    assert figures["classes"]["a"]["recall"] == 0.5
+
+
+def test_a_confusion_is_drawn_as_a_picture() -> None:
+    pytest.importorskip("matplotlib")
+    assert confusion_plot(["clean", "toxic"], [[5, 1], [0, 3]]).startswith(b"\x89PNG")
