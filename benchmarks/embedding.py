@@ -34,8 +34,9 @@ from embedder.batching import padded_share, plan_batches
 from embedder.models import BertShape, locate_model, read_model_folder
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.openvino import BATCHING, usable_cores
-from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
-from vocabulary.documents import ReadText
+from embedder.toxicity.choice import SHIPPED_MODEL
+from embedder.toxicity.model_file import load_model
+from vocabulary.documents import ReadText, Tokens
 from vocabulary.ports import Enricher
 
 SHAPES = ("40", "128", "256", "mix")
@@ -175,13 +176,16 @@ async def _timed(encode: Callable[[], Awaitable[Vectors]]) -> Pass:
 
 
 def _toxicity_cpu_s(passages: int) -> float:
-    """Return what the head adds; its poolings are three of some sixty matrix products and too cheap to see."""
-    head = ToxicityHead.load(SHIPPED_HEAD)
-    features = np.random.default_rng(SEED).normal(size=(16, len(head.centre))).astype(np.float32)
+    """Return what the model adds to 16 passages of 120 tokens; its poolings are three of some sixty matrix products."""
+    model = load_model(SHIPPED_MODEL)
+    random = np.random.default_rng(SEED)
+    features = random.normal(size=(16, 4 * 384)).astype(np.float32)
+    tokens = Tokens(random.integers(1000, 30_000, 120).astype(np.int32), np.zeros((120, 2), dtype=np.int32))
+    texts = [ReadText("words of a passage " * 32, tokens)] * len(features)
     seconds = []
     for _ in range(50):
         started = time.process_time()
-        head.score_0_1(features)
+        model.score_0_1(features, texts)
         seconds.append(time.process_time() - started)
     return min(seconds) * passages / len(features)
 

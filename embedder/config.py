@@ -118,6 +118,16 @@ class EmbedderConfig(BaseModel):
         description="Arithmetic of the model: `auto` takes bfloat16 where the processor multiplies it in hardware, "
         "float32 elsewhere.",
     )
+    toxicity_model: str = Field(
+        default="shipped",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,63}(@[1-9][0-9]{0,8})?$",
+        description="What scores toxicity: `shipped`, `none`, or an approved model of the folder by its `name` (the "
+        "newest approved version) or as `name@version`.",
+    )
+    models_folder: Path = Field(
+        default=Path("sightline-data/models"),
+        description="Where trained models are kept, with their reports and approvals.",
+    )
 
     @model_validator(mode="after")
     def _remote_as_a_whole(self) -> Self:

@@ -19,7 +19,7 @@ from embedder.loaded import LoadedModel
 from embedder.models import locate_model
 from embedder.runtimes.choice import ModelFacts, read_model
 from embedder.tokeniser import Tokeniser
-from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
+from embedder.toxicity.choice import chosen_model
 from embedder.toxicity.model import ToxicityModel
 from embedder.toxicity.sentences import MAX_TOKENS, sentences_of
 from embedder.worker import Worker
@@ -197,7 +197,9 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker[Work]]:
     model = read_model(location, config)
     facts = model.facts
     tokeniser = Tokeniser(facts.tokenizer_file, vocabulary=facts.vocabulary)
-    toxicity = _model_for(model.sha256)
+    toxicity = chosen_model(
+        config.toxicity_model, config.models_folder, encoder=location.name, encoder_sha256=model.sha256
+    )
     wants_blocks = toxicity is not None and toxicity.prefilter is not None
     worker: Worker[Work] = Worker(
         model.open(tokeniser.special_ids, wants_blocks),
@@ -231,8 +233,3 @@ def _cut(text: ReadText, max_tokens: int) -> ReadText:
     if len(tokens.ids) <= max_tokens:
         return text
     return ReadText(text.text, Tokens(tokens.ids[:max_tokens], tokens.offsets[:max_tokens]))
-
-
-def _model_for(encoder_sha256: str) -> ToxicityModel | None:
-    head = ToxicityHead.load(SHIPPED_HEAD)
-    return head.as_model() if head.encoder_sha256 == encoder_sha256 else None

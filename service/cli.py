@@ -14,6 +14,7 @@ from service.commands.backup import backup
 from service.commands.demo import demo
 from service.commands.explain_access import explain_access
 from service.commands.identities import identities
+from service.commands.models import models
 from service.commands.reindex import migrate_index, reindex
 from service.commands.rescore import rescore
 from service.commands.review import review
@@ -57,6 +58,7 @@ app.command()(rescore)
 app.command("explain-access")(explain_access)
 app.command("migrate-index")(migrate_index)
 app.command("simulate-alfresco")(simulate_alfresco)
+app.add_typer(models, name="models")
 app.add_typer(runs, name="runs")
 app.add_typer(identities, name="identities")
 app.add_typer(review, name="review")

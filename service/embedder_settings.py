@@ -33,3 +33,6 @@ class EmbedderSettings(EmbedderConfig):
         "model"
     ].default
     remote: RemoteSettings | None = None
+    models_folder: ConfiguredPath = Field(
+        default=EmbedderConfig.model_fields["models_folder"].default, validate_default=True
+    )

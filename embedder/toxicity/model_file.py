@@ -37,6 +37,7 @@ def save_model(model: ToxicityModel, file: Path) -> None:
     tables = {name: [_spelled(table.spec) for table in head.tables] for name, head in heads.items()}
     document = {"format": FORMAT, "hash": HASH, "tables": tables, "card": asdict(model.card)}
     save_file(tensors, file, metadata={"sightline": json.dumps(document, sort_keys=True, ensure_ascii=False)})
+    file.chmod(0o644)  # the library makes it readable by its maker alone, who need not be who serves
 
 
 def load_model(file: Path) -> ToxicityModel:

@@ -159,7 +159,11 @@ def commands() -> Iterator[tuple[str, Any]]:
         if not below:
             yield name, command
         for own_name, own in below.items():
-            yield name if own_name == "list" else f"{name} {own_name}", own
+            kinds = getattr(own, "commands", {})
+            if not kinds:
+                yield name if own_name == "list" else f"{name} {own_name}", own
+            for kind, of_kind in kinds.items():
+                yield f"{name} {own_name} {kind}", of_kind
 
 
 def test_every_command_is_documented_with_its_options_and_no_other() -> None:

@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import re
+import tomllib
+from datetime import UTC, datetime
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from embedder import EmbedderConfig, open_enricher
-from embedder.toxicity.head import SHIPPED_HEAD, ToxicityHead
+from embedder.toxicity.choice import SHIPPED_MODEL
+from embedder.toxicity.model_file import load_model
+from embedder.toxicity.registry import ModelRegistry
 from vocabulary.documents import ReadText
 from vocabulary.errors import SettingInvalid
 
@@ -27,63 +31,47 @@ TOXIC = [
 ]
 
 
-def _head(units: int = 3) -> ToxicityHead:
-    random = np.random.default_rng(1)
-    return ToxicityHead(
-        version="test-1",
-        encoder_sha256="ab",
-        centre=random.normal(size=8).astype(np.float32),
-        scale=np.full(8, 2, dtype=np.float32),
-        hidden_weight=random.normal(size=(8, units)).astype(np.float32),
-        hidden_bias=random.normal(size=units).astype(np.float32),
-        output_weight=random.normal(size=units).astype(np.float32),
-        output_bias=np.array([0.5], dtype=np.float32),
-    )
-
-
-def test_a_head_comes_back_from_its_file_unchanged(tmp_path: Path) -> None:
-    head, features = _head(), np.random.default_rng(2).normal(size=(5, 8)).astype(np.float32)
-    head.save(tmp_path / "head.safetensors")
-
-    loaded = ToxicityHead.load(tmp_path / "head.safetensors")
-
-    assert (loaded.version, loaded.encoder_sha256) == ("test-1", "ab")
-    np.testing.assert_array_equal(loaded.score_0_1(features), head.score_0_1(features))
-
-
-def test_scores_are_float32_probabilities_even_far_out() -> None:
-    features = np.random.default_rng(2).normal(size=(50, 8)).astype(np.float32) * 1e4
-    scores = _head().score_0_1(features)
-    assert scores.dtype == np.float32
-    assert np.all((scores >= 0) & (scores <= 1))
-
-
-def test_a_score_is_the_logistic_of_the_network() -> None:
-    head, features = _head(), np.ones((1, 8), dtype=np.float32)
-    hidden = np.maximum((features[0] - head.centre) / head.scale @ head.hidden_weight + head.hidden_bias, 0)
-    logit = float(hidden @ head.output_weight + head.output_bias[0])
-    assert head.score_0_1(features)[0] == pytest.approx(1 / (1 + np.exp(-logit)), rel=1e-5)
-
-
-@pytest.mark.parametrize("content", [b"", b"not a head", b"\x10" * 64])
-def test_a_damaged_head_is_refused(tmp_path: Path, content: bytes) -> None:
-    file = tmp_path / "head.safetensors"
-    file.write_bytes(content)
-    with pytest.raises(SettingInvalid, match=r"head\.safetensors"):
-        ToxicityHead.load(file)
-
-
-async def test_the_shipped_head_tells_abuse_from_business() -> None:
+async def test_the_shipped_model_tells_abuse_from_business() -> None:
     async with open_enricher(EmbedderConfig()) as enricher:
         read = [ReadText(text, enricher.tokenise(text)) for text in CLEAN + TOXIC]
-        scores = [each.score_0_1 for each in await enricher.score(read)]
+        scores = [toxicity.score_0_1 for toxicity in (await enricher.enrich(read)).toxicity]
+        assert enricher.toxicity_version == load_model(SHIPPED_MODEL).version
     clean, toxic = scores[: len(CLEAN)], scores[len(CLEAN) :]
-    assert max(clean) < 0.5 < min(toxic), (clean, toxic)
+    assert max(clean) < load_model(SHIPPED_MODEL).card.thresholds.flag < min(toxic), (clean, toxic)
 
 
-def test_the_shipped_head_is_small_and_has_a_card() -> None:
-    assert SHIPPED_HEAD.stat().st_size < 300_000
-    card = SHIPPED_HEAD.with_suffix(".md").read_text(encoding="utf-8")
-    assert ToxicityHead.load(SHIPPED_HEAD).version in card
+def test_the_shipped_model_is_small_and_says_how_it_was_made() -> None:
+    assert SHIPPED_MODEL.stat().st_size < 3_500_000
+    model = load_model(SHIPPED_MODEL)
+    assert model.prefilter is not None
+    card = (SHIPPED_MODEL.parent / "card.md").read_text(encoding="utf-8")
+    assert model.card.made_with["command"] in card
+    assert model.card.encoder_sha256 in card
     for licence in ("CC0-1.0", "MIT", "Apache-2.0"):
         assert licence in card
+
+
+def test_the_shipped_model_was_made_of_what_its_manifest_lists() -> None:
+    manifest = tomllib.loads((SHIPPED_MODEL.parent / "data.toml").read_text(encoding="utf-8"))
+    card = load_model(SHIPPED_MODEL).card
+    assert [part["source"] for part in manifest["parts"]] == [part["source"] for part in card.data]
+    assert all(part["licence"] in {"CC0-1.0", "MIT", "Apache-2.0"} for part in card.data)
+    assert all(re.fullmatch(r"[0-9a-f]{64}", part["sha256"]) for part in card.data)
+
+
+async def test_nothing_scores_where_none_is_asked_for() -> None:
+    async with open_enricher(EmbedderConfig(toxicity_model="none")) as enricher:
+        (found,) = (await enricher.enrich([ReadText(TOXIC[0], enricher.tokenise(TOXIC[0]))])).toxicity
+        assert (enricher.toxicity_version, found.score_0_1) == ("", 0.0)
+
+
+async def test_only_an_approved_model_scores(tmp_path: Path) -> None:
+    registry = ModelRegistry(tmp_path)
+    registry.publish(load_model(SHIPPED_MODEL), {})
+    config = EmbedderConfig(toxicity_model=load_model(SHIPPED_MODEL).card.name, models_folder=tmp_path)
+    with pytest.raises(SettingInvalid, match="not approved"):
+        async with open_enricher(config):
+            pass
+    approved = registry.approve(f"{config.toxicity_model}@1", by="ada", at=datetime.now(UTC))
+    async with open_enricher(config) as enricher:
+        assert enricher.toxicity_version == approved.reference

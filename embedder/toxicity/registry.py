@@ -1,0 +1,187 @@
+"""Trained models in a folder: every version kept as it was made, with its report, and whether someone approved it.
+
+    FOLDER/NAME/VERSION/model.safetensors  card.md  report.json  confusion.png  [approval.json]
+
+Versions count from 1 and are never written again; publishing is one rename, so that a version is whole or absent. An
+approval names the file that was approved by its SHA-256: weights that were exchanged afterwards are not approved.
+
+Invariant: what is not approved never scores documents (`approved`); evaluation may read it (`found`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from datetime import datetime
+from pathlib import Path
+
+from embedder.toxicity.model import ToxicityModel
+from embedder.toxicity.model_file import load_model, save_model
+from vocabulary.errors import SettingInvalid
+
+NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
+RESERVED = frozenset({"shipped", "none"})  # what a setting can say besides a model's name
+_VERSION = re.compile(r"[1-9][0-9]{0,8}")
+_MODEL, _APPROVAL = "model.safetensors", "approval.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Approval:
+    """Who let a version score documents, and when."""
+
+    by: str
+    at: datetime  # aware, UTC
+    sha256: str  # of the model file
+
+
+@dataclass(frozen=True, slots=True)
+class StoredModel:
+    """One version in the folder. `damage` says why its approval cannot be used, if there is one that cannot."""
+
+    name: str
+    version: str
+    folder: Path
+    approval: Approval | None
+    damage: str = ""
+
+    @property
+    def reference(self) -> str:
+        return f"{self.name}@{self.version}"
+
+    @property
+    def file(self) -> Path:
+        return self.folder / _MODEL
+
+
+class ModelRegistry:
+    """The versions of toxicity models in one folder, which need not exist yet."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def publish(self, model: ToxicityModel, documents: Mapping[str, bytes]) -> StoredModel:
+        """Keep a model as the next version of its name, with documents beside it (file name to content).
+
+        Raises:
+            SettingInvalid: the name is not lower-case letters, digits and dashes, or is reserved.
+        """
+        name = require_name(model.card.name)
+        home = self._folder / name
+        home.mkdir(parents=True, exist_ok=True)
+        while True:
+            version = str(1 + max((int(stored.version) for stored in self._versions(name)), default=0))
+            making = Path(tempfile.mkdtemp(prefix=".making-", dir=home))
+            try:
+                making.chmod(0o755)  # as other folders are; a temporary one is its maker's alone
+                save_model(replace(model, card=replace(model.card, version=version)), making / _MODEL)
+                for file_name, content in documents.items():
+                    (making / file_name).write_bytes(content)
+                os.rename(making, home / version)  # noqa: PTH104 - fails where the version exists, which `replace` may not
+            except FileExistsError:
+                continue  # someone else published at the same time: theirs is this version, ours the next
+            except OSError as error:
+                if (home / version).exists():
+                    continue
+                raise SettingInvalid(f"models folder: {home / version} cannot be written: {error}") from error
+            finally:
+                shutil.rmtree(making, ignore_errors=True)
+            return _stored(name, version, home / version)
+
+    def versions(self) -> list[StoredModel]:
+        """Return every version, by name and then oldest first."""
+        names = sorted(entry.name for entry in _folders(self._folder) if NAME_PATTERN.fullmatch(entry.name))
+        return [stored for name in names for stored in self._versions(name)]
+
+    def found(self, reference: str) -> StoredModel:
+        """Return `name@version`, or the newest version of `name`, approved or not.
+
+        Raises:
+            SettingInvalid: there is none.
+        """
+        name, _, version = reference.partition("@")
+        versions = self._versions(require_name(name))
+        matching = [stored for stored in versions if not version or stored.version == version]
+        if not matching:
+            known = ", ".join(stored.reference for stored in self.versions()) or "none"
+            raise SettingInvalid(f"there is no toxicity model {reference} in {self._folder}; there are: {known}")
+        return matching[-1]
+
+    def approve(self, reference: str, *, by: str, at: datetime) -> StoredModel:
+        """Let a version score documents from now on; an approval that stands is kept as it is.
+
+        Raises:
+            SettingInvalid: there is no such version, or its file cannot be loaded.
+        """
+        stored = self.found(reference)
+        if stored.approval is not None:
+            return stored
+        load_model(stored.file)
+        approval = Approval(by=by, at=at, sha256=_sha256(stored.file))
+        content = json.dumps(asdict(approval) | {"at": at.isoformat()}, indent=2)
+        written = stored.folder / f".{_APPROVAL}.{os.getpid()}"
+        written.write_text(content, encoding="utf-8")
+        written.replace(stored.folder / _APPROVAL)
+        return replace(stored, approval=approval, damage="")
+
+    def approved(self, reference: str) -> StoredModel:
+        """Return `name@version` if it is approved, or the newest approved version of `name`.
+
+        Raises:
+            SettingInvalid: there is no such model, none is approved, or its file changed since.
+        """
+        wanted = self.found(reference)
+        name, _, version = reference.partition("@")
+        candidates = [wanted] if version else self._versions(name)
+        approved = [stored for stored in candidates if stored.approval is not None]
+        if not approved:
+            because = f" ({wanted.damage})" if wanted.damage else ""
+            raise SettingInvalid(
+                f"the toxicity model {reference} is not approved{because}, so it scores no documents; "
+                f"read its report, then run `sightline models approve {wanted.name} {wanted.version}`"
+            )
+        return approved[-1]
+
+    def _versions(self, name: str) -> list[StoredModel]:
+        folders = [entry for entry in _folders(self._folder / name) if _VERSION.fullmatch(entry.name)]
+        return [_stored(name, entry.name, entry) for entry in sorted(folders, key=lambda entry: int(entry.name))]
+
+
+def require_name(name: str) -> str:
+    """Return a model's name if it can be one. Raises SettingInvalid otherwise."""
+    if not NAME_PATTERN.fullmatch(name) or name in RESERVED:
+        raise SettingInvalid(
+            f"{name!r} cannot be the name of a model: lower-case letters, digits and dashes, "
+            f"and not {' or '.join(sorted(RESERVED))}"
+        )
+    return name
+
+
+def _folders(folder: Path) -> Iterator[Path]:
+    if folder.is_dir():
+        yield from (entry for entry in folder.iterdir() if entry.is_dir())
+
+
+def _stored(name: str, version: str, folder: Path) -> StoredModel:
+    stored = StoredModel(name, version, folder, approval=None)
+    file = folder / _APPROVAL
+    if not file.exists():
+        return stored
+    try:
+        document = json.loads(file.read_text(encoding="utf-8"))
+        approval = Approval(document["by"], datetime.fromisoformat(document["at"]), document["sha256"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return replace(stored, damage=f"its {_APPROVAL} cannot be read")
+    if not stored.file.is_file() or _sha256(stored.file) != approval.sha256:
+        return replace(stored, damage="its file is not the one that was approved")
+    return replace(stored, approval=approval)
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
