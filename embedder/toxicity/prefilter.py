@@ -92,7 +92,7 @@ def sentence_scores_0_1(windows: Array, sentences: Sequence[Sentence]) -> Array:
 
     It is in a window with `_MIN_OVERLAP` tokens, or whole if it has fewer.
     """
-    runs = np.array([(each.first, each.last) for each in sentences], dtype=np.int64)[:, None]
+    runs = np.array([(each.first, each.last) for each in sentences], dtype=np.int64).reshape(-1, 1, 2)  # perhaps none
     places = window_places(len(windows))
     overlaps = np.minimum(runs[..., 1], places[:, 1]) - np.maximum(runs[..., 0], places[:, 0])
     inside = overlaps >= np.minimum(_MIN_OVERLAP, runs[..., 1] - runs[..., 0])
