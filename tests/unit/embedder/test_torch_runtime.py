@@ -103,6 +103,7 @@ def _sequences(*lengths: int) -> list[TokenIds]:
 MIXED = _sequences(0, 1, 5, 6, 7, 14, 14, 3, 10, 0, 13)
 
 
+@pytest.mark.timeout(900)  # compiles kernels in C++, which takes minutes of a busy processor
 @pytest.mark.parametrize("rung", [PADDED, PACKED, GRAPH, GRAPH_COMPILED])
 def test_every_way_to_compute_gives_what_openvino_gives(tiny: Tiny, open_tiny: Open, rung: str) -> None:
     runtime = open_tiny(rung)
