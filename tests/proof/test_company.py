@@ -101,7 +101,7 @@ def tickets() -> Iterator[Record]:
 
 def salaries(employees: Sequence[Mapping[str, Any]]) -> Iterator[Record]:
     for row in employees[:SALARIES]:
-        named = {row["emp_id"], row["reports_to"]}
+        named = {row["emp_id"], row["reports_to"]} - {None}  # who leads the company reports to nobody
         yield record(
             f"salary-{row['emp_id']}",
             f"Salary of {row['Name']}, {row['Level']}: {row['Salary']}. Leave days taken: {row['Total Leaves Taken']}.",

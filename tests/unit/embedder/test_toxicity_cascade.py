@@ -225,6 +225,7 @@ def enricher(tiny_model: Callable[..., Path], worker: Worker[Any]) -> ModelEnric
         folder,
         name="tiny",
         version="1",
+        why="for a test",
         recipe="tiny",
         toxicity=MODEL,
         tokeniser=Tokeniser(folder.tokenizer_file, vocabulary=folder.shape.vocabulary),

@@ -197,7 +197,8 @@ def test_status_says_how_each_source_stands(folder: CliFolder, first_sync: dict[
     (standing,) = folder.json("status")
     assert (standing["source"], standing["index"], standing["access"]) == ("handbook", "private", "token")
     assert standing["last_run"] == folder.json("runs")[0]["id"]
-    full, identities, _audit = standing["modes"]
+    full, identities, *others = standing["modes"]
+    assert [each["mode"] for each in others] == ["rescore", "audit"]
     assert (full["mode"], full["last_run"]) == ("full", folder.json("runs", "--mode", "full")[0]["id"])
     assert (identities["mode"], identities["last_run"]) == (
         "identities",
