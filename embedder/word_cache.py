@@ -4,7 +4,8 @@ BERT's rules split ASCII text at spaces and around each punctuation mark, and wh
 alone. So the model's own tokeniser is asked once for each word; every other text, and every tokeniser with other rules,
 stays with the library.
 
-Invariants: ids and offsets equal the library's on the whole text; memory is bounded (some 15 MB at the most).
+Invariants: ids and offsets equal the library's on the whole text; memory is bounded: some 15 MB
+with the words of prose, three times as much with the longest that are kept.
 
 Source: Devlin et al., BERT (2019), `BasicTokenizer` and `WordpieceTokenizer`.
 """
@@ -27,7 +28,9 @@ _OTHER_CONTROLS = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 # 500,000 tokens of dictionary and package texts have 29,000 different words, each written in its own case.
 _MOST_WORDS = 65_536
-_LONGEST_KEPT = 32  # longer ones are keys, sums and encoded files, which hardly come again
+# Longer ones, or those of more pieces, are keys, sums and encoded files, which hardly come again.
+_LONGEST_KEPT = 32
+_MOST_PIECES_KEPT = 6
 # The library works outside Python's global lock and this does not: some 20 ms for so much.
 _MOST_CHARACTERS = 65_536
 
@@ -35,11 +38,20 @@ Pieces: TypeAlias = tuple[list[int], list[int]]  # ids, and where each begins an
 
 
 def words_of(tokenizer: Tokenizer, description: Mapping[str, Any]) -> WordCache | None:
-    """Return a cache for a tokeniser whose file (`tokenizer.json`) reads so; None where its rules are not BERT's."""
+    """Return a cache for a tokeniser whose file (`tokenizer.json`) reads so; None where its rules are not BERT's.
+
+    Nor where it has a special token with a space, which may stand for a line end, or with letters beyond ASCII, which
+    may stand for plain ones once the text is normalised.
+    """
     parts = {"normalizer": "BertNormalizer", "pre_tokenizer": "BertPreTokenizer", "model": "WordPiece"}
     if any((description.get(part) or {}).get("type") != kind for part, kind in parts.items()):
         return None
-    return WordCache(tokenizer, [token["content"] for token in description["added_tokens"]])
+    special = [token["content"] for token in description.get("added_tokens") or ()]
+    return WordCache(tokenizer, special) if all(map(_is_solid, special)) else None
+
+
+def _is_solid(special_token: str) -> bool:
+    return special_token.isascii() and special_token.isprintable() and " " not in special_token
 
 
 class WordCache:
@@ -73,7 +85,7 @@ class WordCache:
     def _split(self, word: str) -> Pieces:
         encoding = self._tokenizer.encode(word, add_special_tokens=False)
         pieces = encoding.ids, list(chain.from_iterable(encoding.offsets))
-        if len(word) <= _LONGEST_KEPT:
+        if len(word) <= _LONGEST_KEPT and len(encoding.ids) <= _MOST_PIECES_KEPT:
             if len(self._pieces) >= _MOST_WORDS:
                 self._pieces.clear()  # the common ones are back within a page
             self._pieces[word] = pieces

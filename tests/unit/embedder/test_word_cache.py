@@ -77,6 +77,24 @@ def test_a_full_cache_begins_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     assert list(cache._pieces) == ["four", "five"]
 
 
+def test_sums_and_keys_fill_no_memory() -> None:
+    cache = WordCache(LIBRARY, [])
+    found = cache.tokenise("d41d8cd98f00b204e9800998ecf8427e unaffable")
+    assert found is not None
+    assert list(cache._pieces) == ["unaffable"]
+
+
+@pytest.mark.parametrize("special", ["New York", "Z\u00fcrich", "a\tb"])
+def test_special_tokens_that_other_letters_may_spell_are_left_to_the_library(special: str) -> None:
+    added = [*DESCRIPTION["added_tokens"], {"content": special}]
+    assert words_of(LIBRARY, DESCRIPTION | {"added_tokens": added}) is None
+
+
+def test_a_file_need_not_name_special_tokens() -> None:
+    unnamed = {key: value for key, value in DESCRIPTION.items() if key != "added_tokens"}
+    assert words_of(LIBRARY, unnamed) is not None
+
+
 def test_a_tokeniser_with_other_rules_has_no_cache() -> None:
     other = Tokenizer(models.WordPiece({"[UNK]": 0}, unk_token="[UNK]"))
     other.pre_tokenizer = pre_tokenizers.Whitespace()
