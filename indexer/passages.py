@@ -194,17 +194,21 @@ class _Cutter:
             opening, closing = self._pending[0], self._pending[-1]
             text = self._text[opening.start : closing.end]
             start = opening.start + len(text) - len(text.lstrip())
-            tokens = _joined([piece.tokens for piece in self._pending], start=start)
-            self._spans.append(_Span(tokens, text.strip(), start, opening.page, closing.heading))
+            shown = text.strip()
+            tokens = _joined([piece.tokens for piece in self._pending], start=start, characters=len(shown))
+            self._spans.append(_Span(tokens, shown, start, opening.page, closing.heading))
         self._pending = []
         self._pending_tokens = 0
 
 
-def _joined(runs: Sequence[Tokens], *, start: int) -> Tokens:
-    """Return runs of tokens one behind the other, placed in the text that begins at `start`."""
+def _joined(runs: Sequence[Tokens], *, start: int, characters: int) -> Tokens:
+    """Return runs of tokens one behind the other, placed in the text that begins at `start` and has so many characters.
+
+    Some tokenisers count the space before a word to its token: of the first one it lies before the text.
+    """
     ids = np.concatenate([run.ids for run in runs]).astype(np.int32, copy=False)
-    offsets = (np.concatenate([run.offsets for run in runs]) - start).astype(np.int32, copy=False)
-    return Tokens(ids, offsets)
+    offsets = np.clip(np.concatenate([run.offsets for run in runs]) - start, 0, characters)
+    return Tokens(ids, offsets.astype(np.int32, copy=False))
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -123,6 +124,19 @@ def test_no_text_gives_no_passages() -> None:
 def test_control_characters_and_lone_surrogates_are_replaced_in_place() -> None:
     (piece,) = cut(Block("a\x00b \ud800 c"))
     assert piece.passage.text == "a b \ufffd c"
+
+
+def test_tokens_that_begin_with_the_space_before_them_lie_within_their_passage() -> None:
+    def tokenise(text: str) -> Tokens:
+        places = [match.span() for match in re.finditer(r"\s?\S+", text)]
+        return Tokens(np.arange(len(places), dtype=np.int32), np.array(places, np.int32).reshape(-1, 2))
+
+    text = ExtractedText((Block(" one two three four five six seven"),))
+    passages = cut_passages(text, [], tokenise=tokenise, max_tokens=4)
+    assert len(passages) > 1
+    for each in passages:
+        shown = [each.passage.text[start:end].strip() for start, end in each.tokens.offsets.tolist()]
+        assert shown == each.passage.text.split()
 
 
 def test_comments_become_passages_of_their_own() -> None:
