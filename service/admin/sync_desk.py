@@ -54,13 +54,15 @@ class SyncDesk:
     async def stop(self, source: str) -> SyncMode:
         """Ask the sync of a source's documents to end at its next page, or drop it while it waits; return its mode.
 
+        One that waits here may wait for another program's, which is meant, too.
+
         Raises:
             NoSyncUnderWay: no program runs one.
         """
         mode = self.scheduler.stop_source(source)
-        if mode is not None:
-            return mode
         run = await self.runs.ask_to_stop(source)
-        if run is None:
+        if run is not None:
+            return run.mode
+        if mode is None:
             raise NoSyncUnderWay("no sync of this source's documents is under way")
-        return run.mode
+        return mode

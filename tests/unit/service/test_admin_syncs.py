@@ -185,6 +185,19 @@ async def test_a_sync_of_another_program_is_asked_to_stop(desk: Desk) -> None:
     await runs.finish(ticket, RunState.INTERRUPTED, Tally(), "")
 
 
+async def test_a_sync_of_another_program_is_stopped_with_one_that_waits_here(desk: Desk) -> None:
+    await desk.start("wiki")
+    await desk.start("hr", mode="changes")
+    runs = RunStore(desk.world.engine)
+    ticket = await runs.begin("hr", SyncMode.FULL, index_id="x")
+    assert (await desk.stop()).json() == {"source": "hr", "mode": "full"}
+    assert await runs.stop_requests.is_asked(ticket.run_id)
+    await runs.finish(ticket, RunState.INTERRUPTED, Tally(), "")
+    desk.work.ended.set()
+    await settle()
+    assert [job.source for job in desk.work.began] == ["wiki"]
+
+
 async def test_where_nothing_is_under_way_there_is_nothing_to_stop(desk: Desk) -> None:
     assert kind_of(await desk.stop()) == (409, "no-sync-under-way")
     assert await desk.acts() == [("stop-sync", "hr", {}, "failed: NoSyncUnderWay")]
