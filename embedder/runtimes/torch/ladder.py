@@ -65,16 +65,18 @@ class Ladder:
 
     def _next(self, last: Exception | None) -> Rung:
         while self._below:
-            build = self._below.pop(0)
+            build = self._below[0]
             try:
                 rung = build()
                 self._check(rung)
             except torch.cuda.OutOfMemoryError:
-                raise  # nothing is wrong with the rung; with less at once it may work
+                raise  # nothing is wrong with the rung, which stays: with less at once it may work
             except (RuntimeError, ImportError, ValueError, NotImplementedError) as error:
                 _log.info("a way to compute the model does not work here: %s", _first_line(error))
                 last = error
+                del self._below[0]
                 continue
+            del self._below[0]
             return rung
         raise NoRung(f"the model cannot be computed here: {_first_line(last)}") from last
 

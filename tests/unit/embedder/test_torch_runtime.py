@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel  # noqa: E402 - behind th
 
 from embedder.runtimes.torch import attention, packed  # noqa: E402
 from embedder.runtimes.torch.devices import CpuDevice, open_device  # noqa: E402
-from embedder.runtimes.torch.ladder import NoRung  # noqa: E402
+from embedder.runtimes.torch.ladder import Ladder, NoRung  # noqa: E402
 from embedder.runtimes.torch.packed import GRAPH, GRAPH_COMPILED, PACKED, PADDED, PackedTorchRuntime  # noqa: E402
 from embedder.runtimes.torch.packing import pack  # noqa: E402
 from embedder.runtimes.torch.pipeline import Pipeline  # noqa: E402
@@ -238,6 +239,21 @@ def test_out_of_memory_halves_what_is_computed_at_once(tiny: Tiny, open_tiny: Op
     del room[1:]
     runtime.run(sequences)
     assert max(room[1:]) <= 512  # and it stays there
+
+
+def test_a_way_that_finds_no_memory_at_the_moment_is_tried_again() -> None:
+    only, tries = SimpleNamespace(name="only"), []
+
+    def check(rung: Any) -> None:
+        tries.append(rung)
+        if len(tries) == 2:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory")
+
+    first = SimpleNamespace(name="first")
+    ladder = Ladder([lambda: first, lambda: only], check=check)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        ladder.descend(first, RuntimeError("no kernel"))
+    assert ladder.descend(first, RuntimeError("no kernel")) is only
 
 
 def test_out_of_memory_of_the_least_batch_is_told(open_tiny: Open, room: list[int]) -> None:
