@@ -65,15 +65,30 @@ class ModelRegistry:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
+    def prepare(self, name: str) -> Path:
+        """Make the folder of a model's versions, if it is not there, and return it.
+
+        Raises:
+            SettingInvalid: the name is not lower-case letters, digits and dashes, or is reserved; or nothing can be
+                written there.
+        """
+        home = self._folder / require_name(name)
+        try:
+            home.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise SettingInvalid(f"models folder: {home} cannot be made: {error}") from error
+        if not os.access(home, os.W_OK | os.X_OK):
+            raise SettingInvalid(f"models folder: {home} cannot be written")
+        return home
+
     def publish(self, model: ToxicityModel, documents: Mapping[str, bytes]) -> StoredModel:
         """Keep a model as the next version of its name, with documents beside it (file name to content).
 
         Raises:
-            SettingInvalid: the name is not lower-case letters, digits and dashes, or is reserved.
+            SettingInvalid: as `prepare`, or the files cannot be written.
         """
-        name = require_name(model.card.name)
-        home = self._folder / name
-        home.mkdir(parents=True, exist_ok=True)
+        name = model.card.name
+        home = self.prepare(name)
         while True:
             version = str(1 + max((int(stored.version) for stored in self._versions(name)), default=0))
             making = Path(tempfile.mkdtemp(prefix=".making-", dir=home))
@@ -104,9 +119,9 @@ class ModelRegistry:
         Raises:
             SettingInvalid: there is none.
         """
-        name, _, version = reference.partition("@")
+        name, chosen, version = reference.partition("@")
         versions = self._versions(require_name(name))
-        matching = [stored for stored in versions if not version or stored.version == version]
+        matching = [stored for stored in versions if not chosen or stored.version == version]
         if not matching:
             known = ", ".join(stored.reference for stored in self.versions()) or "none"
             raise SettingInvalid(f"there is no toxicity model {reference} in {self._folder}; there are: {known}")
@@ -136,8 +151,8 @@ class ModelRegistry:
             SettingInvalid: there is no such model, none is approved, or its file changed since.
         """
         wanted = self.found(reference)
-        name, _, version = reference.partition("@")
-        candidates = [wanted] if version else self._versions(name)
+        name, chosen, _ = reference.partition("@")
+        candidates = [wanted] if chosen else self._versions(name)
         approved = [stored for stored in candidates if stored.approval is not None]
         if not approved:
             because = f" ({wanted.damage})" if wanted.damage else ""

@@ -50,6 +50,7 @@ class Act(StrEnum):
     REINDEX = "reindex"  # the index
     MIGRATE_INDEX = "migrate-index"  # the index
     BACKUP = "backup"  # the folder
+    APPROVE_MODEL = "approve-model"  # the version of a toxicity model: name@version
 
 
 class ActNotRecorded(RetryableError):

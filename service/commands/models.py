@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import shlex
 import sys
 import time
@@ -13,7 +12,10 @@ from typing import Annotated, Any, TypeAlias
 import typer
 
 from embedder.toxicity.model import Stages
-from embedder.toxicity.registry import ModelRegistry, StoredModel, require_name
+from embedder.toxicity.registry import ModelRegistry, StoredModel
+from service.admin.acts import Act
+from service.admin.command_line import command_line
+from service.commands.recorded import recorded_act
 from service.commands.terminal import ConfigOption, JsonOption, console, error_console, print_json, print_table
 from service.settings import CONFIG_VARIABLE, DEFAULT_FILE, load_settings, settings_file
 from vocabulary.errors import SettingMissing
@@ -73,8 +75,8 @@ def train_toxicity(  # noqa: PLR0917 - options, given by name
     as_json: JsonOption = False,
 ) -> None:
     """Train a classifier of toxicity, with a report on held-out texts. It scores nothing until it is approved."""
-    require_name(name)
     registry = _registry(folder, config)
+    registry.prepare(name)  # what could not be kept must not be trained for minutes
     learning = _learning()
     defaults = _part(learning, text_column, label_column, clean_label)
     parts = [part for file in data for part in learning.parts_of(file, defaults, root=data_root)]
@@ -151,7 +153,11 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Let a version score documents. Read its report first: card.md beside its weights."""
-    stored = _registry(folder, config).approve(f"{name}@{version}", by=getpass.getuser(), at=datetime.now(UTC))
+    settings = load_settings(settings_file(config))  # the log of acts is in their state store
+    registry = ModelRegistry(folder or settings.embedder.models_folder)
+    reference = registry.found(f"{name}@{version}").reference
+    with recorded_act(settings, Act.APPROVE_MODEL, subject=reference):
+        stored = registry.approve(reference, by=command_line().name, at=datetime.now(UTC))
     if as_json:
         print_json(_described(stored))
         return

@@ -14,6 +14,7 @@ from embedder.toxicity.learning.measuring import measure
 from embedder.toxicity.learning.report import report_documents
 from embedder.toxicity.learning.training import Order, gather, train
 from embedder.toxicity.model_file import load_model
+from vocabulary.errors import SettingInvalid
 
 __all__ = ["SHIPPED_MODEL", "Order", "Part", "evaluate", "parts_of", "report_documents", "train"]
 
@@ -27,7 +28,11 @@ def evaluate(file: Path, parts: Sequence[Part], *, encoder: str, cache: Path | N
     model = load_model(file)
     material = gather(parts)
     loaded = Encoder.load(encoder, cache=cache)
-    model.require_encoder(loaded.name, loaded.sha256)
+    if loaded.sha256 != model.card.encoder_sha256:
+        raise SettingInvalid(
+            f"{model.version} was trained with {model.card.encoder} (weights {model.card.encoder_sha256[:12]}), "
+            f"not with {loaded.name} ({loaded.sha256[:12]}); --encoder names the one that it reads"
+        )
     given = any(example.given_split for examples in material.by_split.values() for example in examples)
     chosen = [Split.TEST] if given else list(Split)
     examples = [example for split in chosen for example in material.by_split[split]]

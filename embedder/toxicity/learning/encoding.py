@@ -27,6 +27,7 @@ from embedder.runtimes.port import BLOCK_TOKENS, Runtime
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.ngrams import Array
 from vocabulary.documents import ReadText, TokenIds
+from vocabulary.errors import SettingInvalid
 
 _KEY_BYTES = 16
 _STEP = 500  # texts between two reports of progress; an interrupted run loses at most so many
@@ -43,9 +44,12 @@ class FeatureStore:
         self._memory: list[npt.NDArray[np.float16]] = []
         self._keys = self._values = None
         if folder is not None:
-            folder.mkdir(parents=True, exist_ok=True)
             self._keys, self._values = folder / "keys.bin", folder / "features.f16"
-            self._recover(self._keys, self._values)
+            try:
+                folder.mkdir(parents=True, exist_ok=True)
+                self._recover(self._keys, self._values)
+            except OSError as error:
+                raise SettingInvalid(f"cache: {folder} cannot be used: {error}") from error
 
     def lacks(self, ids: TokenIds) -> bool:
         return _key(ids) not in self._rows
@@ -109,7 +113,7 @@ class Encoder:
         """Load a model for training, in float32 so that the features are those of any processor. Blocks for seconds.
 
         Raises:
-            ConfigurationError: see `locate_model` and `read_weights`.
+            ConfigurationError: see `locate_model` and `read_weights`; or the cache cannot be used.
         """
         location = locate_model(model)
         folder = read_model_folder(location.folder)

@@ -16,6 +16,7 @@ import hashlib
 import io
 import json
 import re
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -66,7 +67,7 @@ def read_part(part: Part) -> Reading:
                     examples.extend(_examples(part, row, number))
                 except _LineRefused as refusal:
                     skipped[str(refusal)] += 1
-    except (OSError, EOFError, csv.Error, UnicodeDecodeError) as error:
+    except (OSError, EOFError, csv.Error, UnicodeDecodeError, zlib.error) as error:
         raise SettingInvalid(f"{part.path} cannot be read: {error}") from error
     if not examples:
         reasons = "; ".join(f"{reason}: {count}" for reason, count in skipped.most_common()) or "it is empty"

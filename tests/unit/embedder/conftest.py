@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,23 +34,23 @@ TinyModel = Callable[..., Path]
 @pytest.fixture
 def tiny_model(tmp_path: Path) -> TinyModel:
     """Return a function that writes a folder; keyword arguments change its config.json."""
+    return partial(write_tiny_model, tmp_path / "tiny")
 
-    def write(*, pooling: str = "pooling_mode_mean_tokens", **changes: Any) -> Path:
-        config = CONFIG | changes
-        folder = tmp_path / "tiny"
-        (folder / "1_Pooling").mkdir(parents=True)
-        _write_json(folder / "modules.json", [
-            {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
-            {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
-        ])  # fmt: skip
-        _write_json(folder / "config.json", config)
-        _write_json(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": HIDDEN, pooling: True})
-        _write_json(folder / "sentence_bert_config.json", {"max_seq_length": 12, "do_lower_case": False})
-        _write_tokenizer(folder / "tokenizer.json")
-        save_file(_random_weights(config["num_hidden_layers"]), folder / "model.safetensors")
-        return folder
 
-    return write
+def write_tiny_model(folder: Path, *, pooling: str = "pooling_mode_mean_tokens", seed: int = 4, **changes: Any) -> Path:
+    """Write a folder with random weights."""
+    config = CONFIG | changes
+    (folder / "1_Pooling").mkdir(parents=True)
+    _write_json(folder / "modules.json", [
+        {"idx": 0, "name": "0", "path": "", "type": "sentence_transformers.models.Transformer"},
+        {"idx": 1, "name": "1", "path": "1_Pooling", "type": "sentence_transformers.models.Pooling"},
+    ])  # fmt: skip
+    _write_json(folder / "config.json", config)
+    _write_json(folder / "1_Pooling" / "config.json", {"word_embedding_dimension": HIDDEN, pooling: True})
+    _write_json(folder / "sentence_bert_config.json", {"max_seq_length": 12, "do_lower_case": False})
+    _write_tokenizer(folder / "tokenizer.json")
+    save_file(_random_weights(config["num_hidden_layers"], seed), folder / "model.safetensors")
+    return folder
 
 
 def _write_json(file: Path, value: object) -> None:
@@ -66,8 +67,8 @@ def _write_tokenizer(file: Path) -> None:
     tokenizer.save(str(file))
 
 
-def _random_weights(layers: int) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
-    random = np.random.default_rng(4)
+def _random_weights(layers: int, seed: int) -> dict[str, np.ndarray[Any, np.dtype[np.float32]]]:
+    random = np.random.default_rng(seed)
     shapes: dict[str, tuple[int, ...]] = {
         "embeddings.word_embeddings.weight": (len(WORDS), HIDDEN),
         "embeddings.position_embeddings.weight": (POSITIONS, HIDDEN),
