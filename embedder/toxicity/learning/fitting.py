@@ -134,11 +134,15 @@ def _fit_tables(plan: Plan, lot: Lot) -> tuple[NgramTable, ...]:
 
 def _fit_table(plan: Plan, spec: NgramSpec, lot: Lot) -> NgramTable:
     found = occurrences(lot.texts, spec)
+    # Rows that no text has would keep a weight of zero; without them a few hundred texts are fitted in a moment.
+    rows, columns = np.unique(found.rows, return_inverse=True)
     counted = csr_matrix(
-        (found.weights()[found.texts], (found.texts, found.rows)), shape=(found.n_texts, spec.rows), dtype=np.float32
+        (found.weights()[found.texts], (found.texts, columns)), shape=(found.n_texts, len(rows)), dtype=np.float32
     )
-    weight, bias = _fit_linear(plan, counted, lot.targets, c=_TABLE_C)
-    return NgramTable(spec, weight.astype(np.float16), bias)
+    fitted, bias = _fit_linear(plan, counted, lot.targets, c=_TABLE_C)
+    weight = np.zeros((spec.rows, plan.outputs), dtype=np.float16)
+    weight[rows] = fitted
+    return NgramTable(spec, weight, bias)
 
 
 def _fit_linear(plan: Plan, inputs: Any, targets: Targets, *, c: float) -> tuple[Array, Array]:

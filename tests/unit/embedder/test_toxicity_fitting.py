@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedder.toxicity.ngrams import NgramSpec, Unit
+from embedder.toxicity.ngrams import NgramSpec, Unit, occurrences
 from embedder.toxicity.parts import sigmoid, softmax
 from vocabulary.documents import ReadText, Tokens
 
 pytest.importorskip("sklearn", reason="needs the train extra")
+
+from sklearn.linear_model import LogisticRegression
 
 from embedder.toxicity.learning.examples import Example
 from embedder.toxicity.learning.figures import (
@@ -67,6 +69,21 @@ def test_a_head_learns_in_folds_and_with_a_set_held_apart(plan: Plan) -> None:
     for head in (folded, apart):
         assert head.outputs == plan.outputs
         assert _right(plan, head.logits(test.features, test.texts), test.targets) > 0.9
+
+
+def test_a_table_weighs_what_a_regression_over_all_its_rows_would() -> None:
+    spec, lot = NgramSpec(Unit.WORD_PIECES, (1, 2), 1 << 12), _lot(Kind.BINARY, 200, 1)
+    head = fit_with_held_apart(
+        Plan(Kind.BINARY, 1, (spec,), 3), all_texts=lot, encoded=lot, calibration=_lot(Kind.BINARY, 50, 4)
+    )
+    found = occurrences(lot.texts, spec)
+    every_row = np.zeros((200, spec.rows))
+    np.add.at(every_row, (found.texts, found.rows), found.weights()[found.texts])
+    regression = LogisticRegression(C=10.0).fit(every_row, lot.targets)
+    (table,) = head.tables
+    assert not table.weights[np.setdiff1d(np.arange(spec.rows), found.rows)].any()
+    expected = regression.decision_function(every_row)
+    np.testing.assert_allclose(table.logits(lot.texts)[:, 0], expected, atol=0.02)
 
 
 def test_the_same_seed_gives_the_same_head() -> None:
