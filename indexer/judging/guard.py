@@ -141,11 +141,13 @@ class HoldGuard:
         if self.rule.handling is not Handling.HIDE:
             return None
         texts = texts_sha256(each.passage.text for each in sorted(passages, key=lambda each: each.passage.ordinal))
-        if known is not None and any(known.is_decided(each, texts) for each in Decision):
+        if known is not None and known.is_decided(Decision.RELEASED, texts):
             return known
+        if known is not None and known.is_decided(Decision.KEPT, texts):
+            return replace(known, is_hidden=True)
         found = judgement.held_for
         if found is None:
-            return None
+            return self._kept_for_another_model(known, model)
         since = known.held_at if known is not None and known.texts_sha256 == texts else now
         return Hold(
             native_id=native_id,
@@ -158,6 +160,14 @@ class HoldGuard:
             end=found.end,
             held_at=since,
         )
+
+    def _kept_for_another_model(self, known: Hold | None, model: str) -> Hold | None:
+        """What another model held back is let go of by the present one's scores alone, and by none where none scores.
+
+        A threshold is one model's: under that of the present one, scores of another could let go of anything.
+        """
+        is_held = known is not None and known.decision is not Decision.RELEASED
+        return known if is_held and model != self.model else None
 
 
 def hold_guard(ledger: Ledger, enricher: Enricher, configured: ConfiguredRule) -> HoldGuard:

@@ -41,13 +41,17 @@ class JudgingRooms:
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One document judged: what the index is told, the row that it leaves, and its hold, if it has one."""
+    """One document judged: what the index is told, the row that it leaves, and its hold, if it has one.
+
+    `is_shown`: the index shows it afterwards, whatever was before.
+    """
 
     row: LedgerRow
     operations: tuple[IndexOperation, ...]
     hold: Hold | None
     was_held: bool
     is_rescored: bool = False
+    is_shown: bool = False
 
     @property
     def native_id(self) -> str:
@@ -88,12 +92,12 @@ class Rejudging:
         self._on_progress = on_progress
 
     async def all(self) -> None:
-        """Judge what somebody has released, and all that another rule, or another model, has judged.
+        """Judge what somebody has decided about, and all that another rule, or another model, has judged.
 
         Raises:
             RunStopped: somebody asked for an orderly end; what was judged before that is settled.
         """
-        await self._released()
+        await self._decided()
         last, guard = "", self._rooms.guard
         while page := await self._rooms.rows.judged_otherwise(
             self._ticket.source,
@@ -109,9 +113,9 @@ class Rejudging:
         """Judge single documents, whatever has judged them before."""
         await self._judge(await self._rooms.rows.rows(self._ticket.source, native_ids))
 
-    async def _released(self) -> None:
+    async def _decided(self) -> None:
         last = ""
-        while page := await self._rooms.guard.store.released_and_hidden(self._ticket.source, after=last, limit=_PAGE):
+        while page := await self._rooms.guard.store.decided_otherwise(self._ticket.source, after=last, limit=_PAGE):
             await self.these(page)
             last = page[-1]
 
@@ -153,21 +157,26 @@ class Rejudging:
             operations.append(Rescore(put.description.document_id, texts, toxicity, scoring))
         was_held = known is not None and known.is_hidden
         judged = _Judged(_noted(row, version, guard.rule.name), (), hold, was_held, passages is not put.passages)
-        operations += _shown_or_hidden(judged, put)
-        return replace(judged, row=_ended(judged), operations=tuple(operations))
+        moved = _shown_or_hidden(judged, put)
+        is_shown = not judged.is_hidden and (bool(moved) or put.description.acl_id != HIDDEN_ACL)
+        return replace(judged, row=_ended(judged), operations=(*operations, *moved), is_shown=is_shown)
 
     async def _write(self, judged: Sequence[_Judged]) -> None:
-        """Put holds on record, have the index carry out what was judged, and note both."""
+        """Put holds on record, have the index carry out what was judged, and note both.
+
+        From before the first record to behind the last one the documents are in doubt: killed anywhere between, the
+        next run judges them again.
+        """
         rooms, ticket = self._rooms, self._ticket
-        await rooms.guard.store.put(ticket, [each.hold for each in judged if each.hold is not None and each.is_hidden])
         changing = [each for each in judged if each.operations]
         await rooms.rows.doubt(ticket, [each.native_id for each in changing])
+        await rooms.guard.store.put(ticket, [each.hold for each in judged if each.hold is not None and each.is_hidden])
         operations = [operation for each in changing for operation in each.operations]
         refused = await rooms.backend.apply(operations, fence=ticket.fence) if operations else {}
         done = [each for each in judged if DocumentId(ticket.source, each.native_id) not in refused]
-        await rooms.rows.note(ticket, [each.row for each in done], listed=self._counts)
         await rooms.guard.store.forget(ticket, [each.native_id for each in done if each.hold is None and each.was_held])
-        await rooms.guard.store.note_shown(ticket, [each.native_id for each in done if not each.is_hidden])
+        await rooms.guard.store.note_shown(ticket, [each.native_id for each in done if each.is_shown])
+        await rooms.rows.note(ticket, [each.row for each in done], listed=self._counts)
         self._count(judged, refused)
 
     def _count(self, judged: Sequence[_Judged], refused: Collection[DocumentId]) -> None:

@@ -102,14 +102,13 @@ class HoldStore:
             await asyncio.to_thread(self._write, ticket, lambda connection: connection.execute(which))
 
     async def note_shown(self, ticket: RunTicket, native_ids: Collection[str]) -> None:
-        """Note that the index shows these released documents.
+        """Note that the index shows these documents, which were released when it was told to.
 
         Raises:
             RunInProgress: the lease was lost to another run.
         """
         if native_ids:
-            released = _of(ticket.source, native_ids) & (holds.c.decision == Decision.RELEASED)
-            shown = sa.update(holds).where(released).values(is_hidden=False)
+            shown = sa.update(holds).where(_of(ticket.source, native_ids)).values(is_hidden=False)
             await asyncio.to_thread(self._write, ticket, lambda connection: connection.execute(shown))
 
     def _write(self, ticket: RunTicket, work: Any) -> None:
@@ -119,7 +118,9 @@ class HoldStore:
 
     async def decide(self, source: str, reviewed: Hold, decision: Decision, *, by: str, at: float) -> bool:
         """Note what somebody decided of a document as they saw it; False: it is held back for other texts by now."""
-        decided = {"decision": decision, "decided_by": by, "decided_at": at, "is_hidden": True}
+        decided: dict[str, Any] = {"decision": decision, "decided_by": by, "decided_at": at}
+        if decision is Decision.RELEASED:
+            decided["is_hidden"] = True  # until a run has shown it
         seen = _of(source, [reviewed.native_id]) & (holds.c.texts_sha256 == reviewed.texts_sha256)
 
         def write() -> bool:
@@ -128,9 +129,10 @@ class HoldStore:
 
         return await asyncio.to_thread(write)
 
-    async def released_and_hidden(self, source: str, *, after: str = "", limit: int) -> list[str]:
-        """Ids of documents, in order, that somebody released and the index still hides."""
-        waiting = (holds.c.decision == Decision.RELEASED) & holds.c.is_hidden & (holds.c.native_id > after)
+    async def decided_otherwise(self, source: str, *, after: str = "", limit: int) -> list[str]:
+        """Ids of documents, in order, that somebody released and the index still hides, or keeps and it still shows."""
+        is_other = sa.case((holds.c.decision == Decision.RELEASED, holds.c.is_hidden), else_=~holds.c.is_hidden)
+        waiting = holds.c.decision.is_not(None) & is_other & (holds.c.native_id > after)
         wanted = sa.select(holds.c.native_id).where((holds.c.source == source) & waiting)
         rows = await asyncio.to_thread(self._rows, wanted.order_by(holds.c.native_id).limit(limit))
         return [row.native_id for row in rows]

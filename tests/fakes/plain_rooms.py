@@ -61,7 +61,8 @@ class HashingEnricher:
 
     @property
     def toxicity_thresholds(self) -> ToxicityThresholds:
-        return ToxicityThresholds(flag=0.5, hide=0.9)
+        is_scoring = self.toxicity_version != ""
+        return ToxicityThresholds(flag=0.5, hide=0.9) if is_scoring else ToxicityThresholds(flag=1.0, hide=1.0)
 
     @property
     def dimensions(self) -> int:

@@ -15,6 +15,7 @@ from indexer.state import tables
 from indexer.state.holds import Decision, Hold, HoldStore
 from indexer.state.ledger import Ledger
 from indexer.state.run_history import RunState
+from indexer.state.runs import RunTicket
 from tests.fakes.incremental_source import IncrementalSource, incremental
 from tests.fakes.scripted_source import SOURCE
 from tests.fakes.sync_bench import Bench
@@ -345,6 +346,81 @@ async def test_a_decision_about_other_content_than_is_held_now_is_refused(world:
     assert await bench.find("walruses") == {"d001"}
 
 
+async def _release_and_show(bench: Bench) -> None:
+    bench.toxicity = HIDE
+    await bench.sync()
+    await decide(bench, Decision.RELEASED)
+    await bench.rescore("rude")
+    assert await bench.find("walruses") == WALRUSES
+
+
+async def test_a_release_taken_back_while_a_run_is_under_way_takes_effect_with_the_next_one(world: World) -> None:
+    bench, _ = world
+    await _release_and_show(bench)
+    await decide(bench, Decision.KEPT)
+    await bench.sync(SyncMode.CHANGES)
+    assert await bench.find("walruses") == {"d001"}
+    assert ((await hold(bench)).is_hidden, (await hold(bench)).decision) == (True, Decision.KEPT)
+    await decide(bench, Decision.RELEASED)
+    await bench.sync(SyncMode.CHANGES)
+    assert await bench.find("walruses") == WALRUSES
+
+
+async def test_a_release_taken_back_just_before_it_is_carried_out_takes_effect_with_the_next_run(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, _ = world
+    bench.toxicity = HIDE
+    await bench.sync()
+    await decide(bench, Decision.RELEASED)
+    apply = bench.backend.apply
+
+    async def meanwhile(
+        operations: Sequence[IndexOperation], *, fence: int | None = None
+    ) -> Mapping[DocumentId, Refusal]:
+        await decide(bench, Decision.KEPT)
+        return await apply(operations, fence=fence)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(bench.backend, "apply", meanwhile)
+        await bench.sync(SyncMode.CHANGES)
+    await bench.sync(SyncMode.CHANGES)
+    assert await bench.find("walruses") == {"d001"}
+
+
+async def test_killed_behind_the_record_of_a_release_taken_back_the_next_run_hides_it(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, _ = world
+    await _release_and_show(bench)
+    await decide(bench, Decision.KEPT)
+    put = HoldStore.put
+
+    async def last(store: HoldStore, ticket: RunTicket, held: Sequence[Hold]) -> None:
+        await put(store, ticket, held)
+        raise _Killed
+
+    with monkeypatch.context() as patched, pytest.raises((_Killed, ExceptionGroup)):
+        patched.setattr(HoldStore, "put", last)
+        await bench.sync(SyncMode.CHANGES)
+    await bench.sync(SyncMode.CHANGES)
+    assert await bench.find("walruses") == {"d001"}
+
+
+async def test_a_release_of_what_is_hidden_for_other_reasons_waits(world: World) -> None:
+    bench, source = world
+    bench.toxicity = HIDE
+    await bench.sync()
+    source.acls["rude"] = None
+    await bench.sync()
+    await decide(bench, Decision.RELEASED)
+    await bench.rescore("rude")
+    assert ((await hold(bench)).is_hidden, await bench.find("walruses")) == (True, {"d001"})
+    source.acls["rude"] = STAFF
+    await bench.sync()
+    assert ((await hold(bench)).is_hidden, await bench.find("walruses", acl=STAFF)) == (False, {"rude"})
+
+
 # -- new models --------------------------------------------------------------------------------------------------------
 
 
@@ -433,6 +509,21 @@ async def test_text_that_nothing_scores_is_not_written_where_toxic_text_is_to_be
         await bench.sync()
     assert (await bench.sync(SyncMode.PERMISSIONS)).state is RunState.SUCCEEDED, "what the source takes is taken"
     assert (await bench.find("unscored"), await bench.find("walruses")) == (set(), {"d001"})
+
+
+async def test_no_other_models_threshold_lets_go_of_what_was_held_back(world: World) -> None:
+    bench, _ = world
+    bench.toxicity = HIDE
+    await bench.sync()
+    bench.enricher.toxicity_version = ""  # the model's approval is gone, and its thresholds with it
+    await bench.sync(SyncMode.PERMISSIONS)
+    assert (await bench.find("walruses"), await holds(bench)) == ({"d001"}, ["rude"])
+    bench.enricher.toxicity_version, bench.enricher.toxic_words = "head/2", {}
+    bench.toxicity = replace(HIDE, threshold_0_1=0.99)
+    await bench.sync()
+    assert (await bench.find("walruses"), await holds(bench)) == ({"d001"}, ["rude"])
+    await bench.rescore()
+    assert (await bench.find("walruses"), await holds(bench)) == (WALRUSES, [])
 
 
 async def test_the_mark_is_there_to_filter_by(world: World) -> None:
