@@ -127,7 +127,8 @@ class Verdict:
             found_alone = [
                 (sentence, each) for sentence, each in zip(self._sentences, self._found, strict=True) if each
             ]
-            toxicity = merged(self._text, self._whole or Found(0.0), found_alone, flag_from=self._flag_from)
+            whole = self.call.texts[self._position]  # as far as the model reads, where the sentences go on
+            toxicity = merged(whole, self._whole or Found(0.0), found_alone, flag_from=self._flag_from)
             self.call.complete(self._position, toxicity)
 
 

@@ -122,7 +122,8 @@ class ModelEnricher:
         if self._toxicity is None or not len(whole.tokens.ids):
             call.complete(0)
         else:
-            sentences = sentences_of(text, max_tokens=min(MAX_TOKENS, self.max_tokens))
+            longest = min(MAX_TOKENS, self.max_tokens)
+            sentences = await asyncio.to_thread(sentences_of, text, max_tokens=longest)  # of a book, half a second
             flag_from = self._toxicity.card.thresholds.flag
             verdict = Verdict(call, 0, text, sentences if len(sentences) > 1 else [], flag_from=flag_from)
             self._worker.submit_first(verdict.works)
@@ -228,8 +229,9 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker[Work]]:
 
 
 def _cut(text: ReadText, max_tokens: int) -> ReadText:
-    """Return a text as far as the model reads."""
+    """Return a text as far as the model reads: n-grams and sentences of the rest are nobody's either."""
     tokens = text.tokens
     if len(tokens.ids) <= max_tokens:
         return text
-    return ReadText(text.text, Tokens(tokens.ids[:max_tokens], tokens.offsets[:max_tokens]))
+    read = Tokens(tokens.ids[:max_tokens], tokens.offsets[:max_tokens])
+    return ReadText(text.text[: int(read.offsets[-1, 1])], read)

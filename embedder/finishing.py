@@ -31,8 +31,9 @@ class Finisher:
         """Answer a batch; returns the sentences that some of its texts have no answer without.
 
         Raises:
-            ValueError: a model is to score, and the runtime gave no features.
+            ValueError: a model is to score, and the runtime gave no features; or it gave something that is no number.
         """
+        _require_numbers(pooled)
         scored: list[int] = []
         for row, (work, vector) in enumerate(zip(batch, unit_vectors(pooled.embeddings), strict=True)):
             if isinstance(work, TextWork):
@@ -97,6 +98,12 @@ def _suspects(
 
 def _is_whole(text: ReadText, sentences: Sequence[Sentence]) -> bool:
     return len(sentences) == 1 and sentences[0].last - sentences[0].first == len(text.tokens.ids)
+
+
+def _require_numbers(pooled: Pooled) -> None:
+    """Refuse what overflowed: a score that is no number is below every threshold, and would pass for a clean one."""
+    if not all(each is None or np.isfinite(each).all() for each in (pooled.embeddings, pooled.features)):
+        raise ValueError("the runtime gave something that is no finite number")
 
 
 def unit_vectors(embeddings: Array) -> Array:

@@ -24,6 +24,9 @@ Numbers: TypeAlias = npt.NDArray[np.int64]
 _Words: TypeAlias = npt.NDArray[np.uint32]
 
 HASH = "multiply-xor-1"
+# Of one text; 254 tokens of ordinary text end within 2,000. A file of one endless word has millions to its one token,
+# and each takes some 200 bytes here.
+_MOST_CHARACTERS = 16_384
 # Odd 32-bit constants with well-spread bits: the golden ratio (Knuth, TAOCP 6.4) and MurmurHash3's first finaliser.
 _STEP, _LAST = np.uint32(0x9E3779B1), np.uint32(0x85EBCA6B)
 
@@ -99,7 +102,7 @@ def _units(texts: Sequence[ReadText], unit: Unit) -> tuple[_Words, Numbers]:
         lengths = np.array([len(sequence) for sequence in ids], dtype=np.int64)
         return np.concatenate([np.empty(0, np.int32), *ids]).astype(np.uint32), lengths
     # Case and white space tell nothing; a space at both ends makes the n-grams of a word's edges alike everywhere.
-    spelled = [f" {' '.join(text.text.lower().split())} " for text in texts]
+    spelled = [f" {' '.join(text.text.lower().split())[:_MOST_CHARACTERS]} " for text in texts]
     lengths = np.array([len(text) for text in spelled], dtype=np.int64)
     # Lone surrogates, which no Unicode text has, pass as they are: they are code points like others here.
     return np.frombuffer("".join(spelled).encode("utf-32-le", "surrogatepass"), dtype="<u4").astype(np.uint32), lengths

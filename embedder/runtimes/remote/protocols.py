@@ -57,6 +57,8 @@ def checked_vectors(rows: Any, *, count: int, dimensions: int) -> Vectors:
         vectors = np.array(rows, dtype=np.float32)
     except (TypeError, ValueError, OverflowError):
         raise AnswerWrong("what should be vectors are not lists of numbers of one length") from None
+    if not vectors.ndim:
+        raise AnswerWrong("no list of vectors")
     if len(vectors) != count:
         raise AnswerWrong(f"{len(vectors)} vectors for {count} texts")
     if vectors.shape != (count, dimensions):
@@ -77,7 +79,7 @@ def _openai_rows(answer: Any, _: int) -> list[Any]:
     """Put the vectors in the order of their own numbers: a server may send them in any."""
     try:
         numbered = sorted(((int(entry["index"]), entry["embedding"]) for entry in answer["data"]), key=itemgetter(0))
-    except (KeyError, TypeError, ValueError):
+    except (KeyError, TypeError, ValueError, OverflowError):  # an index of Infinity is the last
         raise AnswerWrong("no list `data` of embeddings with their `index`") from None
     if [index for index, _ in numbered] != list(range(len(numbered))):
         raise AnswerWrong("embeddings whose `index` is not 0, 1, 2 and so on")

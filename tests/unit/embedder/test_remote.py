@@ -141,6 +141,7 @@ ODD_ANSWERS = [
     httpx.Response(200, text=json.dumps(rows([1, 0, float("nan")], [1, 0, 0]))),
     httpx.Response(200, text=json.dumps(rows([1, 0, float("inf")], [1, 0, 0]))),
     httpx.Response(200, text=json.dumps(rows([1, 0, 0], [1, 0, 0])) + "1"),
+    httpx.Response(200, text='{"data":[{"index":Infinity,"embedding":[1,0,0]}]}'),
     httpx.Response(200, content=b"\xff\xfe"),
     httpx.Response(200, content=b"[" * 60_000),
     httpx.Response(200, content=b" " * 100_000),
@@ -190,6 +191,13 @@ async def demand_refusal(answer: httpx.Response) -> None:
 async def test_a_tensor_of_another_shape_is_refused(outputs: list[Any]) -> None:
     async with remote(lambda _: httpx.Response(200, json={"outputs": outputs}), RemoteProtocol.V2) as asked:
         with pytest.raises(ModelUnavailable, match="no single output of shape"):
+            await asked.enrich(read(asked, ["a"]))
+
+
+@pytest.mark.parametrize("answer", [7, "1.5", {}, [], True], ids=str)
+async def test_a_bare_value_is_no_list_of_vectors(answer: Any) -> None:
+    async with remote(lambda _: httpx.Response(200, json=answer), RemoteProtocol.TEI) as asked:
+        with pytest.raises(ModelUnavailable, match="vectors"):
             await asked.enrich(read(asked, ["a"]))
 
 

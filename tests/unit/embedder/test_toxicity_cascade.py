@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from embedder.calls import Call
+from embedder.calls import Call, Found, Verdict
 from embedder.enricher import ModelEnricher
 from embedder.finishing import Finisher
 from embedder.models import read_model_folder
@@ -218,6 +218,19 @@ def test_a_runtime_without_features_under_a_model_is_told() -> None:
     worker.close()
 
 
+@pytest.mark.parametrize("name", ["embeddings", "features"])
+def test_what_is_no_number_passes_for_no_clean_text(name: str) -> None:
+    class Overflowing(CountingRuntime):
+        def run(self, sequences: Sequence[TokenIds]) -> Pooled:
+            pooled = super().run(sequences)
+            return replace(pooled, **{name: np.full_like(getattr(pooled, name), np.nan)})
+
+    worker: Worker[Any] = Worker(Overflowing(), finish=Finisher(MODEL))
+    with pytest.raises(ValueError, match="finite"):
+        _score(worker, RUDE)
+    worker.close()
+
+
 @pytest.fixture
 def enricher(tiny_model: Callable[..., Path], worker: Worker[Any]) -> ModelEnricher:
     folder = read_model_folder(tiny_model())
@@ -256,6 +269,29 @@ async def test_a_text_longer_than_the_model_reads_is_scored_to_its_end(
     assert toxicity.category == "threat"
     assert toxicity.spans[-1].end == len(text.rstrip())
     assert max(runtime.lengths) == enricher.max_tokens
+
+
+def test_a_span_of_the_whole_ends_where_the_model_ceased_to_read() -> None:
+    longer = _read("insult work work")
+    call = Call([_read("insult work")], dimensions=8)
+    Verdict(call, 0, longer, [], flag_from=0.5).accept(-1, Found(0.9, "insult"))
+    (span,) = call.future.result(timeout=1).toxicity[0].spans
+    assert (span.start, span.end) == (0, len("insult work"))
+
+
+async def test_a_longer_text_is_read_without_what_the_model_does_not_read(
+    enricher: ModelEnricher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[str] = []
+    score = ToxicityModel.score_0_1
+
+    def seeing(model: ToxicityModel, features: Array, texts: Sequence[ReadText]) -> Array:
+        seen.extend(text.text for text in texts)
+        return score(model, features, texts)
+
+    monkeypatch.setattr(ToxicityModel, "score_0_1", seeing)
+    await enricher.score([_read("work " * 10_000)])
+    assert max(map(len, seen)) <= 5 * enricher.max_tokens
 
 
 def test_an_empty_text_is_clean_whatever_the_model_says() -> None:

@@ -94,7 +94,8 @@ def test_rows_are_spread_over_the_whole_table() -> None:
 
 @pytest.mark.parametrize("text", ["\ud800 x", "\U0001f600", "a" * 100_000], ids=["lone surrogate", "emoji", "long"])
 def test_any_text_can_be_hashed(text: str) -> None:
-    assert len(occurrences([_read(text)], LETTERS).rows) == sum(len(text) + 2 - order + 1 for order in LETTERS.orders)
+    read = min(len(text), 16_384)  # a word without end costs no memory without end
+    assert len(occurrences([_read(text)], LETTERS).rows) == sum(read + 2 - order + 1 for order in LETTERS.orders)
 
 
 def test_a_table_sums_its_rows_over_the_root_of_their_count() -> None:

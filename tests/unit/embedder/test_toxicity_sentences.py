@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 
 import numpy as np
 import pytest
@@ -101,3 +102,14 @@ def test_every_token_belongs_to_exactly_one_sentence(seed: int) -> None:
 def test_tokens_without_a_text_are_cut_by_their_number() -> None:
     tokens = Tokens(np.arange(100, dtype=np.int32), np.zeros((100, 2), dtype=np.int32))
     assert [each.last - each.first for each in sentences_of(ReadText("", tokens))] == [34, 33, 33]
+
+
+@pytest.mark.parametrize(
+    "run",
+    [" " * 20_000, "." * 20_000, '."' * 10_000, "x" + "\t" * 20_000 + "x"],
+    ids=["spaces", "stops", "ends", "tabs"],
+)
+def test_a_long_run_of_one_character_takes_no_time(run: str) -> None:
+    began = time.process_time()
+    assert len(_cut(f"Ready{run}go")) >= 1
+    assert time.process_time() - began < 1.0  # seconds; each looked at from each of the others takes tens
