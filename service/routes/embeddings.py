@@ -27,7 +27,8 @@ from vocabulary.errors import QueryInvalid
 _model_key = HTTPBearer(auto_error=False, scheme_name="ModelKey", description="A key of `[[models.keys]]`")
 
 _Text = Annotated[StrictStr, Field(min_length=1)]
-_Ids = Annotated[list[Annotated[StrictInt, Field(ge=0, lt=1 << 31)]], Field(min_length=1)]
+# The first mistake ends a list: a body has room for a million, and each would be told of in each form of the input.
+_Ids = Annotated[list[Annotated[StrictInt, Field(ge=0, lt=1 << 31)]], Field(min_length=1, fail_fast=True)]
 
 
 class EncodingFormat(StrEnum):
@@ -44,9 +45,9 @@ class EmbeddingsBody(BaseModel):
 
     input: (
         _Text
-        | Annotated[list[_Text], Field(min_length=1, max_length=MAX_TEXTS)]
+        | Annotated[list[_Text], Field(min_length=1, max_length=MAX_TEXTS, fail_fast=True)]
         | _Ids
-        | Annotated[list[_Ids], Field(min_length=1, max_length=MAX_TEXTS)]
+        | Annotated[list[_Ids], Field(min_length=1, max_length=MAX_TEXTS, fail_fast=True)]
     ) = Field(description="a text, several, or the same as token ids of the model, without its special tokens")
     model: Annotated[StrictStr, Field(max_length=1_000)]
     encoding_format: EncodingFormat = EncodingFormat.FLOAT

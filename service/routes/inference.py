@@ -48,7 +48,8 @@ class TensorIn(_Part):
     datatype: Literal["BYTES"]
     parameters: dict[str, Any] = Field(default_factory=dict, description="taken, and not looked at")
     data: Annotated[
-        list[StrictStr | Annotated[list[StrictStr], Field(min_length=1, max_length=1)]], Field(min_length=1)
+        list[StrictStr | Annotated[list[StrictStr], Field(min_length=1, max_length=1, fail_fast=True)]],
+        Field(min_length=1, fail_fast=True),  # a body has room for a million mistakes
     ]
 
     def texts(self) -> list[str]:

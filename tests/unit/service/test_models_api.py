@@ -12,13 +12,15 @@ import httpx
 import numpy as np
 import pytest
 import pytest_asyncio
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from embedder import EmbedderConfig, LoadedModel, open_enricher
 from service.app import create_app
 from service.models.access import ModelAccess, model_access
 from service.models.desk import MAX_REQUESTS, MAX_TEXTS, CallerGone, ModelDesk
 from service.models.key_config import ModelKeyConfig
+from service.routes.embeddings import EmbeddingsBody
+from service.routes.inference import InferBody
 from service.routes.model_errors import MAX_BODY_BYTES
 from service.search import SearchService
 from tests.unit.service.admin_world import EVERYTHING
@@ -411,3 +413,13 @@ async def test_no_text_is_logged(client: httpx.AsyncClient, caplog: pytest.LogCa
     for request in requests:
         await request()
     assert "merger" not in caplog.text
+
+
+@pytest.mark.parametrize("given", [[None] * 5_000, [[None] * 5_000] * 2], ids=["texts", "ids"])
+async def test_of_many_mistakes_few_are_counted(given: list[Any]) -> None:
+    tensor = {"name": "text", "shape": [1], "datatype": "BYTES", "data": given}
+    bodies = (EmbeddingsBody, {"model": NAME, "input": given}), (InferBody, {"inputs": [tensor]})
+    for kind, body in bodies:
+        with pytest.raises(ValidationError) as refused:
+            kind.model_validate(body)
+        assert refused.value.error_count() < 20
