@@ -31,7 +31,18 @@ from indexer.state.tables import create_tables
 from indexer.sync import SyncSettings, run_sync
 from indexer.walk import SyncPorts
 from vocabulary.access import AccessFilter
-from vocabulary.documents import CLEAN, Block, DocumentId, Enrichment, ExtractedText, ReadText, Tokens, Toxicity, Vector
+from vocabulary.documents import (
+    CLEAN,
+    Block,
+    DocumentId,
+    Enrichment,
+    ExtractedText,
+    ReadText,
+    Tokens,
+    Toxicity,
+    ToxicityThresholds,
+    Vector,
+)
 from vocabulary.indexing import IndexOperation, Refusal
 from vocabulary.ports import SyncMode
 from vocabulary.search import Query
@@ -53,6 +64,7 @@ class _OneToken:
 
     recipe = "stand-in/1"
     toxicity_version = ""
+    toxicity_thresholds = ToxicityThresholds(flag=1.0, hide=1.0)
     dimensions = DIMENSIONS
     max_tokens = 256
 
