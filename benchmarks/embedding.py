@@ -34,13 +34,10 @@ from embedder.batching import padded_share, plan_batches
 from embedder.models import BertShape, locate_model, read_model_folder
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.openvino import BATCHING, usable_cores
-from embedder.toxicity.choice import SHIPPED_MODEL
-from embedder.toxicity.model_file import load_model
-from vocabulary.documents import ReadText, Tokens
+from vocabulary.documents import ReadText
 from vocabulary.ports import Enricher
 
 SHAPES = ("40", "128", "256", "mix")
-SEED = 20
 
 Vectors: TypeAlias = np.ndarray[Any, np.dtype[np.float32]]
 Encode: TypeAlias = Callable[[list[str]], Vectors]
@@ -67,7 +64,6 @@ class Line:
     padded_share: float
     matrix_share: float
     tokeniser_share: float
-    toxicity_share: float
     library_tokens_per_s: float | None = None
     library_tokens_per_cpu_s: float | None = None
     ratio_wall: float | None = None
@@ -135,7 +131,6 @@ async def _measure(
         padded_share=_padded_share(lengths),
         matrix_share=float(np.median(shares)),
         tokeniser_share=cpu_s(lambda: [enricher.tokenise(text) for text in texts]) / cpu_time_s,
-        toxicity_share=_toxicity_cpu_s(len(texts)) / cpu_time_s,
     )
     return _beside(line, ours, library, sum(lengths)) if library else line
 
@@ -175,21 +170,6 @@ async def _timed(encode: Callable[[], Awaitable[Vectors]]) -> Pass:
     return Pass(time.perf_counter() - wall, time.process_time() - cpu, vectors)
 
 
-def _toxicity_cpu_s(passages: int) -> float:
-    """Return what the model adds to 16 passages of 120 tokens; its poolings are three of some sixty matrix products."""
-    model = load_model(SHIPPED_MODEL)
-    random = np.random.default_rng(SEED)
-    features = random.normal(size=(16, 4 * 384)).astype(np.float32)
-    tokens = Tokens(random.integers(1000, 30_000, 120).astype(np.int32), np.zeros((120, 2), dtype=np.int32))
-    texts = [ReadText("words of a passage " * 32, tokens)] * len(features)
-    seconds = []
-    for _ in range(50):
-        started = time.process_time()
-        model.score_0_1(features, texts)
-        seconds.append(time.process_time() - started)
-    return min(seconds) * passages / len(features)
-
-
 def _library(threads: int) -> Encode | None:
     if importlib.util.find_spec("sentence_transformers") is None:
         return None
@@ -217,7 +197,7 @@ def _print(report: dict[str, Any], lines: list[Line]) -> None:
                   f"start-up {report['start_up_s']:.1f} s; peak memory {report['peak_memory_mb']:.0f} MB; "
                   f"matrix products {report['matrix_gflop_per_cpu_s']:.0f} GFLOP per CPU s")  # fmt: skip
     for heading in ("tokens", "tokens/s", "passages/s", "tokens/CPU s", "padding", "matrix share", "tokeniser",
-                    "toxicity", "library tokens/CPU s", "ratio wall", "ratio CPU", "cosine min"):  # fmt: skip
+                    "library tokens/CPU s", "ratio wall", "ratio CPU", "cosine min"):  # fmt: skip
         table.add_column(heading, justify="right")
     for line in lines:
         table.add_row(
@@ -228,7 +208,6 @@ def _print(report: dict[str, Any], lines: list[Line]) -> None:
             f"{line.padded_share:.1%}",
             f"{line.matrix_share:.0%}",
             f"{line.tokeniser_share:.2%}",
-            f"{line.toxicity_share:.2%}",
             *(_optional(line.library_tokens_per_cpu_s, ",.0f"), _optional(line.ratio_wall, ".2f")),
             *(_optional(line.ratio_cpu, ".2f"), _optional(line.cosine_min, ".6f")),
         )
