@@ -33,7 +33,7 @@ from embedder import EmbedderConfig, open_enricher
 from embedder.batching import padded_share, plan_batches
 from embedder.models import BertShape, locate_model, read_model_folder
 from embedder.models.folder import SPECIAL_TOKENS
-from embedder.runtimes.openvino import BATCHING, usable_cores
+from embedder.runtimes.processor import BATCHING, usable_cores
 from vocabulary.documents import ReadText
 from vocabulary.ports import Enricher
 

@@ -21,10 +21,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-import openvino as ov
 from tokenizers import Tokenizer
 
-from embedder.runtimes.openvino import usable_cores
+from embedder.runtimes.processor import usable_cores
 from vocabulary.errors import ConfigurationError
 
 Scores = npt.NDArray[np.float32]
@@ -117,6 +116,8 @@ def _model_file(folder: Path) -> Path:
 
 
 def _compiled(file: Path, *, threads: int) -> Any:
+    import openvino as ov  # noqa: PLC0415 - only where a cross-encoder is configured
+
     try:
         model = ov.Core().read_model(file)
         unknown = {each.any_name for each in model.inputs} - _INPUTS

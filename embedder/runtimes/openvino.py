@@ -7,9 +7,7 @@ OpenVINO computes outside Python's global lock.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
-from pathlib import Path
 from queue import SimpleQueue
 from typing import Any
 
@@ -23,18 +21,11 @@ from embedder.models.onnx_folder import OnnxFolder
 from embedder.runtimes.bert_graph import build_bert_graph
 from embedder.runtimes.onnx_graph import read_onnx_graph
 from embedder.runtimes.port import Batching, Pooled
+from embedder.runtimes.processor import BATCHING, processor_flags, resolve_precision, usable_cores
 from vocabulary.documents import TokenIds
-from vocabulary.errors import SettingInvalid
 
 # Each stream holds the activations of its own batch (some 50 MB at 1,024 tokens); more cores share a stream.
 _MAX_STREAMS = 8
-
-# Larger batches fall out of the second-level cache and gain nothing, and they delay the next request: decision 003.
-BATCHING = Batching(max_tokens=1024, look_ahead=1024)
-
-# Processors with matrix or dot products of bfloat16: 3.7 times torch's float32 at cosine 0.99997 (decision 003).
-# Without these flags OpenVINO would emulate bfloat16 and lose both speed and accuracy.
-_BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
 
 
 class GraphRuntime:
@@ -128,11 +119,6 @@ class OnnxRuntime(GraphRuntime):
         )
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def pad(
     sequences: Sequence[TokenIds], special_ids: tuple[int, int]
 ) -> tuple[np.ndarray[Any, np.dtype[np.int32]], np.ndarray[Any, np.dtype[np.int32]]]:
@@ -145,24 +131,3 @@ def pad(
         row[1 : len(sequence) + 1] = sequence
         row[len(sequence) + 1] = last
     return ids, lengths
-
-
-def processor_flags(cpuinfo: Path = Path("/proc/cpuinfo")) -> frozenset[str]:
-    """Return the instruction sets of this processor as Linux names them; empty where it cannot be told."""
-    try:
-        lines = cpuinfo.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return frozenset()
-    flags = next((line for line in lines if line.startswith("flags")), "")
-    return frozenset(flags.partition(":")[2].split())
-
-
-def resolve_precision(precision: Precision, flags: frozenset[str]) -> Precision:
-    fast = bool(flags & _BFLOAT16_FLAGS)
-    if precision is Precision.FLOAT16:
-        raise SettingInvalid("embedder.precision: float16 needs a GPU; use auto, bfloat16 or float32")
-    if precision is Precision.BFLOAT16 and not fast:
-        raise SettingInvalid("embedder.precision: this processor has no bfloat16 products; use auto or float32")
-    if precision is Precision.AUTO:
-        return Precision.BFLOAT16 if fast else Precision.FLOAT32
-    return precision

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING
 from embedder.config import Precision
 from embedder.models import BertWeights, ModelFolder
 from embedder.models.library_folder import LibraryFolder
-from embedder.runtimes.openvino import BATCHING as PROCESSOR_BATCHING
-from embedder.runtimes.openvino import processor_flags, resolve_precision, usable_cores
 from embedder.runtimes.port import Batching, Runtime
+from embedder.runtimes.processor import BATCHING as PROCESSOR_BATCHING
+from embedder.runtimes.processor import processor_flags, resolve_precision, usable_cores
 from vocabulary.errors import SettingInvalid, SettingMissing
 
 if TYPE_CHECKING:
