@@ -21,12 +21,12 @@ from torch import Tensor
 
 from embedder.models.library_folder import LibraryFolder
 from embedder.runtimes.port import Batching, Pooled, feature_layers
-from embedder.runtimes.torch.budget import Budget, joined, run_within
 from embedder.runtimes.torch.devices import Device
 from embedder.runtimes.torch.ladder import demand_equal
 from embedder.runtimes.torch.packing import Packed, block_rectangle, pack
 from embedder.runtimes.torch.poolings import Batch, Means, join_features
 from embedder.runtimes.torch.probe import probe_sequences
+from embedder.runtimes.torch.runtime import TorchRuntime
 from vocabulary.documents import TokenIds
 from vocabulary.errors import SettingInvalid
 
@@ -36,7 +36,7 @@ _OPTIONAL_WEIGHTS = ("pooler.",)
 _log = logging.getLogger(__name__)
 
 
-class LibraryTorchRuntime:
+class LibraryTorchRuntime(TorchRuntime):
     """A `Runtime` for whatever sentence-transformers loads. Opened by `open_torch_runtime`."""
 
     def __init__(
@@ -55,37 +55,17 @@ class LibraryTorchRuntime:
         Raises:
             SettingInvalid: the library cannot load the model, or a file lacks weights.
         """
+        super().__init__(device, dtype, parallel_runs=parallel_runs, batching=batching)
         self._folder = folder
         self._blocks = blocks
         self._special_ids = special_ids
-        self._device = device
-        self._parallel_runs = parallel_runs
-        self._batching = batching
-        self._budget = Budget(batching.max_tokens)
         self._model = _load(folder, device.name)
         self._padding_id = int(self._model.tokenizer.pad_token_id or 0)
         self._dtype = self._settle_on(dtype)
 
     @property
-    def name(self) -> str:
-        kind = str(self._dtype).removeprefix("torch.")
-        return f"torch {kind} on {self._device.name}, {self._folder.architecture} by sentence-transformers"
-
-    @property
-    def parallel_runs(self) -> int:
-        return self._parallel_runs
-
-    @property
-    def batching(self) -> Batching:
-        return self._batching
-
-    def run(self, sequences: Sequence[TokenIds]) -> Pooled:
-        """Pad a batch and compute it, in parts where the device has no room for all of it.
-
-        Raises:
-            torch.cuda.OutOfMemoryError: there is no room for one sequence.
-        """
-        return joined(run_within(self._budget, sequences, self._compute, free_memory=self._device.free_memory))
+    def _way(self) -> str:
+        return f"{self._folder.architecture} by sentence-transformers"
 
     def _compute(self, sequences: Sequence[TokenIds]) -> Pooled:
         packed = pack(sequences, self._special_ids)

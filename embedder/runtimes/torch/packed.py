@@ -18,13 +18,13 @@ from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.port import Batching, Pooled
 from embedder.runtimes.torch.attention import choose_attention
 from embedder.runtimes.torch.buckets import largest_bucket
-from embedder.runtimes.torch.budget import Budget, joined, run_within
 from embedder.runtimes.torch.devices import CpuDevice, Device
 from embedder.runtimes.torch.encoder import PackedEncoder
 from embedder.runtimes.torch.ladder import Ladder, demand_equal
 from embedder.runtimes.torch.packing import pack
 from embedder.runtimes.torch.pipeline import Pipeline, Rung
 from embedder.runtimes.torch.probe import probe_sequences
+from embedder.runtimes.torch.runtime import TorchRuntime
 from vocabulary.documents import TokenIds
 
 GRAPH_COMPILED, GRAPH, PACKED, PADDED = "graph+compile", "graph", "packed", "padded"
@@ -35,7 +35,7 @@ _SHORT_TOKENS = 512  # a batch that holds no more is over in a fraction of a ful
 _SHORT_SLOTS = 2
 
 
-class PackedTorchRuntime:
+class PackedTorchRuntime(TorchRuntime):
     """A `Runtime` for BERT encoders. Opened by `open_torch_runtime`."""
 
     def __init__(
@@ -57,12 +57,10 @@ class PackedTorchRuntime:
             NoRung: no way to compute the model works here.
             torch.cuda.OutOfMemoryError: the device has no room for the weights and the least batch.
         """
+        super().__init__(device, dtype, parallel_runs=parallel_runs, batching=batching)
         self._folder = folder
         self._blocks = blocks
         self._special_ids = special_ids
-        self._device, self._dtype = device, dtype
-        self._parallel_runs = parallel_runs
-        self._budget = Budget(batching.max_tokens)
         self._short = self._pipeline(_SHORT_TOKENS, slots=_SHORT_SLOTS, urgent=True)
         self._bulk = self._bulk_within_memory()
         self._probe = pack(probe_sequences(vocabulary=folder.vocabulary, max_tokens=folder.max_tokens), special_ids)
@@ -72,26 +70,8 @@ class PackedTorchRuntime:
         self._batching = replace(batching, max_tokens=self._budget.tokens)
 
     @property
-    def name(self) -> str:
-        kind = str(self._dtype).removeprefix("torch.")
-        return f"torch {kind} on {self._device.name}, {self._ladder.rung.name}"
-
-    @property
-    def parallel_runs(self) -> int:
-        return self._parallel_runs
-
-    @property
-    def batching(self) -> Batching:
-        return self._batching
-
-    def run(self, sequences: Sequence[TokenIds]) -> Pooled:
-        """Compute one batch, in parts where the device has no room for all of it.
-
-        Raises:
-            torch.cuda.OutOfMemoryError: there is no room for the least batch either.
-            NoRung: the last way to compute the model failed, too.
-        """
-        return joined(run_within(self._budget, sequences, self._compute, free_memory=self._free_memory))
+    def _way(self) -> str:
+        return self._ladder.rung.name
 
     def _compute(self, sequences: Sequence[TokenIds]) -> Pooled:
         packed = pack(sequences, self._special_ids)
@@ -107,7 +87,7 @@ class PackedTorchRuntime:
 
     def _free_memory(self) -> None:
         self._bulk.forget()
-        self._device.free_memory()
+        super()._free_memory()
 
     def _pipeline(self, max_tokens: int, *, slots: int, urgent: bool = False) -> Pipeline:
         shape = self._folder.shape
