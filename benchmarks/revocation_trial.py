@@ -19,11 +19,11 @@ from benchmarks.revocation_clients import Answered, Crowd, State
 from benchmarks.sync_rooms import Rooms
 from benchmarks.sync_worlds import Repository
 from indexer.state.run_history import RunState
-from service.app import create_app
-from service.http_server import listen, port_of, serving
-from service.index_settings import IndexAccess
+from service.http.app import create_app
+from service.http.server import listen, port_of, serving
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
+from service.settings.indexes import IndexAccess
 from service.tokens import TokenVerifier
 from service.tokens.config import Algorithm, JwtTokenConfig
 from vocabulary.access import Acl, AclId

@@ -17,13 +17,13 @@ from fastapi import APIRouter
 from rich.text import Text
 
 from connectors.alfresco.simulator import World, sample, served_world
-from service.app import create_app
 from service.commands.sync import print_outcomes, sync_with_progress, worst
 from service.commands.terminal import ExitCode, console
 from service.demo_files import PEOPLE, DemoFolder
-from service.http_server import cancelled_by_signals, listen_nearby, port_of, serving
-from service.probes import probes
-from service.settings import Settings, load_settings
+from service.http.app import create_app
+from service.http.probes import probes
+from service.http.server import cancelled_by_signals, listen_nearby, port_of, serving
+from service.settings.settings import Settings, load_settings
 from service.syncing import SyncOptions
 from service.wiring import Search, State, Workshop, make_readers, open_state, open_workshop
 from vocabulary.ports import SyncMode

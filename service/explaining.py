@@ -15,10 +15,10 @@ from enum import StrEnum
 from acl import AccessChange, AccessExplainer, AccessExplanation, AccessRecords, MatchUserBy, ReaderClaims
 from indexer.state.holds import Hold, HoldStore
 from indexer.state.run_history import RunReport
-from service.index_settings import IndexAccess
 from service.reader import issuer_meant
 from service.search import why_withheld
-from service.settings import Settings
+from service.settings.indexes import IndexAccess
+from service.settings.settings import Settings
 from service.wiring import State, identity_rules
 from vocabulary.access import HIDDEN_ACL, AclId, Principal, PrincipalKind
 from vocabulary.documents import DocumentId, DocumentState

@@ -15,8 +15,8 @@ from pathlib import Path
 from indexer.backends.embedded import EmbeddedBackend
 from indexer.reindexing import OpenedPlace, Place, PlaceUnknown
 from service.enrichers import Enrichers
-from service.index_settings import EmbeddedIndexSettings, IndexSettings, OpenSearchIndexSettings
-from service.settings import Settings
+from service.settings.indexes import EmbeddedIndexSettings, IndexSettings, OpenSearchIndexSettings
+from service.settings.settings import Settings
 from vocabulary.errors import ConfigurationError, SettingInvalid, SightlineError
 from vocabulary.ports import CheckResult, SearchBackend
 from vocabulary.search import Tuning

@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import Protocol
 
 from acl import AccessControl, ReaderClaims
-from service.index_settings import IndexAccess
 from service.search import ServedIndex
-from service.settings import Settings
+from service.settings.indexes import IndexAccess
+from service.settings.settings import Settings
 from service.tokens import Credentials
 from vocabulary.access import AccessFilter
 from vocabulary.errors import NotAllowed, QueryInvalid

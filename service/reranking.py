@@ -24,7 +24,7 @@ from embedder import open_cross_encoder
 from indexer.search import cursor
 from indexer.search.query_language import meaning_of
 from indexer.search.tuning import Pins
-from service.index_settings import RankingSettings
+from service.settings.indexes import RankingSettings
 from vocabulary.errors import ConfigurationError, IndexBusy, QueryInvalid, SettingInvalid
 from vocabulary.search import Hit, Page, Query
 

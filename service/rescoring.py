@@ -9,7 +9,7 @@ from indexer.judging.rescoring import RescoringSettings, run_rescoring
 from indexer.state.run_history import RunReport
 from indexer.state.tally import Tally
 from service.search import SearchService
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import State
 
 

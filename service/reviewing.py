@@ -17,7 +17,7 @@ from indexer.state.holds import Decision, Hold, HoldStore
 from indexer.state.leases import RunInProgress
 from service.rescoring import rescore_source
 from service.search import SearchService, ServedIndex
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import State
 from vocabulary.documents import DocumentId, Passage
 from vocabulary.errors import DocumentUnknown, ReviewOutdated

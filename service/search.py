@@ -15,9 +15,9 @@ from pyroaring import FrozenBitMap
 from acl import SourceIdentityRule
 from indexer.reindexing import LiveIndex, OpenedPlace
 from indexer.search.query_language import meaning_of
-from service.index_settings import IndexAccess
 from service.late_check import LateCheck
 from service.reranking import Reranker
+from service.settings.indexes import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId
 from vocabulary.errors import DocumentUnknown, IndexUnknown, NumberingMismatch

@@ -15,10 +15,10 @@ from pydantic import BaseModel, Field
 from connectors.registry import CONNECTORS
 from indexer.state.holds import HoldStore
 from indexer.state.run_history import RunReport
-from service.index_settings import IndexAccess
 from service.revocation_summary import summary_json
-from service.settings import Settings
-from service.timetable import Job, timetable
+from service.scheduling.timetable import Job, timetable
+from service.settings.indexes import IndexAccess
+from service.settings.settings import Settings
 from service.wiring import State
 from vocabulary.ports import SyncMode
 

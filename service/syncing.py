@@ -18,7 +18,7 @@ from indexer.state.run_history import RunReport, RunState
 from indexer.state.tally import Tally
 from indexer.sync import SyncSettings, run_sync
 from indexer.walk import SyncPorts
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import State, Workshop, open_source
 from vocabulary.errors import SightlineError
 from vocabulary.ports import Connector, IdentitySource, SyncMode

@@ -42,7 +42,6 @@ from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore
 from service.admin.acts import AdminActs
 from service.enrichers import Enrichers
-from service.index_settings import IndexAccess
 from service.late_check import LateCheck, LateCheckOptions
 from service.metrics import (
     AccessCollector,
@@ -59,8 +58,9 @@ from service.reader import Readers
 from service.reranking import open_reranker
 from service.revocation_times import RevocationTimes
 from service.search import SearchService, ServedIndex
-from service.settings import Settings
-from service.state_store import open_engine
+from service.settings.indexes import IndexAccess
+from service.settings.settings import Settings
+from service.state.store import open_engine
 from service.tokens import TokenVerifier
 from vocabulary.ports import Enricher, Extractor, SearchBackend
 from vocabulary.statements import SourceWitness

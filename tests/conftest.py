@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 from openapi_validation import MISSING, OPENAPI, AnswerWatch, OfficialApi, official_api
 
-from service.state_store import open_engine
+from service.state.store import open_engine
 from tests.servers import opensearch as opensearch_server
 from tests.servers import postgresql as postgresql_server
 from tests.servers.java import ServerMissing, skip_or_fail

@@ -1,7 +1,7 @@
 """The room's tables in the state store: the document ledger, the runs, and where each source's sync stands.
 
 Portable between SQLite and PostgreSQL. Times are stored as UTC epoch seconds, so that both give back what was put in.
-A database of an earlier version is brought to this one by `service/state_schema.py`.
+A database of an earlier version is brought to this one by `service/state/schema.py`.
 """
 
 from __future__ import annotations

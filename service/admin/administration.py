@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from service.admin.administrators import Administrators
-from service.scheduler import Scheduler
+from service.scheduling.scheduler import Scheduler
 from service.search import SearchService
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import State
 from vocabulary.errors import SourceUnknown
 

@@ -18,8 +18,8 @@ from fastapi.security import HTTPBearer
 
 from service.admin.key_config import AdminKeyConfig, Scope
 from service.api_keys import KnownKeys
-from service.bearer import bearer_token
-from service.http_errors import problem_answer
+from service.http.bearer import bearer_token
+from service.http.errors import problem_answer
 from service.routes.body_limit import within_limit
 from vocabulary.errors import NotAuthenticated, ScopeLacking
 

@@ -9,9 +9,9 @@ from indexer.state.audits import AuditHistory, AuditRecord
 from indexer.state.run_history import RunReport
 from service.audit.sampling import Sampling
 from service.reader import issuer_meant
-from service.scheduler import Scheduler
-from service.settings import Settings
-from service.timetable import Job
+from service.scheduling.scheduler import Scheduler
+from service.scheduling.timetable import Job
+from service.settings.settings import Settings
 from service.wiring import State, identity_rule
 from vocabulary.errors import AuditUnderWay, QueryInvalid, RunUnknown
 from vocabulary.ports import SyncMode

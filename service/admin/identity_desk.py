@@ -13,7 +13,7 @@ from datetime import datetime
 from acl import FileMappings, IdentityMapping, KeptMapping, MatchOutcome, ReaderClaims, key_of
 from service.admin.acts import Act
 from service.admin.administrators import Administrator
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import State, identity_rule
 from vocabulary.errors import QueryInvalid
 from vocabulary.stored_text import is_storable

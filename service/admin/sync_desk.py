@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from connectors.registry import CONNECTORS
 from indexer.state.runs import RunStore
-from service.scheduler import Scheduler
-from service.settings import Settings
-from service.timetable import Job
+from service.scheduling.scheduler import Scheduler
+from service.scheduling.timetable import Job
+from service.settings.settings import Settings
 from vocabulary.errors import NoSyncUnderWay, QueryInvalid, SyncUnderWay
 from vocabulary.ports import SyncMode
 

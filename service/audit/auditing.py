@@ -22,7 +22,7 @@ from service.audit.index_side import IndexSide
 from service.audit.rereading import Rereading
 from service.audit.sampling import Sampling
 from service.search import ServedIndex
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import State, open_source, open_witness
 from vocabulary.documents import DocumentId
 from vocabulary.errors import RunAborted, SightlineError

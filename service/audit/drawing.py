@@ -17,7 +17,7 @@ from acl.drawing import DrawnReader, ReaderDraw
 from indexer.state.drawing import DocumentDraw, DrawnDocument
 from service.audit.sampling import Sampling
 from service.reader import issuer_meant
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import State, identity_rule
 from vocabulary.access import Principal
 from vocabulary.documents import DocumentId

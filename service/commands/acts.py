@@ -13,7 +13,7 @@ import typer
 from service.admin.acts import RecordedAct
 from service.commands.terminal import ConfigOption, JsonOption, console, print_json, print_note, print_table
 from service.routes.request_parts import moment_of
-from service.settings import Settings, load_settings, settings_file
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import open_state
 
 

@@ -30,10 +30,10 @@ from service.commands.terminal import (
     print_problem,
     print_table,
 )
-from service.http_server import cancelled_by_signals
+from service.http.server import cancelled_by_signals
 from service.routes.audit_answer import audit_answer, finding_answer
 from service.run_reports import report_json
-from service.settings import Settings, load_settings, settings_file
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import open_search, open_state
 from vocabulary.documents import DocumentId
 from vocabulary.errors import QueryInvalid

@@ -15,8 +15,8 @@ from indexer.backends.embedded.backup import back_up, disown
 from service.admin.acts import Act
 from service.commands.recorded import recorded_act
 from service.commands.terminal import ConfigOption, ExitCode, JsonOption, console, print_json, print_problem
-from service.index_settings import EmbeddedIndexSettings
-from service.settings import Settings, load_settings, settings_file
+from service.settings.indexes import EmbeddedIndexSettings
+from service.settings.settings import Settings, load_settings, settings_file
 
 _LIST = "backup.json"  # which copy belongs where
 _STATE = "state.db"

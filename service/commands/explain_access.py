@@ -17,7 +17,7 @@ from service.commands.terminal import ConfigOption, JsonOption, console, print_j
 from service.explain_words import chain, effect, facts, matched, named, remedies, verdict
 from service.explaining import AccessInspector, Explanation, Presence, named_document
 from service.routes.explain_answer import explanation_answer
-from service.settings import Settings, load_settings, settings_file
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import open_search, open_state
 from vocabulary.documents import DocumentId
 

@@ -22,7 +22,7 @@ from service.commands.terminal import (
 )
 from service.reader import issuer_meant
 from service.routes.admin_identities import mapping_answer
-from service.settings import Settings, load_settings, settings_file
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import open_state
 
 identities = typer.Typer(help="Say who users of an issuer are in a source, where their names do not tell.")

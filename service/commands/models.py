@@ -17,7 +17,7 @@ from service.admin.acts import Act
 from service.admin.command_line import command_line
 from service.commands.recorded import recorded_act
 from service.commands.terminal import ConfigOption, JsonOption, console, error_console, print_json, print_table
-from service.settings import CONFIG_VARIABLE, DEFAULT_FILE, load_settings, settings_file
+from service.settings.settings import CONFIG_VARIABLE, DEFAULT_FILE, load_settings, settings_file
 from vocabulary.errors import SettingMissing
 
 models = typer.Typer(help="Train classifiers, evaluate, list and approve them.", no_args_is_help=True)

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 from service.admin.acts import DONE, Act, failed
 from service.admin.command_line import command_line
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import open_state
 
 

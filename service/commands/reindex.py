@@ -42,8 +42,8 @@ from service.commands.terminal import (
     print_table,
 )
 from service.enrichers import Enrichers
-from service.http_server import cancelled_by_signals
-from service.settings import Settings, load_settings, settings_file
+from service.http.server import cancelled_by_signals
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import State, make_reindexing, open_state
 from vocabulary.errors import IndexUnknown, SettingInvalid
 

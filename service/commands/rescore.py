@@ -14,10 +14,10 @@ from service.admin.command_line import command_line
 from service.commands.runs import print_reports
 from service.commands.sync import progress_of
 from service.commands.terminal import ConfigOption, ExitCode, JsonOption, print_json, print_problem
-from service.http_server import cancelled_by_signals
+from service.http.server import cancelled_by_signals
 from service.rescoring import rescore_source
 from service.run_reports import report_json
-from service.settings import Settings, load_settings, settings_file
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import open_search, open_state
 from vocabulary.errors import IndexUnknown
 

@@ -16,7 +16,7 @@ from service.admin.command_line import command_line
 from service.commands.terminal import ConfigOption, JsonOption, console, print_json, print_note, print_table, printable
 from service.explaining import named_document
 from service.reviewing import Effect, HeldDocument, Reviews
-from service.settings import Settings, load_settings, settings_file
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import State, open_search, open_state
 from vocabulary.documents import DocumentId
 from vocabulary.errors import IndexUnknown, SourceUnknown

@@ -30,7 +30,7 @@ from service.commands.terminal import (
 from service.revocation_summary import in_words, summary_json
 from service.revocation_times import TimedRevocation
 from service.run_reports import per_s, report_json
-from service.settings import load_settings, settings_file
+from service.settings.settings import load_settings, settings_file
 from service.wiring import open_state
 from vocabulary.documents import DocumentState
 from vocabulary.ports import SyncMode

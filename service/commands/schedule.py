@@ -10,14 +10,14 @@ from typing import Annotated, Any
 
 import typer
 
-from service.app import create_metrics_app
 from service.commands.terminal import ConfigOption, JsonOption, console, counted, print_json, print_table
-from service.http_server import cancelled_by_signals, listen, serving
-from service.jobs import make_scheduler, scheduling
-from service.metrics_settings import MetricsSettings
+from service.http.app import create_metrics_app
+from service.http.server import cancelled_by_signals, listen, serving
 from service.program_log import log_to_stderr
-from service.settings import Settings, load_settings, settings_file
-from service.timetable import ScheduledJob, timetable
+from service.scheduling.jobs import make_scheduler, scheduling
+from service.scheduling.timetable import ScheduledJob, timetable
+from service.settings.metrics import MetricsSettings
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import make_metrics, open_state, open_workshop
 from vocabulary.errors import SettingMissing
 

@@ -22,12 +22,12 @@ from service.commands.terminal import (
     print_table,
     printable,
 )
-from service.index_settings import IndexAccess
 from service.reader import issuer_meant, named_filter
 from service.routes.query_answer import BucketAnswer, CommentAnswer, FacetAnswer, QueryAnswer, ResultAnswer, answer_of
 from service.routes.query_request import MAX_TEXT
 from service.search import SearchService, ServedIndex
-from service.settings import Settings, load_settings, settings_file
+from service.settings.indexes import IndexAccess
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import State, open_search, open_state
 from vocabulary.access import AccessFilter
 from vocabulary.errors import IndexUnknown, NotAuthenticated, QueryInvalid

@@ -12,16 +12,16 @@ from typing import Annotated
 import typer
 
 from service.admin.administration import administration_of
-from service.app import create_app
 from service.commands.terminal import ConfigOption, console
 from service.enrichers import in_words
-from service.http_server import cancelled_by_signals, listen, port_of, serving
-from service.jobs import make_scheduler, scheduling
+from service.http.app import create_app
+from service.http.probes import probes
+from service.http.server import cancelled_by_signals, listen, port_of, serving
 from service.models.access import model_access
-from service.probes import probes
 from service.program_log import log_to_stderr
-from service.settings import Settings, load_settings, settings_file
-from service.timetable import ScheduledJob, timetable
+from service.scheduling.jobs import make_scheduler, scheduling
+from service.scheduling.timetable import ScheduledJob, timetable
+from service.settings.settings import Settings, load_settings, settings_file
 from service.wiring import make_metrics, make_readers, open_search, open_state, open_workshop
 
 

@@ -28,7 +28,7 @@ from service.commands.terminal import (
 )
 from service.enrichers import Enrichers, in_words
 from service.places import IndexPlaces
-from service.settings import DEFAULT_FILE, Settings, load_settings, settings_file
+from service.settings.settings import DEFAULT_FILE, Settings, load_settings, settings_file
 from service.tokens import TokenVerifier
 from service.wiring import State, make_readers, open_source, open_state
 from vocabulary.errors import SightlineError

@@ -15,7 +15,7 @@ from connectors.alfresco.simulator.generator import MINIMUM_NODES, generate_worl
 from connectors.alfresco.simulator.identity import IdentityProvider
 from service.commands.terminal import console
 from service.demo import CLOUD_PORT, ONPREM_PORT
-from service.http_server import AddressUnavailable
+from service.http.server import AddressUnavailable
 
 _COME_BACK_S = 1  # what a busy answer asks for; short, because a program waits for it
 

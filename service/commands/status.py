@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from service.commands.terminal import ConfigOption, JsonOption, print_json, print_table
-from service.settings import Settings, load_settings, settings_file
+from service.settings.settings import Settings, load_settings, settings_file
 from service.standing import SourceStanding, all_standings
 from service.wiring import open_state
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from service.admin.acts import Act
 from service.admin.command_line import command_line
 from service.commands.terminal import console
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.wiring import open_state
 from vocabulary.errors import NoSyncUnderWay
 

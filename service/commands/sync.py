@@ -30,9 +30,9 @@ from service.commands.terminal import (
     print_problem,
     print_table,
 )
-from service.http_server import cancelled_by_signals
+from service.http.server import cancelled_by_signals
 from service.run_reports import report_json
-from service.settings import Settings, load_settings, settings_file
+from service.settings.settings import Settings, load_settings, settings_file
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
 from service.wiring import State, Workshop, open_state, open_workshop
 from vocabulary.errors import SightlineError

@@ -7,7 +7,7 @@ from typing import Any
 
 from indexer.preview import Act, Preview
 from service.commands.terminal import console, print_table, printable
-from service.settings import Settings
+from service.settings.settings import Settings
 from service.syncing import preview_source
 from service.wiring import open_state, open_workshop
 from vocabulary.errors import SettingInvalid

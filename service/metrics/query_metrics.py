@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from prometheus_client import CollectorRegistry, Counter, Histogram
 
-from service.http_errors import problem_slug
+from service.http.errors import problem_slug
 from vocabulary.errors import NotAuthenticated
 
 ANSWERED = "answered"

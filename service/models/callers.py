@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from service.api_keys import KnownKeys
-from service.bearer import bearer_token
+from service.http.bearer import bearer_token
 from service.models.key_config import ModelKeyConfig
 from vocabulary.errors import NotAuthenticated
 

@@ -1,1 +1,1 @@
-"""What the REST API and the search page answer, one file for each resource; `service/app.py` puts them together."""
+"""What the REST API and the search page answer, a file for each resource; `service/http/app.py` puts them together."""

@@ -16,7 +16,7 @@ from service.admin.audit_desk import AuditDesk
 from service.admin.key_config import Scope
 from service.audit.sampling import LARGEST_SEED, MAX_QUESTIONS, USUAL_QUESTIONS, Sampling
 from service.explaining import named_document
-from service.http_errors import problem_answer
+from service.http.errors import problem_answer
 from service.routes.admin_runs import MAX_RUNS, RunAnswer, RunNumber, RunsAnswer, run_answer
 from service.routes.admin_sources import NO_SUCH_SOURCE
 from service.routes.audit_answer import AuditAnswer, audit_answer

@@ -15,7 +15,7 @@ from service.admin.administration import Administration
 from service.admin.administrators import CurrentAdministrator
 from service.admin.key_config import Scope
 from service.explaining import named_document
-from service.http_errors import problem_answer
+from service.http.errors import problem_answer
 from service.reviewing import Effect, HeldDocument, Reviews
 from service.routes.request_parts import Part
 from vocabulary.documents import DocumentId

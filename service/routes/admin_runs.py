@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from indexer.state.run_history import RunReport, RunState
 from service.admin.administration import Administration
 from service.admin.key_config import Scope
-from service.http_errors import problem_answer
+from service.http.errors import problem_answer
 from service.run_reports import report_json
 from vocabulary.documents import DocumentState
 from vocabulary.errors import RunUnknown

@@ -17,14 +17,14 @@ from service.admin.acts import Act
 from service.admin.administration import Administration
 from service.admin.administrators import CurrentAdministrator
 from service.admin.key_config import Scope
-from service.http_errors import problem_answer
-from service.index_settings import IndexAccess
+from service.http.errors import problem_answer
 from service.reader import issuer_meant, named_filter
 from service.routes.query_answer import QueryAnswer, answer_of
 from service.routes.query_request import QueryBody
 from service.routes.request_parts import Name, Part
 from service.search import ServedIndex
-from service.settings import Settings
+from service.settings.indexes import IndexAccess
+from service.settings.settings import Settings
 
 MAX_GROUPS = 1_000
 _PROBLEMS: dict[int | str, dict[str, Any]] = {

@@ -10,7 +10,7 @@ from pydantic import BaseModel
 
 from service.admin.administration import Administration
 from service.admin.key_config import Scope
-from service.http_errors import problem_answer
+from service.http.errors import problem_answer
 from service.standing import SourceStanding, all_standings, standing_of
 
 SourceName = Annotated[str, Path(description="the source's name", examples=["onprem-private"])]

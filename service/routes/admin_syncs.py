@@ -13,10 +13,10 @@ from service.admin.administration import Administration
 from service.admin.administrators import CurrentAdministrator
 from service.admin.key_config import Scope
 from service.admin.sync_desk import SyncDesk
-from service.http_errors import problem_answer
+from service.http.errors import problem_answer
 from service.routes.admin_sources import NO_SUCH_SOURCE, SourceName
 from service.routes.request_parts import Part
-from service.timetable import Job
+from service.scheduling.timetable import Job
 from vocabulary.ports import SyncMode
 
 _UNRECORDED = problem_answer("The log of acts cannot be written")

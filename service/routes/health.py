@@ -15,7 +15,7 @@ from fastapi import APIRouter
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 
-from service.http_errors import MEDIA_TYPE, Problem, problem_response
+from service.http.errors import MEDIA_TYPE, Problem, problem_response
 
 PROBE_TIMEOUT_S = 5.0  # orchestrators give up after about that long
 

@@ -1,7 +1,7 @@
 """How `/v1` and `/v2` refuse: the door before the body is read, and each protocol's own form of an error.
 
 Programs that were written for these protocols read their errors, and no problem documents. What is told is decided as
-everywhere (`http_errors.py`): only words of ours about the caller's own mistake.
+everywhere (`service/http/errors.py`): only words of ours about the caller's own mistake.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
+from service.http.validation_errors import mistakes
 from service.models.callers import ModelCallers
 from service.models.desk import CallerGone
 from service.routes.body_limit import within_limit
-from service.validation_errors import mistakes
 from vocabulary.errors import ModelUnknown, NotAuthenticated, QueryInvalid, RetryableError, SightlineError
 
 MAX_BODY_BYTES = 4 << 20  # two thousand passages of 254 tokens, as text, take about 2 MiB

@@ -17,7 +17,7 @@ from fastapi.routing import APIRoute
 from fastapi.security import HTTPBearer
 from fastapi.security.http import HTTPBase
 
-from service.http_errors import problem_answer
+from service.http.errors import problem_answer
 from service.metrics import SUGGESTING, QueryMetrics
 from service.reader import Readers
 from service.routes.body_limit import within_limit

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 import httpx
 
 from acl import ReaderClaims
-from service.bearer import bearer_token
+from service.http.bearer import bearer_token
 from service.tokens.config import JsonTokenConfig, TokenConfig
 from service.tokens.credentials import READER_HEADER, Credentials
 from service.tokens.signed import SignedTokens

@@ -17,11 +17,11 @@ import sqlalchemy as sa
 from acl import AccessControl, AclStore, IdentityStore, MatchUserBy, SourceIdentityRule
 from indexer.reindexing import LiveIndex, OpenedPlace, Place, PlaceStore
 from indexer.state.run_history import RunReport
-from service.app import create_app
-from service.index_settings import IndexAccess
+from service.http.app import create_app
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
-from service.state_store import open_engine
+from service.settings.indexes import IndexAccess
+from service.state.store import open_engine
 from tests.contract.search_backends import ENGINES
 from tests.fakes.documents import DIMENSIONS
 from tests.fakes.scripted_source import SOURCE, ScriptedSource

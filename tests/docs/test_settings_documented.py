@@ -26,12 +26,22 @@ from indexer.extract import ExtractionSettings
 from service.admin.administration import Administration
 from service.admin.administrators import Administrators
 from service.admin.key_config import AdminKeyConfig
-from service.app import create_app
 from service.cli import app as command_line
 from service.commands.terminal import ExitCode
-from service.embedder_settings import EmbedderSettings, RemoteSettings
-from service.http_errors import known_problems
-from service.index_settings import (
+from service.http.app import create_app
+from service.http.errors import known_problems
+from service.metrics import Metrics
+from service.models.access import ModelAccess
+from service.models.callers import ModelCallers
+from service.models.desk import ModelDesk
+from service.models.key_config import ModelKeyConfig
+from service.reader import Readers
+from service.routes.query_answer import QueryAnswer
+from service.routes.query_request import QueryBody
+from service.scheduling.scheduler import Scheduler
+from service.search import SearchService
+from service.settings.embedder import EmbedderSettings, RemoteSettings
+from service.settings.indexes import (
     BoostSettings,
     CrossEncoderSettings,
     EmbeddedIndexSettings,
@@ -40,27 +50,17 @@ from service.index_settings import (
     RankingSettings,
     RecencySettings,
 )
-from service.metrics import Metrics
-from service.metrics_settings import MetricsSettings
-from service.models.access import ModelAccess
-from service.models.callers import ModelCallers
-from service.models.desk import ModelDesk
-from service.models.key_config import ModelKeyConfig
-from service.reader import Readers
-from service.routes.query_answer import QueryAnswer
-from service.routes.query_request import QueryBody
-from service.schedule_config import SchedulerSettings, SourceSchedule
-from service.scheduler import Scheduler
-from service.search import SearchService
-from service.settings import (
+from service.settings.metrics import MetricsSettings
+from service.settings.schedule import SchedulerSettings, SourceSchedule
+from service.settings.settings import (
     AdoptedGroupsSettings,
     IdentitiesSettings,
     Settings,
     SourceSettings,
     StateSettings,
 )
+from service.settings.toxicity import ToxicitySettings
 from service.tokens.config import JsonTokenConfig, JwtTokenConfig, OpenIdTokenConfig, TrustedCallerConfig
-from service.toxicity_settings import ToxicitySettings
 from service.wiring import State
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"

@@ -16,7 +16,7 @@ from pydantic import BaseModel, SecretStr
 
 from embedder import EmbedderConfig, LoadedModel, RemoteConfig, RemoteProtocol, RuntimeName, open_enricher
 from embedder.runtimes.remote import open_remote_enricher
-from service.app import create_app
+from service.http.app import create_app
 from service.models.access import model_access
 from service.models.key_config import ModelKeyConfig
 from service.search import SearchService

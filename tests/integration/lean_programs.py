@@ -22,12 +22,12 @@ from acl import IdentityMapping
 from embedder import ModelEnricher
 from indexer.backends.embedded import EmbeddedBackend
 from indexer.reindexing import LiveIndex, OpenedPlace, Place
-from service.app import create_app
-from service.http_server import listen, port_of, serving
-from service.index_settings import EmbeddedIndexSettings
+from service.http.app import create_app
+from service.http.server import listen, port_of, serving
 from service.places import file_of
 from service.search import SearchService, ServedIndex
-from service.settings import Settings, load_settings
+from service.settings.indexes import EmbeddedIndexSettings
+from service.settings.settings import Settings, load_settings
 from service.syncing import SyncOptions, sync_identities, sync_source
 from service.wiring import Search, State, Workshop, identity_rules, make_readers, open_state
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, PlainTextExtractor

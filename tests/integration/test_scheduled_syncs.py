@@ -23,10 +23,10 @@ from acl import ReaderClaims
 from connectors.alfresco.simulator import World, served_world
 from connectors.alfresco.simulator.faults import delay
 from indexer.state.run_history import RunReport, RunState
-from service.jobs import Jobs
-from service.scheduler import LEAST_SLICE_S, Scheduler
-from service.settings import Settings, load_settings
-from service.timetable import Job, timetable
+from service.scheduling.jobs import Jobs
+from service.scheduling.scheduler import LEAST_SLICE_S, Scheduler
+from service.scheduling.timetable import Job, timetable
+from service.settings.settings import Settings, load_settings
 from service.wiring import State, Workshop, open_state, open_workshop
 from tests.fakes.scripted_clock import ScriptedClock
 from tests.unit.service.programs import running as running_program

@@ -12,11 +12,11 @@ import httpx
 
 from connectors.alfresco.simulator import World, sample, served_world
 from indexer.state.run_history import RunReport
-from service.app import create_app
 from service.demo_files import DemoFolder, DemoPerson
-from service.http_server import listen, port_of, serving
-from service.probes import probes
-from service.settings import Settings, load_settings
+from service.http.app import create_app
+from service.http.probes import probes
+from service.http.server import listen, port_of, serving
+from service.settings.settings import Settings, load_settings
 from service.syncing import SyncOptions, sync_source
 from service.wiring import State, Workshop, make_readers, open_state, open_workshop
 from vocabulary.ports import SyncMode

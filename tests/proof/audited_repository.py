@@ -12,9 +12,9 @@ from connectors.alfresco.simulator.generator import ARCHIVE, generate_world
 from indexer.state.audits import AuditRecord, FindingKind
 from service.audit.auditing import AuditOptions, AuditOutcome, audit_source
 from service.audit.sampling import Sampling
-from service.index_settings import IndexAccess
 from service.search import ServedIndex
-from service.settings import Settings, load_settings
+from service.settings.indexes import IndexAccess
+from service.settings.settings import Settings, load_settings
 from service.wiring import State
 from tests.proof.repository_bench import SOURCE, Clock, RepositoryBench, bench_on
 

@@ -21,10 +21,10 @@ from indexer.layers import RetryPolicy
 from indexer.state.run_history import RunState
 from indexer.state.tables import create_tables
 from indexer.walk import PipelineLimits
-from service.app import create_app
-from service.index_settings import IndexAccess
+from service.http.app import create_app
 from service.reader import Readers
 from service.search import SearchService, ServedIndex
+from service.settings.indexes import IndexAccess
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher
 from tests.fakes.scripted_source import SOURCE, numbered
 from tests.fakes.sync_bench import Bench

@@ -13,7 +13,7 @@ from acl.identity_store import IdentityStore
 from acl.reader import MatchUserBy
 from acl.store import AclStore
 from acl.tables import Effect, Realm, acl_changes
-from service.state_schema import prepare
+from service.state.schema import prepare
 from vocabulary.access import Acl, AclId, Identity, Membership, Person, Principal
 
 ANN = Person(Principal.user("hr", "ann"), username="ann", email="ann@example.com", display_name="Ann")

@@ -27,18 +27,18 @@ from indexer.backends.memory.backend import MemoryBackend
 from indexer.extract import ExtractionSettings
 from service.admin.administration import administration_of
 from service.admin.key_config import AdminKeyConfig
-from service.app import create_app
-from service.index_settings import EmbeddedIndexSettings, IndexAccess
+from service.http.app import create_app
 from service.reader import Readers
 from service.routes.health import Probe
-from service.schedule_config import SchedulerSettings
-from service.scheduler import Scheduler
+from service.scheduling.scheduler import Scheduler
 from service.search import SearchService, ServedIndex
-from service.settings import ConfiguredSource, Settings, StateSettings
-from service.state_schema import prepare
+from service.settings.indexes import EmbeddedIndexSettings, IndexAccess
+from service.settings.schedule import SchedulerSettings
+from service.settings.settings import ConfiguredSource, Settings, StateSettings
+from service.settings.toxicity import ToxicitySettings
+from service.state.schema import prepare
 from service.tokens import TokenVerifier
 from service.tokens.config import Algorithm, JwtTokenConfig
-from service.toxicity_settings import ToxicitySettings
 from service.wiring import State, make_metrics
 from tests.fakes.documents import DIMENSIONS, document, hashed_vector
 from tests.fakes.plain_rooms import HashingEnricher

@@ -15,7 +15,7 @@ from service.admin.acts import Act, ActNotRecorded, AdminActs, RecordedAct
 from service.admin.acts_tables import acts, create_tables
 from service.admin.administrators import Administrator
 from service.admin.key_config import Scope
-from service.state_store import open_engine
+from service.state.store import open_engine
 from vocabulary.errors import StateUnavailable
 
 SUPPORT = Administrator("support", frozenset({Scope.SEARCH_AS}))

@@ -21,10 +21,10 @@ from service.admin.acts import Act, AdminActs
 from service.admin.administrators import MAX_BODY_BYTES, Administrator, Administrators
 from service.admin.key_config import Scope
 from service.api_keys import KnownKeys
-from service.http_errors import MEDIA_TYPE
-from service.schedule_config import SchedulerSettings
-from service.scheduler import Scheduler
-from service.timetable import Job
+from service.http.errors import MEDIA_TYPE
+from service.scheduling.scheduler import Scheduler
+from service.scheduling.timetable import Job
+from service.settings.schedule import SchedulerSettings
 from tests.unit.service.admin_world import EVERYTHING, KEYS, WRONG, key_of, with_key
 from tests.unit.service.http_world import ISSUER, HttpWorld, bearer, furnish, rule, served
 from vocabulary.ports import SyncMode

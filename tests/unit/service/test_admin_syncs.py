@@ -19,9 +19,9 @@ from indexer.state.tally import Tally
 from service.admin.acts import AdminActs
 from service.routes.admin_runs import RunAnswer
 from service.run_reports import report_json
-from service.schedule_config import SchedulerSettings
-from service.scheduler import Scheduler
-from service.timetable import Job
+from service.scheduling.scheduler import Scheduler
+from service.scheduling.timetable import Job
+from service.settings.schedule import SchedulerSettings
 from service.wiring import State
 from tests.fakes.scripted_clock import settle
 from tests.unit.service.admin_world import KEYS, with_key

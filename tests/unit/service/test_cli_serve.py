@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from connectors.alfresco.simulator import sample
 from service.cli import app
 from service.demo_files import DemoFolder
-from service.http_server import AddressUnavailable, listen, listen_nearby, port_of
+from service.http.server import AddressUnavailable, listen, listen_nearby, port_of
 from tests.unit.service.cli_folder import CliFolder
 from tests.unit.service.programs import address_in, running, stop
 from vocabulary.errors import SettingInvalid

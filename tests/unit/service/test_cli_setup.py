@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from service.cli import app
-from service.settings import load_settings
+from service.settings.settings import load_settings
 from tests.unit.service.cli_folder import SETTINGS, CliFolder
 
 

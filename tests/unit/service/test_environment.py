@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from service.environment import overlaid, setting_overrides
+from service.settings.environment import overlaid, setting_overrides
 from vocabulary.errors import SettingInvalid
 
 

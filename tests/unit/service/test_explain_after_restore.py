@@ -10,8 +10,8 @@ import pytest
 
 from service.explain_words import remedies, verdict
 from service.explaining import AccessInspector, Explanation, Presence
-from service.jobs import Jobs
-from service.timetable import Job
+from service.scheduling.jobs import Jobs
+from service.scheduling.timetable import Job
 from tests.integration.lean_programs import opened_lean
 from tests.unit.service.cli_folder import SETTINGS, CliFolder
 from vocabulary.documents import DocumentId

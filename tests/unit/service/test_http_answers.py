@@ -9,7 +9,7 @@ import pytest
 
 from acl import AclStore
 from indexer.search.collapsing import MIN_WORDS
-from service.http_errors import MEDIA_TYPE
+from service.http.errors import MEDIA_TYPE
 from tests.fakes.documents import description, document, passage
 from tests.unit.service.http_world import ADMINISTRATOR, HttpWorld, bearer
 from vocabulary.access import Acl, Principal

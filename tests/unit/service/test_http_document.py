@@ -8,7 +8,7 @@ from dataclasses import replace
 import httpx
 import pytest
 
-from service.http_errors import MEDIA_TYPE
+from service.http.errors import MEDIA_TYPE
 from tests.fakes.documents import description, document, passage
 from tests.unit.service.http_world import MENU_TEXT, PLAN_TEXT, HttpWorld, bearer
 from vocabulary.documents import Toxicity, ToxicSpan

@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from starlette.exceptions import HTTPException
 
-from service.http_errors import MEDIA_TYPE, handle_errors
+from service.http.errors import MEDIA_TYPE, handle_errors
 from service.routes.query_request import QueryBody
 from vocabulary.errors import (
     ContentGone,
@@ -86,7 +86,7 @@ async def test_who_may_try_again_is_told_when(asked_s: float | None, told: str) 
 async def test_an_unexpected_error_is_found_in_the_log_by_the_name_in_the_answer(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with caplog.at_level(logging.ERROR, logger="service.http_errors"):
+    with caplog.at_level(logging.ERROR, logger="service.http.errors"):
         async with app_that_raises(ValueError(SECRET)) as client:
             answer = await client.get("/fails")
     problem = answer.json()

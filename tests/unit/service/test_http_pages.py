@@ -10,7 +10,7 @@ import pytest
 import sqlalchemy as sa
 
 import service.pages as pages_folder
-from service.http_errors import MEDIA_TYPE
+from service.http.errors import MEDIA_TYPE
 from tests.unit.service.http_world import HttpWorld, rule, served
 
 PAGES = Path(next(iter(pages_folder.__path__)))

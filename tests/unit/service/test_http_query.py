@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from service.http_errors import MEDIA_TYPE
+from service.http.errors import MEDIA_TYPE
 from service.routes.query import MAX_BODY_BYTES
 from service.routes.query_request import QueryBody
 from tests.unit.service.http_world import MENU_TEXT, PLAN_TEXT, HttpWorld, bearer, token_for

@@ -8,7 +8,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from service.http_server import listen, port_of, serving
+from service.http.server import listen, port_of, serving
 
 
 async def test_requests_are_logged_without_what_was_asked(

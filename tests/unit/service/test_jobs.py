@@ -12,8 +12,8 @@ from indexer.state.audits import AuditHistory, FindingKind
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
 from service.audit.sampling import Sampling
-from service.jobs import Jobs, rescorings
-from service.timetable import Job
+from service.scheduling.jobs import Jobs, rescorings
+from service.scheduling.timetable import Job
 from service.wiring import Workshop
 from tests.fakes.plain_rooms import HashingEnricher
 from tests.integration.lean_programs import opened_lean

@@ -29,9 +29,9 @@ from indexer.state.runs import RunStore
 from indexer.state.tables import create_tables as create_indexer_tables
 from indexer.sync import SyncSettings, run_sync
 from indexer.walk import SyncPorts
-from service.index_settings import IndexAccess
 from service.late_check import LateCheck, LateCheckOptions
 from service.search import SearchService, ServedIndex
+from service.settings.indexes import IndexAccess
 from tests.fakes.plain_rooms import DIMENSIONS, HashingEnricher, PlainTextExtractor
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId

@@ -20,7 +20,7 @@ from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.tally import Tally
 from service.admin.key_config import Scope
-from service.http_errors import known_problems
+from service.http.errors import known_problems
 from service.late_check import LateCheck, LateCheckOptions
 from service.metrics import LateCheckCollector, PlainFilterCollector
 from service.metrics.query_metrics import ANSWERED, UNKNOWN_INDEX, UNREAD

@@ -15,7 +15,7 @@ import pytest_asyncio
 from pydantic import SecretStr, ValidationError
 
 from embedder import EmbedderConfig, LoadedModel, open_enricher
-from service.app import create_app
+from service.http.app import create_app
 from service.models.access import ModelAccess, model_access
 from service.models.desk import MAX_REQUESTS, MAX_TEXTS, CallerGone, ModelDesk
 from service.models.key_config import ModelKeyConfig

@@ -18,7 +18,7 @@ from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
 from indexer.state.tally import Tally
 from service.admin.acts import AdminActs
-from service.toxicity_settings import ToxicitySettings
+from service.settings.toxicity import ToxicitySettings
 from tests.fakes.documents import description, passage
 from tests.unit.service.admin_world import KEYS, with_key
 from tests.unit.service.http_world import HttpWorld, bearer, furnish, rule, served

@@ -18,7 +18,7 @@ from indexer.state.tally import Tally
 from service.metrics import RevocationMetrics
 from service.revocation_summary import in_words, summary_json
 from service.revocation_times import RevocationTimes, Since, TimedRevocation
-from service.state_schema import prepare
+from service.state.schema import prepare
 from tests.unit.service.http_world import listed
 from vocabulary.access import Acl, Person, Principal
 from vocabulary.documents import Checkpoint

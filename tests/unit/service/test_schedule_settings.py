@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from service.schedule_config import Missed, Overlap, SchedulerSettings
-from service.settings import Settings, SettingsRefused, load_settings
-from service.timetable import Job, timetable
+from service.scheduling.timetable import Job, timetable
+from service.settings.schedule import Missed, Overlap, SchedulerSettings
+from service.settings.settings import Settings, SettingsRefused, load_settings
 from tests.unit.service.cli_folder import CliFolder
 from vocabulary.ports import SyncMode
 

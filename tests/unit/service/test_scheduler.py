@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.schedule_config import Missed, Overlap, SchedulerSettings
-from service.scheduler import Scheduler
-from service.timetable import Job, ScheduledJob
+from service.scheduling.scheduler import Scheduler
+from service.scheduling.timetable import Job, ScheduledJob
+from service.settings.schedule import Missed, Overlap, SchedulerSettings
 from tests.fakes.scripted_clock import ScriptedClock, settle
 from vocabulary.errors import SourceUnavailable
 from vocabulary.ports import SyncMode

@@ -7,8 +7,8 @@ import logging
 import pytest
 
 from indexer.backends.memory.backend import MemoryBackend
-from service.index_settings import IndexAccess
 from service.search import SearchService, ServedIndex
+from service.settings.indexes import IndexAccess
 from tests.fakes.documents import DIMENSIONS, NUMBERING, reader
 from tests.unit.service.http_world import HashedQueries
 from vocabulary.documents import Vector

@@ -9,8 +9,8 @@ import pytest
 
 from indexer.backends.opensearch.config import IndexOptions, PasswordSignIn
 from service.admin.key_config import Scope
-from service.index_settings import EmbeddedIndexSettings, IndexAccess, OpenSearchIndexSettings
-from service.settings import Settings, SettingsRefused, load_settings, settings_file
+from service.settings.indexes import EmbeddedIndexSettings, IndexAccess, OpenSearchIndexSettings
+from service.settings.settings import Settings, SettingsRefused, load_settings, settings_file
 from vocabulary.errors import SettingInvalid, SettingMissing
 
 SECRET = "correct-horse-battery-staple-0123456789"

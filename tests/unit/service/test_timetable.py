@@ -8,8 +8,8 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.schedule_config import Missed
-from service.timetable import Job, LastRun, ScheduledJob
+from service.scheduling.timetable import Job, LastRun, ScheduledJob
+from service.settings.schedule import Missed
 from vocabulary.ports import SyncMode
 
 BERLIN = ZoneInfo("Europe/Berlin")

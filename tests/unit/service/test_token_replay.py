@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from pydantic import SecretStr
 
 from acl import IdentityStore
-from service.http_server import listen, port_of, serving
+from service.http.server import listen, port_of, serving
 from service.tokens import READER_HEADER, TokenVerifier
 from service.tokens.config import JsonTokenConfig
 from tests.unit.service.http_world import TOKENS, HttpWorld, bearer, furnish, rule, served

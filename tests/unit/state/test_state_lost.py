@@ -11,8 +11,8 @@ import pytest
 import sqlalchemy as sa
 
 from acl import AclStore
-from service import state_store
-from service.state_store import open_engine
+from service.state import store as state_store
+from service.state.store import open_engine
 from tests.servers.postgresql import PostgresServer
 from tests.unit.service.http_world import PLAN_TEXT, HttpWorld, bearer, furnish, rule, served
 from vocabulary.access import Acl, Principal

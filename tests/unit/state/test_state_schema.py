@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from acl.store import AclStore
-from service import state_schema
-from service.state_schema import STEPS, StateTooNew, prepare
-from service.state_store import open_engine
+from service.state import schema as state_schema
+from service.state.schema import STEPS, StateTooNew, prepare
+from service.state.store import open_engine
 
 FIRST_VERSION = Path(__file__).parents[2] / "fixtures" / "state_schema"  # the tables when versions began to be counted
 

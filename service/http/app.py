@@ -13,11 +13,11 @@ from prometheus_client import CollectorRegistry
 
 from service.admin.administration import Administration
 from service.admin.key_config import Scope
-from service.http_errors import handle_errors
+from service.http.errors import handle_errors
+from service.http.headers import ResponseHeaders
 from service.metrics import Metrics, QueryMetrics
 from service.models.access import ModelAccess
 from service.reader import Readers
-from service.response_headers import ResponseHeaders
 from service.routes.admin import admin_routers
 from service.routes.embeddings import embeddings_router
 from service.routes.health import Probe, health_router

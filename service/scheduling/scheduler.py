@@ -17,7 +17,7 @@ Into it go a timetable and what runs a job; nothing comes out but log lines, for
 A person may ask for a job that is not due, and stop one: both are jobs like all others until then.
 
 Times that pass while a job is due already are that one job: nothing piles up. Between processes the lease in the state
-store decides who runs (`service/jobs.py`).
+store decides who runs (`service/scheduling/jobs.py`).
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
-from service.schedule_config import Missed, Overlap, SchedulerSettings
-from service.timetable import Job, ScheduledJob
+from service.scheduling.timetable import Job, ScheduledJob
+from service.settings.schedule import Missed, Overlap, SchedulerSettings
 from vocabulary.ports import SyncMode
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from zoneinfo import ZoneInfo
 from cronsim import CronSim
 
 from service.audit.sampling import Sampling
-from service.schedule_config import MODE_OF_KEY, Missed, Overlap, SourceSchedule
-from service.settings import Settings
+from service.settings.schedule import MODE_OF_KEY, Missed, Overlap, SourceSchedule
+from service.settings.settings import Settings
 from vocabulary.ports import SyncMode
 
 

@@ -20,10 +20,10 @@ from indexer.state.tally import Tally
 from service.audit.auditing import audit_source
 from service.audit.sampling import Sampling
 from service.rescoring import rescore_source
-from service.scheduler import Scheduler
-from service.settings import Settings
+from service.scheduling.scheduler import Scheduler
+from service.scheduling.timetable import Job, LastRun, ScheduledJob
+from service.settings.settings import Settings
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
-from service.timetable import Job, LastRun, ScheduledJob
 from service.wiring import Search, State, Workshop
 from vocabulary.errors import SightlineError
 from vocabulary.ports import SyncMode

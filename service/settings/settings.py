@@ -32,15 +32,15 @@ from indexer.judging.guard import ConfiguredRule
 from indexer.sync import DELETE_BRAKE
 from service.admin.key_config import AdminKeyConfig, Scope
 from service.api_keys import KeyConfig, contradictions
-from service.embedder_settings import EmbedderSettings
-from service.environment import overlaid, setting_overrides
-from service.index_settings import IndexAccess, IndexSettings
-from service.metrics_settings import MetricsSettings
 from service.models.key_config import ModelKeyConfig
-from service.schedule_config import MODE_OF_KEY, SchedulerSettings, SourceSchedule
-from service.settings_reading import Reading, read_toml
+from service.settings.embedder import EmbedderSettings
+from service.settings.environment import overlaid, setting_overrides
+from service.settings.indexes import IndexAccess, IndexSettings
+from service.settings.metrics import MetricsSettings
+from service.settings.reading import Reading, read_toml
+from service.settings.schedule import MODE_OF_KEY, SchedulerSettings, SourceSchedule
+from service.settings.toxicity import ToxicitySettings
 from service.tokens.config import JsonTokenConfig, TokenConfig
-from service.toxicity_settings import ToxicitySettings
 from vocabulary.errors import SettingInvalid, SettingMissing
 from vocabulary.ports import SyncMode
 

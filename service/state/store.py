@@ -14,7 +14,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import ExceptionContext
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from service import state_schema
+from service.state import schema
 from vocabulary.errors import SettingInvalid, StateUnavailable
 
 # A second process may hold the write lock while it stores a directory of a hundred thousand people.
@@ -58,7 +58,7 @@ def open_engine(url: str) -> sa.Engine:
 
 def _prepared(engine: sa.Engine) -> sa.Engine:
     try:
-        state_schema.prepare(engine)
+        schema.prepare(engine)
     except BaseException:
         engine.dispose()
         raise

@@ -22,8 +22,8 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
-from service.response_headers import HEADERS
-from service.validation_errors import mistakes
+from service.http.headers import HEADERS
+from service.http.validation_errors import mistakes
 from vocabulary.errors import (
     AuditUnderWay,
     DocumentUnknown,

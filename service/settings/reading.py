@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from service.validation_errors import mistakes
+from service.http.validation_errors import mistakes
 from vocabulary.errors import ConfigurationError, SettingInvalid, SettingMissing
 
 
