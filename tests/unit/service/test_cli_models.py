@@ -208,7 +208,11 @@ def test_what_cannot_be_trained_is_refused_in_one_line(trained: CliFolder, chang
         ("empty.csv", b"", "has no column comment and no column verdict"),
         ("none.jsonl", b'{"verdict": "ok"}\n' * 3, "gives no example (no comment: 3)"),
         ("latin.csv", "comment,verdict\ngr\xf6\xdfer,ok\n".encode("latin-1"), "cannot be read"),
-        ("cut.csv.gz", gzip.compress(b"comment,verdict\n" + random.Random(1).randbytes(999), mtime=0)[:-300], "cannot be read"),
+        (
+            "cut.csv.gz",
+            gzip.compress(b"comment,verdict\n" + random.Random(1).randbytes(999), mtime=0)[:-300],
+            "cannot be read",
+        ),
         ("bad.jsonl.gz", gzip.compress(b"x" * 999, mtime=0)[:12] + b"\xff" * 40, "cannot be read"),
         ("table.xlsx", b"PK", ".xlsx: what is read is"),
         ("parts.toml", b"[[parts]]\npath = 'a.csv'\ngroup_colum = 'x'\n", "group_colum"),
