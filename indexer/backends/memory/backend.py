@@ -10,6 +10,7 @@ from typing import Self
 from indexer.backends.memory.rows import Rows
 from indexer.backends.memory.search import answer, may_see
 from indexer.backends.memory.showing import shown_document
+from indexer.backends.memory.texts import KeptTexts
 from indexer.search import suggestions
 from indexer.search.analysis import DEFAULT_LANGUAGES, analyzer
 from indexer.search.request import needed_vector, refuse_foreign_vectors
@@ -17,7 +18,7 @@ from indexer.search.tuning import Tuned
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
 from vocabulary.errors import ConfigurationError, NumberingMismatch
-from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument
+from vocabulary.indexing import IndexOperation, IndexStatistics, Refusal, StoredDocument, document_of
 from vocabulary.ports import Searching
 from vocabulary.search import Page, Query, Suggestion, Total, TotalRelation, Tuning
 from vocabulary.shown_document import ShownDocument
@@ -40,6 +41,7 @@ class MemoryBackend:
         self._numbering: str | None = None
         self._seal = ""
         self._rows = Rows()
+        self._texts = KeptTexts(self._analyzer)
 
     async def __aenter__(self) -> Self:
         return self
@@ -80,6 +82,7 @@ class MemoryBackend:
         """Carry out the operations in order, all or none."""
         for operation in operations:
             refuse_foreign_vectors(operation, dimensions=self._dimensions)
+            self._texts.forget(document_of(operation))
         return self._rows.apply(operations, fence=fence)
 
     async def stored_passages(self, document_id: DocumentId) -> tuple[EnrichedPassage, ...]:
@@ -115,7 +118,7 @@ class MemoryBackend:
         needed = needed_vector(query, vector, dimensions=self._dimensions)
         if not self._is_numbered_as(access):
             return Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
-        readable = [each for each in self._rows.documents.values() if may_see(access, each)]
+        readable = [self._texts.of(each) for each in self._rows.documents.values() if may_see(access, each)]
         return answer(readable, query, needed, self._analyzer, self._tuned)
 
     async def suggest(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -29,9 +30,12 @@ from vocabulary.indexing import (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Stored:
-    """A document with its passages; `number` orders documents by when they were first stored."""
+    """A document with its passages; `number` orders documents by when they were first stored.
+
+    Every query asks for the same of it, so what follows from it is worked out once.
+    """
 
     number: int
     description: Description
@@ -42,11 +46,11 @@ class Stored:
     def owner(self) -> str | None:
         return None if self.description.owner is None else str(self.description.owner)
 
-    @property
+    @cached_property
     def toxicity_0_1(self) -> float:
         return toxicity_of(self.passages)
 
-    @property
+    @cached_property
     def fields(self) -> Mapping[str, frozenset[Key]]:
         return fields_of(self.description, toxicity_0_1=self.toxicity_0_1, categories=self.scoring.categories)
 

@@ -40,11 +40,10 @@ def may_see(access: AccessFilter, stored: Stored) -> bool:
     return acl_id != HIDDEN_ACL and access.admits(acl_id, stored.owner)
 
 
-def answer(readable: Sequence[Stored], query: Query, vector: Vector | None, analyzer: Analyzer, tuned: Tuned) -> Page:
-    """Answer as if the readable documents were all there is."""
+def answer(texts: Sequence[Texts], query: Query, vector: Vector | None, analyzer: Analyzer, tuned: Tuned) -> Page:
+    """Answer as if the readable documents, whose texts these are, were all there is."""
     position = cursor.decode(query)
-    texts = [Texts(each, analyzer) for each in readable]
-    fields = {name for each in readable for name in each.fields}
+    fields = {name for each in texts for name in each.document.fields}
     wanted = tuned.expanded(parse(query.text, analyzer, is_field=fields.__contains__))
     kept = [each for each in texts if _is_kept(each, query, wanted, analyzer)]
     by_number = {each.document.number: each.document for each in kept}
@@ -168,18 +167,19 @@ def _by_words(
         )
         for clause in clauses
     }
+    weights = {field: {clause: rarity * boosts[field] for clause, rarity in rarities.items()} for field in TextField}
 
     def scored(each: Texts, field: TextField, text: Analysed) -> float:
-        weights = {clause: rarity * boosts[field] for clause, rarity in rarities.items()}
-        return _score(text, field, weights) * (1.0 if factors is None else factors[each.document.number])
+        return _score(text, field, weights[field]) * (1.0 if factors is None else factors[each.document.number])
 
+    holding = [each for each in kept if any(map(each.hold, clauses))]
     passages = _ranking(
         (each.document.number, place, scored(each, TextField.BODY, body))
-        for each in kept
+        for each in holding
         for place, body in enumerate(each.bodies)
         if any(frequency(clause, body) for clause in clauses)
     )
-    own = {each.document.number: sum(scored(each, field, text) for field, text in each.own.items()) for each in kept}
+    own = {each.document.number: sum(scored(each, field, text) for field, text in each.own.items()) for each in holding}
     matching = [number for number, score in own.items() if score]
     return ranking.with_own_scores(
         ranking.rank_documents(passages.documents, passages.passages, passages.scores),
@@ -189,15 +189,16 @@ def _by_words(
 
 
 def _score(text: Analysed, field: TextField, weights: Mapping[Clause, float]) -> float:
+    counts = {clause: frequency(clause, text) for clause in weights}
     return sum(
-        (weight * _saturated(clause, text, field) for clause, weight in weights.items() if frequency(clause, text)), 0.0
+        (weights[clause] * _saturated(clause, count, text, field) for clause, count in counts.items() if count), 0.0
     )
 
 
-def _saturated(clause: Clause, text: Analysed, field: TextField) -> float:
+def _saturated(clause: Clause, count: int, text: Analysed, field: TextField) -> float:
     if isinstance(clause, Prefix):
         return bm25.of_prefix(field)
-    return bm25.saturated(float(frequency(clause, text)), float(len(text.terms)), field=field)
+    return bm25.saturated(float(count), float(len(text.terms)), field=field)
 
 
 def _by_meaning(documents: Sequence[Stored], vector: Vector, factors: _Factors | None) -> Ranking:

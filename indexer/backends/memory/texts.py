@@ -13,6 +13,7 @@ from indexer.search.clauses import frequency
 from indexer.search.matching import searched_text
 from indexer.search.query_language import Clause, Word
 from indexer.search.spelling import DOCUMENTS_READ, near_terms
+from vocabulary.documents import DocumentId
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +41,37 @@ class Texts:
     def path(self) -> Analysed:
         return self.analyzer.analysed(self.document.description.path)
 
+    @cached_property
+    def terms(self) -> frozenset[str]:
+        """All terms that it is found by."""
+        return frozenset(term for text in (*self.bodies, *self.own.values()) for term in text.terms)
+
     def hold(self, clause: Clause) -> bool:
+        if isinstance(clause, Word):
+            return clause.term in self.terms
         return any(frequency(clause, text) for text in (*self.bodies, *self.own.values()))
 
     def spell(self, term: str) -> bool:
         """Whether text or title hold a term."""
         return any(term in text.terms for text in (*self.bodies, self.own[TextField.TITLE]))
+
+
+class KeptTexts:
+    """What was analysed of documents, until they change: a document that changed is another `Stored`."""
+
+    def __init__(self, analyzer: Analyzer) -> None:
+        self._analyzer = analyzer
+        self._kept: dict[DocumentId, Texts] = {}
+
+    def of(self, stored: Stored) -> Texts:
+        document_id = stored.description.document_id
+        known = self._kept.get(document_id)
+        if known is None or known.document is not stored:
+            known = self._kept[document_id] = Texts(stored, self._analyzer)
+        return known
+
+    def forget(self, document_id: DocumentId) -> None:
+        self._kept.pop(document_id, None)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
