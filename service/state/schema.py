@@ -16,6 +16,7 @@ from contextlib import contextmanager
 import sqlalchemy as sa
 from sqlalchemy.schema import CreateColumn
 
+from acl.tables import create_missing
 from acl.tables import create_missing_tables as create_missing_acl_tables
 from acl.tables import metadata as acl_tables
 from indexer.state.tables import metadata as indexer_tables
@@ -98,8 +99,8 @@ def _alone(engine: sa.Engine) -> Iterator[sa.Connection]:
 
 def _create_missing_tables(connection: sa.Connection) -> None:
     create_missing_acl_tables(connection)
-    indexer_tables.create_all(connection)
-    acts_tables.create_all(connection)
+    create_missing(connection, indexer_tables)
+    acts_tables.create_all(connection)  # with triggers
 
 
 def _make_what_is_missing(connection: sa.Connection) -> None:

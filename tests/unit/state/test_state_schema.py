@@ -12,6 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from acl.store import AclStore
+from acl.tables import metadata as acl_tables
+from indexer.state.tables import metadata as indexer_tables
+from service.admin.acts_tables import metadata as acts_tables
 from service.state import schema as state_schema
 from service.state.schema import STEPS, StateTooNew, prepare
 from service.state.store import open_engine
@@ -62,6 +65,19 @@ def execute(engine: sa.Engine, *statements: str) -> None:
 def test_a_new_database_has_every_table_and_the_last_version(engine: sa.Engine) -> None:
     assert schema_of(engine).keys() == {"state_schema", *(table.name for table in state_schema._tables())}
     assert version_of(engine) == len(STEPS)
+
+
+def test_a_new_database_is_what_the_toolkit_makes_of_the_tables() -> None:
+    """Definitions that are kept miss what a listener to a table's creation would add."""
+    ours, toolkits = (sa.create_engine("sqlite://", poolclass=sa.StaticPool) for _ in range(2))
+    prepare(ours)
+    for tables in (acl_tables, indexer_tables, acts_tables, state_schema._schema.metadata):
+        tables.create_all(toolkits)
+    definitions = sa.text("SELECT type, name, sql FROM sqlite_master ORDER BY type, name")
+    with ours.connect() as made, toolkits.connect() as expected:
+        assert made.execute(definitions).all() == expected.execute(definitions).all()
+    ours.dispose()
+    toolkits.dispose()
 
 
 def test_a_database_of_this_version_is_only_read(engine: sa.Engine, bare: sa.Engine) -> None:
