@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
+import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from indexer.backends.embedded import integrity, schema, segments, stored_rows, writer
-from indexer.backends.embedded.catalogue import CurrentCatalogue
+from indexer.backends.embedded import integrity, picture_check, picture_file, schema, segments, stored_rows, writer
+from indexer.backends.embedded.catalogue import Catalogue, CurrentCatalogue
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.search import Search
 from indexer.backends.embedded.shown_document import shown_document
@@ -54,8 +56,9 @@ class EmbeddedBackend:
         self._analyzer = analyzer(tuple(languages))
         self._tuned = Tuned(tuning, self._analyzer)
         self._connections = Connections(path)
-        self._catalogue = CurrentCatalogue(dimensions)
+        self._catalogue = CurrentCatalogue(path, dimensions)
         self._index_id = ""
+        self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._connections.open(dimensions=self._dimensions, languages=self._analyzer.languages)
@@ -65,6 +68,8 @@ class EmbeddedBackend:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._keeping is not None:
+            await self._keeping
         await self._connections.close()
 
     @property
@@ -139,7 +144,10 @@ class EmbeddedBackend:
             QueryInvalid: an unusable cursor, or a missing vector.
         """
         needed = needed_vector(query, vector, dimensions=self._dimensions)
-        return await self._connections.read(lambda connection: self._search(connection, query, needed, access))
+        page = await self._connections.read(lambda connection: self._search(connection, query, needed, access))
+        if self._keeping is None and (picture := self._catalogue.to_keep()) is not None:
+            self._keeping = asyncio.create_task(self._keep(picture))
+        return page
 
     async def suggest(
         self, text: str, access: AccessFilter, *, size: int, through: Callable[[Searching], Searching] | None = None
@@ -189,7 +197,8 @@ class EmbeddedBackend:
 
     def _inspect(self, connection: Any) -> tuple[str, ...]:
         connection.execute("BEGIN")
-        return tuple(integrity.inspect(connection, self._analyzer, dimensions=self._dimensions))
+        found = tuple(integrity.inspect(connection, self._analyzer, dimensions=self._dimensions))
+        return found or tuple(picture_check.inspect(connection, self._path, dimensions=self._dimensions))
 
     async def _tidy(self) -> None:
         """Merge segments of the text index and shorten the file, where due. What cannot be done now is due again."""
@@ -199,6 +208,24 @@ class EmbeddedBackend:
             await self._connections.give_space_back()
         except IndexBusy as error:
             _log.warning("the text index could not be tidied: %s", error)
+
+    async def _keep(self, picture: Catalogue) -> None:
+        """Put the picture beside the index, for the next start. What cannot be kept is made anew then."""
+        try:
+            kept = await asyncio.to_thread(picture.kept)
+            if kept is not None:
+                token = uuid.uuid4().hex
+                written = await asyncio.to_thread(picture_file.write, self._path, kept, token=token)
+                try:
+                    await self._connections.write(
+                        lambda connection: picture_file.put_in_place(connection, self._path, written, token=token)
+                    )
+                finally:
+                    written.unlink(missing_ok=True)  # where it is not in its place
+        except (IndexBusy, OSError) as error:
+            _log.warning("the picture of %s could not be kept: %s", self._path, error)
+        finally:
+            self._keeping = None
 
     def _search(self, connection: Any, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         catalogue = self._catalogue.open_transaction(connection)

@@ -11,12 +11,14 @@ from __future__ import annotations
 import threading
 from dataclasses import dataclass, field, replace
 from itertools import islice
-from typing import Any, TypeVar
+from pathlib import Path
+from typing import Any, Self, TypeVar
 
 import numpy as np
 import numpy.typing as npt
 from pyroaring import FrozenBitMap
 
+from indexer.backends.embedded import picture_file
 from indexer.backends.embedded.changes import Changed, changed_since, current_sequence
 from indexer.backends.embedded.codec import vectors_from_blobs
 from indexer.backends.embedded.columns import Columns, Mask
@@ -36,6 +38,13 @@ _TRAINING_SAMPLE = 20_000  # vectors; their mean is all that RaBitQ learns
 _GROWTH = 4  # times as many vectors as when that mean was taken: what is indexed first need not be like the rest
 _NO_OWNER = 0
 _HEADINGS = "SELECT id, document_id, title_terms, attribute_terms FROM heading"
+# Changes behind which a picture on disk may stay: some tenths of a second to read again (1.7 s for 100,000, measured).
+_KEPT_BEHIND = 20_000
+_KEPT_BEHIND_SHARE = 0.1  # of the passages: a growing index writes its picture a few times in all
+_KEPT_ARRAYS = (
+    *("acl_ids", "owners", "content_keys", "heading_documents", "title_terms", "attribute_terms"),
+    *("passage_ids", "passage_documents", "passage_terms", "has_vector", "slots"),
+)
 _TABLE_LIMIT = 1 << 24  # ACL ids are given in sequence; up to here a table of them (16 MB) is the fastest look-up
 
 
@@ -83,6 +92,23 @@ class Catalogue:
             self._title_order.append(np.asarray([row[0] for row in rows], np.int64))
         return self._title_order[0]
 
+    def kept(self) -> picture_file.KeptPicture | None:
+        """Return the picture as it is kept on disk; None where it is quickly taken, or others have gone on with it."""
+        codes = self.vectors.kept()
+        if codes is None or codes.count != self.passage_ids.size:
+            return None
+        arrays = {name: getattr(self, name) for name in _KEPT_ARRAYS}
+        return picture_file.KeptPicture(self.sequence, arrays, tuple(self.owner_codes), codes)
+
+    @classmethod
+    def restored(cls, kept: picture_file.KeptPicture) -> Self | None:
+        """Return a picture that was kept; None where this version cannot use it."""
+        vectors = VectorSidecar.restored(kept.codes)
+        if vectors is None or set(kept.arrays) != set(_KEPT_ARRAYS):
+            return None
+        owner_codes = {owner: code for code, owner in enumerate(kept.owners, 1)}
+        return cls(sequence=kept.sequence, owner_codes=owner_codes, vectors=vectors, **kept.arrays)
+
     def slots_of(self, passage_ids: Indices) -> Integers:
         """Return the slots of passages by row id, in their order; 0 for those that were deleted."""
         slots: Integers = np.take(self.slots, passage_ids)
@@ -90,12 +116,14 @@ class Catalogue:
 
 
 class CurrentCatalogue:
-    """The latest picture, taken when first needed and then brought up to date. Thread-safe."""
+    """The latest picture of the index at `path`, taken when first needed and then brought up to date. Thread-safe."""
 
-    def __init__(self, dimensions: int) -> None:
+    def __init__(self, path: Path, dimensions: int) -> None:
+        self._path = path
         self._dimensions = dimensions
         self._lock = threading.Lock()
         self._latest: Catalogue | None = None
+        self._kept_until = 0  # the change that the picture on disk was of, as far as this process knows
 
     def open_transaction(self, connection: Any) -> Catalogue:
         """Begin a reading transaction and return the picture of exactly the state that it sees."""
@@ -107,19 +135,42 @@ class CurrentCatalogue:
                 return catalogue
             connection.execute("ROLLBACK")  # another thread has seen a newer state: look again
 
-    def _at(self, connection: Any, sequence: int) -> Catalogue:
+    def to_keep(self) -> Catalogue | None:
+        """Return the latest picture where it is much newer than the one on disk; each is returned once."""
         with self._lock:
             latest = self._latest
+            if latest is None or not latest.vectors.trained_for:
+                return None
+            if self._kept_until:
+                behind = latest.sequence - self._kept_until
+                if behind < max(_KEPT_BEHIND, _KEPT_BEHIND_SHARE * latest.passage_ids.size):
+                    return None
+            self._kept_until = latest.sequence
+            return latest
+
+    def _at(self, connection: Any, sequence: int) -> Catalogue:
+        with self._lock:
+            latest = self._latest or self._restored(connection, sequence)
             if latest is None or latest.sequence < sequence:
                 latest = self._next(connection, latest, sequence)
                 self._latest = latest
             return latest
 
+    def _restored(self, connection: Any, sequence: int) -> Catalogue | None:
+        """Return the picture on disk if it belongs to the state that the transaction sees."""
+        kept = picture_file.read(connection, self._path, dimensions=self._dimensions)
+        restored = None if kept is None or kept.sequence > sequence else Catalogue.restored(kept)
+        if restored is not None:
+            self._kept_until = restored.sequence
+            self._latest = restored
+        return restored
+
     def _next(self, connection: Any, latest: Catalogue | None, sequence: int) -> Catalogue:
-        changed = changed_since(connection, latest.sequence) if latest else None
-        if latest is None or changed is None or _worn(latest):
+        followed = None if latest is None or _worn(latest) else follow(connection, latest, sequence=sequence)
+        if followed is None:
+            self._kept_until = 0
             return _load(connection, self._dimensions, sequence=sequence)
-        return _follow(connection, latest, changed, sequence=sequence)
+        return followed
 
 
 def _allowed(acls: FrozenBitMap, acl_ids: Integers) -> Mask:
@@ -188,8 +239,16 @@ def _trained_sidecar(connection: Any, dimensions: int) -> VectorSidecar:
     return sidecar
 
 
-def _follow(connection: Any, latest: Catalogue, changed: Changed, *, sequence: int) -> Catalogue:
-    """Return the next picture: the changed documents anew, all else as it was."""
+def follow(connection: Any, latest: Catalogue, *, sequence: int) -> Catalogue | None:
+    """Return the picture at a later change: the changed documents anew, all else as it was.
+
+    None where the log does not reach back to `latest`.
+    """
+    changed = changed_since(connection, latest.sequence)
+    return None if changed is None else _with_changes(connection, latest, changed, sequence=sequence)
+
+
+def _with_changes(connection: Any, latest: Catalogue, changed: Changed, *, sequence: int) -> Catalogue:
     written = changed.as_parameter()
     rows = connection.execute(
         "SELECT id, acl_id, owner, content_key FROM document WHERE id IN (SELECT value FROM carray(?))", (written,)

@@ -15,7 +15,7 @@ from typing import Any
 
 import apsw
 
-from indexer.backends.embedded import codec, segments, stored_rows, text_rows, vocabulary, writer
+from indexer.backends.embedded import codec, picture_file, segments, stored_rows, text_rows, vocabulary, writer
 from indexer.backends.embedded.postings import Space
 from indexer.search.analysis import Analyzer
 from vocabulary.documents import DocumentId
@@ -95,6 +95,7 @@ def repair(connection: Any, analyzer: Analyzer, *, dimensions: int) -> int:
     deletes = [Delete(DocumentId(source, native_id)) for source, native_id in incomplete]
     writer.apply(connection, deletes, analyzer)
     connection.execute("INSERT INTO change(document_id) SELECT id FROM document ORDER BY id")  # pictures are taken anew
+    picture_file.disown(connection)
     return len(incomplete)
 
 

@@ -17,11 +17,13 @@ from __future__ import annotations
 
 import importlib
 import os
+import platform
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from types import ModuleType
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,8 +38,21 @@ EXACT_LIMIT = 20_000
 _CANDIDATES = 1_000
 # Vectors in a block: a scan of some 3 ms, against 0.1 ms that each block takes in itself.
 BLOCK = 1 << 18
+_AT_THE_CENTRE = 1e-6  # squared; from there, no code tells a way
 # Similarities this close to the last candidate's are candidates too: their order is decided by the caller.
 _TIE_WIDTH = 1e-5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class KeptCodes:
+    """The codes of a sidecar on their way to a file and back."""
+
+    library: str  # name and version of what made them
+    block: int  # vectors in a block
+    count: int
+    trained_for: int
+    centre: Vectors  # float32 [dimensions]
+    blocks: tuple[npt.NDArray[np.uint8], ...]  # each as the library writes it
 
 
 class VectorSidecar:
@@ -60,6 +75,49 @@ class VectorSidecar:
 
     def __len__(self) -> int:
         return self._count
+
+    @classmethod
+    def restored(cls, kept: KeptCodes, *, block: int = BLOCK) -> Self | None:
+        """Return a sidecar with codes that were kept; None where this version of the library makes others."""
+        sidecar = cls(kept.centre.size, block=block)
+        if sidecar._faiss is None or kept.library != _library(sidecar._faiss) or kept.block != block:
+            return None
+        sidecar._centre = kept.centre.copy()
+        sidecar.trained_for = kept.trained_for
+        starts = range(0, kept.count, block)
+        sidecar._codes = [
+            _Codes.restored(sidecar._faiss, each, first=first) for first, each in zip(starts, kept.blocks, strict=True)
+        ]
+        sidecar._count = sum(map(len, sidecar._codes))
+        return sidecar if sidecar._count == kept.count else None
+
+    def kept(self) -> KeptCodes | None:
+        """Return a copy of the codes, to be kept; None while the scan is exact: few vectors are soon read again."""
+        with self._lock:
+            if self._centre is None:
+                return None
+            blocks = tuple(each.serialised() for each in self._codes)
+            return KeptCodes(
+                _library(self._faiss), self._block, self._count, self.trained_for, self._centre.copy(), blocks
+            )
+
+    def agreement(self, slots: Slots, vectors: Vectors) -> Vectors:
+        """Return how far each vector's way from the centre is told by its slot's code, float32 [n].
+
+        Around 1 for a vector's own code, around 0 for one that has nothing to do with it. 1 while the scan is exact.
+        Each takes a scan of one block.
+        """
+        with self._lock:
+            codes, centre, block = list(self._codes), self._centre, self._block
+        if centre is None:
+            return np.ones(slots.size, np.float32)
+        told = [
+            codes[slot // block].similarity(slot % block, vector)
+            for slot, vector in zip(slots.tolist(), vectors, strict=True)
+        ]
+        ways = np.square(vectors - centre).sum(axis=1)
+        missing = np.square(vectors).sum(axis=1) - np.asarray(told, np.float32)
+        return np.where(ways > _AT_THE_CENTRE, 1 - missing / np.maximum(ways, _AT_THE_CENTRE), np.float32(1))
 
     def train(self, sample: Vectors, *, expected: int) -> None:
         """Switch an empty sidecar to codes around the sample's mean, for about `expected` vectors to come."""
@@ -143,9 +201,35 @@ class _Codes:
         self._codes.train(centre[None, :])
         self._lock = threading.Lock()
 
+    @classmethod
+    def restored(cls, faiss: Any, serialised: npt.NDArray[np.uint8], *, first: int) -> Self:
+        """Return what `serialised` has made of codes."""
+        codes = cls.__new__(cls)
+        codes.first = first
+        codes._faiss = faiss
+        codes._codes = faiss.deserialize_index(serialised)
+        codes._lock = threading.Lock()
+        return codes
+
+    def __len__(self) -> int:
+        return int(self._codes.ntotal)
+
     def add(self, vectors: Vectors) -> None:
         with self._lock:
             self._codes.add(vectors)
+
+    def serialised(self) -> npt.NDArray[np.uint8]:
+        """Return the codes as the library writes them."""
+        with self._lock:
+            written: npt.NDArray[np.uint8] = self._faiss.serialize_index(self._codes)
+            return written
+
+    def similarity(self, place: int, vector: Vectors) -> float:
+        """Return how near the code at a place of this run says that its own vector is to another."""
+        admitted = np.zeros(place + 1, np.bool_)
+        admitted[place] = True
+        _, similarities = self.nearest(vector, admitted)
+        return float(similarities[0]) if similarities.size else -np.inf
 
     def nearest(self, query: Vectors, admitted: Mask) -> tuple[Slots, Vectors]:
         """Return candidates among the admitted slots, and how near the codes say they are.
@@ -190,6 +274,11 @@ def _nearest_exact(vectors: Vectors, query: Vectors, *, mask: Mask, count: int) 
     near = np.flatnonzero(similarities >= last - _TIE_WIDTH)
     nearest: Slots = admitted[near[np.argsort(-similarities[near], kind="stable")]]
     return nearest
+
+
+def _library(faiss: Any) -> str:
+    """Return what the form of the codes depends on."""
+    return f"faiss {faiss.__version__} on {platform.machine()}"
 
 
 def _one_thread_each(faiss: Any) -> None:

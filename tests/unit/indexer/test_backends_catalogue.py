@@ -26,6 +26,8 @@ from vocabulary.documents import DocumentId
 from vocabulary.indexing import Delete, Describe, IndexOperation, Put
 from vocabulary.search import Query, SearchMode, Sort, Tuning
 
+NOWHERE = Path("no picture is kept of an index this small")
+
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[Any]:
@@ -54,7 +56,7 @@ def live(catalogue: Catalogue) -> list[tuple[int, int, int, bool]]:
 
 
 def test_a_followed_picture_equals_a_new_one(connection: Any) -> None:
-    randomness, current = random.Random(3), CurrentCatalogue(DIMENSIONS)
+    randomness, current = random.Random(3), CurrentCatalogue(NOWHERE, DIMENSIONS)
     owners = [None, Principal.user("wiki", "a"), Principal.user("wiki", "b")]
     for _ in range(40):
         operations: list[IndexOperation] = []
@@ -72,7 +74,7 @@ def test_a_followed_picture_equals_a_new_one(connection: Any) -> None:
                 )
             )
         store(connection, *operations)
-        followed, fresh = seen(current, connection), seen(CurrentCatalogue(DIMENSIONS), connection)
+        followed, fresh = seen(current, connection), seen(CurrentCatalogue(NOWHERE, DIMENSIONS), connection)
         assert live(followed) == live(fresh)
         for access in (reader(1, 2), reader(1, if_owner=[2, 3], owners=owners[1:2])):
             admitted = [np.flatnonzero(each.admitted(access)).tolist() for each in (followed, fresh)]
@@ -83,7 +85,7 @@ def test_a_follower_behind_the_end_of_the_log_reads_everything_anew(
     connection: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "_CHANGES_KEPT", 2)
-    current = CurrentCatalogue(DIMENSIONS)
+    current = CurrentCatalogue(NOWHERE, DIMENSIONS)
     store(connection, document("a", "apple", attributes={"n": 1}))
     first = seen(current, connection)
     store(connection, *(document(f"b{number}", "apple") for number in range(9)))
@@ -94,7 +96,7 @@ def test_a_follower_behind_the_end_of_the_log_reads_everything_anew(
 
 def test_a_picture_with_many_dead_passages_is_taken_anew(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(catalogue_module, "_DEAD_AT_LEAST", 3)
-    current = CurrentCatalogue(DIMENSIONS)
+    current = CurrentCatalogue(NOWHERE, DIMENSIONS)
     for _ in range(8):
         store(connection, document("a", "apple"), document("b", "pear"))
         seen(current, connection)
@@ -102,7 +104,7 @@ def test_a_picture_with_many_dead_passages_is_taken_anew(connection: Any, monkey
 
 
 def test_columns_follow_changes_of_attributes(connection: Any) -> None:
-    current = CurrentCatalogue(DIMENSIONS)
+    current = CurrentCatalogue(NOWHERE, DIMENSIONS)
     access = reader(1)
 
     def order() -> list[str]:
