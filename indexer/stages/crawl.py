@@ -1,4 +1,4 @@
-"""Crawl: meets documents page by page and sends each one the shortest way.
+"""Crawl: meets documents page by page and sends each one the shortest way; lists of folders are numbered as they come.
 
 Of each document the stage knows, after one look into the ledger, whether it is unchanged, filtered, hidden or only
 under other permissions (settled at once) or needs work (on to extract). A document met twice in a pass, by a replay or
@@ -18,6 +18,7 @@ from indexer.channel import Channel
 from indexer.layers import ChangeStream, resumed
 from indexer.planning import Need, is_under, plan
 from indexer.retrying import standing_failure
+from indexer.stages.lists_at_once import ListsAtOnce
 from indexer.state.ledger import LedgerRow, MetRow, spelled_lineage
 from indexer.tombstones import DELETE_BRAKE
 from indexer.walk import Walk
@@ -77,24 +78,31 @@ class CrawlStage:
         return None
 
     async def _crawl(self, changes: AsyncIterator[Change]) -> None:
+        async with ListsAtOnce(self._number_lists) as lists:
+            await self._read(changes, lists)
+
+    async def _read(self, changes: AsyncIterator[Change], lists: ListsAtOnce) -> None:
         page = _Page()
         async for change in changes:
             if isinstance(change, Notice):
                 self._walk.tally.warnings |= Counter([change.words])  # once a run, however often the stream begins
+            elif isinstance(change, AclRead):
+                await lists.add(change)
+                page.add(change)
             elif not isinstance(change, Checkpoint):
-                if not isinstance(change, AclRead) and self._reverses(change, page):
-                    await self._dispatch(page.changes)
+                if self._reverses(change, page):
+                    await self._dispatch(page.changes, lists)
                     page = _Page()
                     await self._walk.until_settled(_id(change))
                 page.add(change)
             if isinstance(change, Checkpoint) or len(page.changes) >= self._walk.limits.page_documents:
-                await self._dispatch(page.changes)
+                await self._dispatch(page.changes, lists)
                 page = _Page()
             if isinstance(change, Checkpoint):
                 self._walk.acknowledgements.mark(change)
                 if self._walk.stop.is_set():
                     raise RunStopped("stopped in order; the next run goes on from here")
-        await self._dispatch(page.changes)
+        await self._dispatch(page.changes, lists)
 
     def _reverses(self, change: _MetDocument, page: _Page) -> bool:
         """Whether the opposite was said of the document, and is still on its way."""
@@ -103,8 +111,9 @@ class CrawlStage:
             return document_id in page.present or document_id in self._walk.under_way
         return document_id in page.gone or document_id in self._walk.leaving
 
-    async def _dispatch(self, page: Sequence[_Met]) -> None:
+    async def _dispatch(self, page: Sequence[_Met], lists: ListsAtOnce) -> None:
         """Number the lists of a page, look its documents up, and send each one on."""
+        await lists.in_force()
         if not page:
             return
         documents = [change for change in page if not isinstance(change, AclRead)]
@@ -153,13 +162,15 @@ class CrawlStage:
             return {}
         await self._walk.ledger.require_lease(self._walk.ticket)  # whoever slept may hold lists that changed since
         ticket = self._walk.ticket
-        numbers = await self._walk.ports.acls.number(
+        return await self._walk.ports.acls.number(
             ticket.source, acls.values(), run=ticket.run_id, changed_at=_changed_at(page)
         )
-        for change in page:  # whom these lists shut out, the next query shuts out
-            if isinstance(change, AclRead) and change.changed_at is not None:
-                self._walk.tally.note_obeyed(self._walk.clock() - change.changed_at.timestamp())
-        return numbers
+
+    async def _number_lists(self, lists: Sequence[AclRead]) -> None:
+        await self._walk.policy.call(lambda: self._number_acls(lists))
+        for read in lists:  # whom these lists shut out, the next query shuts out
+            if read.changed_at is not None:
+                self._walk.tally.note_obeyed(self._walk.clock() - read.changed_at.timestamp())
 
     async def _not_public(self, acl_ids: Collection[AclId]) -> frozenset[AclId]:
         """Those of a page's lists that a public index may not hold; none where readers prove who they are."""
