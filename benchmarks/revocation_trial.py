@@ -44,9 +44,11 @@ class Moments:
 
     read_at: float | None = None
     in_force_at: float | None = None
+    has_given: bool = False  # what a list gives is in force
 
     def forget(self) -> None:
         self.read_at = self.in_force_at = None
+        self.has_given = False
 
     def took_effect(self, *, read_at: float) -> None:
         self.read_at = read_at if self.read_at is None else self.read_at
@@ -70,6 +72,7 @@ class WatchedAcls(AclStore):
         await super().grant(source, **told)
         if await self.version(source) != version:
             self.moments.took_effect(read_at=read_at)
+            self.moments.has_given = True
 
 
 class WatchedBackend:
@@ -170,7 +173,11 @@ class Trial:
         return await self._flip(self.source.shut_out_readers, self.mode, becomes=State.AFTER)
 
     async def give_back(self) -> Flip:
-        """Let its readers in again: what a list gives anew waits for the end of a walk, which permissions are."""
+        """Let its readers in again: what a list gives anew waits for the end of a walk, which permissions are.
+
+        A walk that a fault of the source interrupts (on a busy machine: an answer that comes too late) gives nothing,
+        and another one follows.
+        """
         return await self._flip(self.source.let_readers_in, SyncMode.PERMISSIONS, becomes=State.BEFORE)
 
     async def _flip(self, change: Callable[[], float], mode: SyncMode, *, becomes: State) -> Flip:
@@ -181,6 +188,8 @@ class Trial:
         await asyncio.sleep(self.random.uniform(0, self.every_s))
         began_at = time.monotonic()
         await self._sync(mode)
+        while becomes is State.BEFORE and not self.moments.has_given:
+            await self._sync(mode)
         answered = await asyncio.to_thread(self.crowd.pause)
         read_at, in_force_at = self.moments.read_at, self.moments.in_force_at
         assert read_at is not None, "the sync has not heard of the change"
