@@ -107,16 +107,23 @@ class AccessInspector:
             raise QueryInvalid(f"no such source: {document_id.source} (there are: {known})")
         return self._settings.sources[document_id.source].index
 
-    async def claims(self, user: str, *, issuer: str | None = None, groups: tuple[str, ...] = ()) -> ReaderClaims:
-        """The reader that an operator names: as a token would, or as a person of a source (`user:SOURCE/ID`).
-
-        Without an issuer it is the one of the settings, if there is one only.
+    def issuer(self, named: str | None) -> str:
+        """The issuer that an operator means: without a name, the one of the settings if there is one only.
 
         Raises:
-            QueryInvalid: the source has no such person, no token can name that person, or there is no such issuer.
+            QueryInvalid: no such issuer is configured.
         """
-        meant = issuer_meant(self._settings, issuer)
-        return ReaderClaims(user=await self._token_name(user), groups=groups, issuer=meant)
+        return issuer_meant(self._settings, named)
+
+    async def claims(self, user: str, *, issuer: str, groups: tuple[str, ...] = ()) -> ReaderClaims:
+        """The reader that an operator names: as a token would, or as a person of a source (`user:SOURCE/ID`).
+
+        Whether a source lists the person is told: whoever asks for somebody else records that first.
+
+        Raises:
+            QueryInvalid: the source has no such person, or no token can name that person.
+        """
+        return ReaderClaims(user=await self._token_name(user), groups=groups, issuer=issuer)
 
     async def explain(self, backend: SearchBackend, document_id: DocumentId, reader: ReaderClaims) -> Explanation:
         """Explain what the reader's queries make of a document whose index is open as `backend`.

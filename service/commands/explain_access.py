@@ -61,12 +61,13 @@ async def _explain(
     async with open_state(settings) as state:
         inspector = AccessInspector(settings, state)
         index = inspector.index_of(document_id)
-        reader = await inspector.claims(user, issuer=issuer, groups=groups)
-        asked = {"document": str(document_id), "issuer": reader.issuer, "groups": list(groups)}
+        meant = inspector.issuer(issuer)
+        asked = {"document": str(document_id), "issuer": meant, "groups": list(groups)}
         async with (
             open_search(settings, state, indexes=[index]) as search,
             state.acts.record(command_line(), Act.EXPLAIN_ACCESS, subject=user, parameters=asked),
         ):
+            reader = await inspector.claims(user, issuer=meant, groups=groups)
             return await inspector.explain(search.backend(index), document_id, reader)
 
 

@@ -122,8 +122,6 @@ async def _nobodys_filter(state: State, index: ServedIndex) -> AccessFilter:
 async def _search_as(
     state: State, service: SearchService, index: ServedIndex, query: Query, reader: ReaderClaims
 ) -> Page:
-    access = await named_filter(state.access_control, index, reader)
-    await _warn_of_strangers(state, index, reader)
     asked = {
         "index": index.name,
         "query": query.text,
@@ -132,6 +130,8 @@ async def _search_as(
         "issuer": reader.issuer,
     }
     async with state.acts.record(command_line(), Act.SEARCH_AS, subject=reader.user, parameters=asked):
+        access = await named_filter(state.access_control, index, reader)
+        await _warn_of_strangers(state, index, reader)
         return await service.search(index, query, access)
 
 

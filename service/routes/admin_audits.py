@@ -89,10 +89,10 @@ def audits_router(administration: Administration) -> APIRouter:
     async def start(administrator: CurrentAdministrator, body: Annotated[AuditBody, Body()]) -> StartedAudit:
         administration.require_source(body.source)
         sampling = body.as_sampling()
-        await desk.require_questions(body.source, sampling)
+        desk.require_form(body.source, sampling)
         asked = sampling.parameters | {"seed": sampling.seed}
         async with state.acts.record(administrator, Act.AUDIT, subject=body.source, parameters=asked) as act:
-            desk.start(body.source, sampling)
+            await desk.start(body.source, sampling)
             act.outcome = "started"
         return StartedAudit(source=body.source, seed=sampling.seed)
 

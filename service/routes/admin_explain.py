@@ -33,9 +33,10 @@ def explain_router(administration: Administration) -> APIRouter:
     ) -> ExplanationAnswer:
         document_id = named_document(document)
         index = administration.search.index(inspector.index_of(document_id))
-        reader = await inspector.claims(user, issuer=issuer, groups=tuple(group or ()))
-        asked = {"document": str(document_id), "issuer": reader.issuer, "groups": list(reader.groups)}
+        meant, groups = inspector.issuer(issuer), tuple(group or ())
+        asked = {"document": str(document_id), "issuer": meant, "groups": list(groups)}
         async with administration.state.acts.record(administrator, Act.EXPLAIN_ACCESS, subject=user, parameters=asked):
+            reader = await inspector.claims(user, issuer=meant, groups=groups)
             return explanation_answer(await inspector.explain(index.backend, document_id, reader))
 
     return router

@@ -70,7 +70,6 @@ async def test_a_source_is_audited_once_at_a_time(desk: Desk) -> None:
     ("changes", "problem"),
     [
         ({"source": "nowhere"}, (404, "source-unknown")),
-        ({"person": "mallory@example.com"}, (400, "request-invalid")),
         ({"issuer": "https://nobody.example.com"}, (400, "request-invalid")),
         ({"document": "wiki/plan"}, (400, "request-invalid")),
         ({"document": "plan"}, (400, "request-invalid")),
@@ -81,6 +80,26 @@ async def test_a_source_is_audited_once_at_a_time(desk: Desk) -> None:
 async def test_what_cannot_be_asked_is_refused_before_it_is_an_act(desk: Desk, changes: Any, problem: Any) -> None:
     assert kind_of(await start(desk, **changes)) == problem
     assert (desk.work.began, await desk.acts()) == ([], [])
+
+
+async def test_that_nobody_is_meant_is_told_once_the_question_is_on_record(desk: Desk) -> None:
+    assert kind_of(await start(desk, person="mallory@example.com")) == (400, "request-invalid")
+    assert desk.work.began == []
+    [(act, subject, parameters, outcome)] = await desk.acts()
+    assert (act, subject, parameters["person"], outcome) == (
+        "audit",
+        "hr",
+        "mallory@example.com",
+        "failed: QueryInvalid",
+    )
+
+
+@pytest.mark.parametrize("person", ["ann@example.com", "mallory@example.com"])
+async def test_where_nothing_can_be_recorded_nobody_learns_who_exists(desk: Desk, person: str) -> None:
+    with desk.world.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE admin_acts RENAME COLUMN subject TO about"))
+    assert kind_of(await start(desk, person=person)) == (503, "unavailable")
+    assert desk.work.began == []
 
 
 async def test_what_an_audit_found_is_told_once_it_has_ended(desk: Desk) -> None:

@@ -56,6 +56,21 @@ async def test_whoever_asks_is_recorded_with_whom_and_what_it_was_about(world: H
     assert act.parameters == {"document": "hr/plan", "issuer": ISSUER, "groups": ["STAFF", "ALL"]}
 
 
+async def test_that_a_source_lists_no_such_person_is_told_once_the_question_is_on_record(world: HttpWorld) -> None:
+    answer = await explain(world, user="user:hr/mallory", document="hr/plan")
+    assert (answer.status_code, answer.json()["detail"]) == (400, "source hr lists no person 'mallory'")
+    (act,) = await AdminActs(world.engine).listed(limit=2)
+    assert (act.subject, act.outcome) == ("user:hr/mallory", "failed: QueryInvalid")
+
+
+@pytest.mark.parametrize("user", ["user:hr/ann", "user:hr/mallory"])
+async def test_where_nothing_can_be_recorded_nobody_learns_who_exists(world: HttpWorld, user: str) -> None:
+    with world.engine.begin() as connection:
+        connection.execute(sa.text("ALTER TABLE admin_acts RENAME COLUMN subject TO about"))
+    answer = await explain(world, user=user, document="hr/plan")
+    assert (answer.status_code, answer.json()["type"]) == (503, "urn:sightline:problem:unavailable")
+
+
 @pytest.mark.parametrize(
     ("document", "problem"),
     [("plan", "not a document id: 'plan' (expected <source>/<id>)"), ("x/y", "no such source: x (there are: hr, web)")],

@@ -81,3 +81,10 @@ def test_a_hidden_document_says_why_nobody_finds_it(folder: CliFolder) -> None:
 def test_what_cannot_be_asked_is_wrong_usage(folder: CliFolder, user: str, document: str, problem: str) -> None:
     result = folder.run("explain-access", user, document)
     assert (result.exit_code, result.stderr) == (2, f"error: {problem}\n")
+
+
+def test_that_nobody_is_meant_is_told_once_the_question_is_on_record(folder: CliFolder) -> None:
+    assert folder.run("explain-access", "user:handbook/zoe", "handbook/plan.txt").exit_code == 2
+    (act,) = folder.json("acts", "--limit", "1")
+    assert (act["act"], act["subject"]) == ("explain-access", "user:handbook/zoe")
+    assert act["outcome"] == "failed: QueryInvalid"

@@ -84,11 +84,12 @@ def test_the_environment_does_not_say_who_searched(folder: CliFolder, monkeypatc
     assert "mallory" not in folder.json("acts", "--limit", "1")[0]["administrator"]
 
 
-def test_a_search_as_somebody_that_cannot_be_recorded_is_not_answered(folder: CliFolder) -> None:
+@pytest.mark.parametrize("user", ["ann@example.com", "nobody@example.com"])
+def test_a_search_as_somebody_that_cannot_be_recorded_tells_nothing(folder: CliFolder, user: str) -> None:
     with closing(sqlite3.connect(folder.path / "sightline-data" / "state.db")) as state:
         state.execute("ALTER TABLE admin_acts RENAME COLUMN subject TO about")
         try:
-            result = folder.run("search", "private", "parking", *ANN)
+            result = folder.run("search", "private", "parking", "--as", user, "--mode", "keyword")
         finally:
             state.execute("ALTER TABLE admin_acts RENAME COLUMN about TO subject")
     assert (result.exit_code, result.stdout) == (1, "")

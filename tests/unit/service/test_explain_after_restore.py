@@ -35,7 +35,7 @@ async def sync(folder: CliFolder) -> None:
 async def explained(folder: CliFolder) -> Explanation:
     async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
         inspector = AccessInspector(settings, state)
-        ann = await inspector.claims("ann@example.com")
+        ann = await inspector.claims("ann@example.com", issuer=inspector.issuer(None))
         return await inspector.explain(workshop.search.backend("private"), BUDGET, ann)
 
 
