@@ -100,13 +100,21 @@ async def run_sync(
         return await _run(mode, ports, settings, ledger, runs, _nothing_first, on_progress)
 
     report, is_lost = await _run(mode, ports, settings, ledger, runs, first, on_progress)
-    if is_lost:  # its position: forgotten, so that a second run begins anew; what the first one settled stays
+    if is_lost and not await _is_stopped(settings, runs, report):
+        # Its position is lost: forgotten, so that a second run begins anew; what the first one settled stays.
         report, _ = await run(mode)
-    if report.resumed and report.state in COMPLETE and not settings.stop.is_set():
+    if report.resumed and report.state in COMPLETE and not await _is_stopped(settings, runs, report):
         # What was met before the interruption may have changed its readers since, behind the back of the pass.
         again, _ = await run(SyncMode.PERMISSIONS if isinstance(ports.connector, IncrementalConnector) else mode)
         return report if again.state in COMPLETE | {RunState.INTERRUPTED} else again
     return report
+
+
+async def _is_stopped(settings: SyncSettings, runs: RunStore, ended: RunReport) -> bool:
+    """Whether nothing is to be begun behind the run: somebody may have asked it to stop after it last looked."""
+    if not settings.stop.is_set() and await settings.policy.call(lambda: runs.stop_requests.is_asked(ended.id)):
+        settings.stop.set()
+    return settings.stop.is_set()
 
 
 async def _record_refusal(

@@ -178,12 +178,9 @@ class RunStore(RunHistory):
         found = await asyncio.to_thread(self._rows, newest)
         return await self.show(found[0].id) if found else None
 
-    async def ask_to_stop(self, source: str) -> RunReport | None:
-        """Ask the run that holds the source's lease to stop at its next page, and return it; None: there is none."""
-        run = await self.under_way(source)
-        if run is not None:
-            await self.stop_requests.ask(run.id)
-        return run
+    async def ask_to_stop(self, run_id: int) -> bool:
+        """Ask a run, and what its program begins behind it, to stop at its next page; False: it is over."""
+        return await self.stop_requests.ask(run_id)
 
     async def heartbeat(self, ticket: RunTicket, tally: Tally) -> None:
         """Renew the lease and publish the tally so far.

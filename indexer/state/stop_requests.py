@@ -1,6 +1,7 @@
 """Requests to stop a run in order, made in any process; the one that carries the run out sees them within seconds.
 
-A request is about one run: whoever asks late stops no other.
+A request is about one run, and is taken as long as that run is open: whoever asks late stops no other, and is told so.
+A run that comes to its end before it looks has nothing left to stop; what would be begun behind it looks then.
 """
 
 from __future__ import annotations
@@ -10,7 +11,8 @@ from collections.abc import Callable
 
 import sqlalchemy as sa
 
-from indexer.state.tables import stop_requests, upsert
+from indexer.state.run_history import RunState
+from indexer.state.tables import runs, stop_requests, upsert
 
 
 class StopRequests:
@@ -20,18 +22,23 @@ class StopRequests:
         self._engine = engine
         self._clock = clock
 
-    async def ask(self, run_id: int) -> None:
-        """Ask a run to stop at its next page. May be repeated."""
-        await asyncio.to_thread(self._ask, run_id)
+    async def ask(self, run_id: int) -> bool:
+        """Ask a run to stop at its next page; False: it has ended. May be repeated."""
+        return await asyncio.to_thread(self._ask, run_id)
 
     async def is_asked(self, run_id: int) -> bool:
         """Whether somebody has asked the run to stop."""
         return await asyncio.to_thread(self._is_asked, run_id)
 
-    def _ask(self, run_id: int) -> None:
+    def _ask(self, run_id: int) -> bool:
+        # The run's row is locked before the request is written: a run that ends meanwhile ends before, or behind it.
+        is_open = (runs.c.id == run_id) & (runs.c.state == RunState.RUNNING)
         with self._engine.begin() as connection:
+            if connection.execute(sa.update(runs).where(is_open).values(state=RunState.RUNNING)).rowcount != 1:
+                return False
             asked = upsert(connection, stop_requests).values(run_id=run_id, asked_at=self._clock())
             connection.execute(asked.on_conflict_do_nothing())
+        return True
 
     def _is_asked(self, run_id: int) -> bool:
         wanted = sa.select(stop_requests.c.run_id).where(stop_requests.c.run_id == run_id)

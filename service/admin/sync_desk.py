@@ -54,14 +54,15 @@ class SyncDesk:
     async def stop(self, source: str) -> SyncMode:
         """Ask the sync of a source's documents to end at its next page, or drop it while it waits; return its mode.
 
-        One that waits here may wait for another program's, which is meant, too.
+        One that waits here may wait for another program's, which is meant, too. Which run is meant is settled first:
+        one that begins when it has ended, as the next job of the source does, is left alone.
 
         Raises:
             NoSyncUnderWay: no program runs one.
         """
+        run = await self.runs.under_way(source)
         mode = self.scheduler.stop_source(source)
-        run = await self.runs.ask_to_stop(source)
-        if run is not None:
+        if run is not None and await self.runs.ask_to_stop(run.id):
             return run.mode
         if mode is None:
             raise NoSyncUnderWay("no sync of this source's documents is under way")

@@ -21,12 +21,13 @@ async def stop_syncs(settings: Settings, sources: Sequence[str]) -> None:
     stopped = 0
     async with open_state(settings) as state:
         for source in sources:
-            if await state.runs.under_way(source) is None:
+            run = await state.runs.under_way(source)
+            if run is None:
                 continue
             async with state.acts.record(command_line(), Act.STOP_SYNC, subject=source) as act:
-                run = await state.runs.ask_to_stop(source)
-                act.outcome = "over already" if run is None else f"asked to stop: run {run.id}"
-            if run is not None:
+                is_asked = await state.runs.ask_to_stop(run.id)
+                act.outcome = f"asked to stop: run {run.id}" if is_asked else "over already"
+            if is_asked:
                 console().print(f"{source}: run {run.id} ({run.mode}) ends at its next page")
                 stopped += 1
     if not stopped:

@@ -14,6 +14,7 @@ from indexer.state.runs import RunStore
 from tests.fakes.scripted_source import SOURCE, ScriptedSource, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.documents import Change, Checkpoint
+from vocabulary.errors import CredentialsRejected
 
 PATIENCE_S = 60
 
@@ -43,15 +44,16 @@ async def test_a_run_ends_in_order_when_another_process_asks_it_to(
     monkeypatch.setattr(heartbeat, "_STOP_POLL_S", 0.01)
     source = bench.source = Waiting(bench)
     elsewhere = RunStore(other_engine)
-    assert await elsewhere.ask_to_stop(SOURCE) is None
+    assert await elsewhere.under_way(SOURCE) is None
     running = asyncio.create_task(bench.sync())
     await source.waits.wait()
-    asked = await elsewhere.ask_to_stop(SOURCE)
+    meant = await elsewhere.under_way(SOURCE)
+    assert meant is not None
+    assert await elsewhere.ask_to_stop(meant.id)
     stopped = await running
-    assert asked is not None
-    assert (stopped.id, stopped.state) == (asked.id, RunState.INTERRUPTED)
+    assert (stopped.id, stopped.state) == (meant.id, RunState.INTERRUPTED)
     assert 0 < len(await bench.stored()) < 40
-    assert await elsewhere.ask_to_stop(SOURCE) is None, "nothing is under way any more"
+    assert not await elsewhere.ask_to_stop(meant.id), "it is over"
 
     bench.stop = asyncio.Event()
     resumed = await bench.sync()
@@ -62,6 +64,37 @@ async def test_a_run_ends_in_order_when_another_process_asks_it_to(
 async def test_a_request_that_comes_too_late_stops_nobody(bench: Bench, other_engine: sa.Engine) -> None:
     bench.source = numbered(5)
     over = await bench.sync()
-    await RunStore(other_engine).stop_requests.ask(over.id)
-    await RunStore(other_engine).stop_requests.ask(over.id)
+    elsewhere = RunStore(other_engine)
+    assert not await elsewhere.ask_to_stop(over.id), "whoever asks is told"
+    assert not await elsewhere.stop_requests.is_asked(over.id)
     assert (await bench.sync()).state is RunState.SUCCEEDED
+
+
+class StoppedAtTheEnd(ScriptedSource):
+    """Somebody asks for the end of the run behind its last page, when it does not look any more."""
+
+    elsewhere: RunStore
+    asks = False
+
+    async def crawl(self, checkpoint: Checkpoint | None) -> AsyncIterator[Change]:
+        async for change in super().crawl(checkpoint):
+            yield change
+        if self.asks:
+            run = await self.elsewhere.under_way(SOURCE)
+            assert run is not None
+            assert await self.elsewhere.ask_to_stop(run.id)
+
+
+@pytest.mark.parametrize(("asks", "runs"), [(False, 3), (True, 2)])
+async def test_a_request_in_the_last_moments_of_a_run_keeps_the_next_one_from_beginning(
+    bench: Bench, other_engine: sa.Engine, asks: bool, runs: int
+) -> None:
+    """A resumed run is followed by one from the beginning, of its own accord."""
+    source = bench.source = StoppedAtTheEnd(**vars(numbered(40)))
+    source.elsewhere = RunStore(other_engine)
+    source.faults = {1: [CredentialsRejected("no")]}
+    assert (await bench.sync()).state is RunState.FAILED
+    source.asks = asks
+    report = await bench.sync()
+    assert (report.state, report.resumed) == (RunState.SUCCEEDED, True), "nothing of it was left to stop"
+    assert len(await source.elsewhere.recent(SOURCE)) == runs

@@ -13,7 +13,7 @@ import pytest
 import sqlalchemy as sa
 
 from indexer.state.ledger import LedgerRow
-from indexer.state.run_history import RunState
+from indexer.state.run_history import RunReport, RunState
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.tally import Tally
 from service.admin.acts import AdminActs
@@ -196,6 +196,27 @@ async def test_a_sync_of_another_program_is_stopped_with_one_that_waits_here(des
     desk.work.ended.set()
     await settle()
     assert [job.source for job in desk.work.began] == ["wiki"]
+
+
+async def test_a_run_that_begins_when_the_one_that_was_meant_has_ended_goes_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = RunStore(desk.world.engine)
+    meant = await runs.begin("hr", SyncMode.CHANGES, index_id="x")
+    next_ones: list[RunTicket] = []
+    look = RunStore.under_way
+
+    async def then_the_next_begins(store: RunStore, source: str) -> RunReport | None:
+        found = await look(store, source)
+        await runs.finish(meant, RunState.SUCCEEDED, Tally(), "")
+        next_ones.append(await runs.begin(source, SyncMode.CHANGES, index_id="x"))
+        return found
+
+    monkeypatch.setattr(RunStore, "under_way", then_the_next_begins)
+    assert kind_of(await desk.stop()) == (409, "no-sync-under-way")
+    for run_id in (meant.run_id, next_ones[0].run_id):
+        assert not await runs.stop_requests.is_asked(run_id)
+    await runs.finish(next_ones[0], RunState.SUCCEEDED, Tally(), "")
 
 
 async def test_where_nothing_is_under_way_there_is_nothing_to_stop(desk: Desk) -> None:

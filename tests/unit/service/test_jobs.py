@@ -87,8 +87,10 @@ async def test_what_another_program_has_stopped_waits_for_its_next_time(
     async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
         stop = asyncio.Event()
         running = asyncio.create_task(Jobs(settings, state, workshop).run(Job("handbook", SyncMode.FULL), stop))
-        while await RunStore(state.engine).ask_to_stop("handbook") is None:
+        elsewhere = RunStore(state.engine)
+        while (begun := await elsewhere.under_way("handbook")) is None:
             await asyncio.sleep(0.001)
+        assert await elsewhere.ask_to_stop(begun.id)
         assert await running, "whoever stopped it does not want it to go on at once"
         [run] = await state.runs.recent("handbook")
     assert run.state is RunState.INTERRUPTED
