@@ -5,9 +5,11 @@ After every run people find what the repository lets them find, or, where a list
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -26,8 +28,11 @@ from tests.integration.lane_changes import (
     write,
 )
 from tests.integration.lane_system import ALICE, BOB, EVERYTHING, LaneSystem, lane_system
+from vocabulary.access import Acl, AclId
+from vocabulary.numbering import AclNumbering
 from vocabulary.ports import SyncMode
 
+_MANY = 40  # far more than the requests before a list is read: scope, log, the folder and those above it
 AUDIT = ("/audit-applications/CMISChangeLog", "/audit-entries")
 
 
@@ -75,6 +80,44 @@ async def test_a_list_that_is_narrowed_again_takes_effect_although_nothing_shows
     assert report.tally.revocation_latency_s == pytest.approx(5, abs=0.1)
     assert await system.find(ALICE) == system.permitted(ALICE) == set()
     assert await system.find(BOB) == EVERYTHING
+
+
+@dataclass
+class RequestsBefore:
+    """How many requests the source has answered when its lists change; lists are kept by `store`."""
+
+    store: AclNumbering
+    system: LaneSystem
+    counted: list[int] = field(default_factory=list)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.store, name)
+
+    async def number(self, source: str, acls: Iterable[Acl], **told: Any) -> Mapping[str, AclId]:
+        answered, version = len(self.system.requests()), await self.store.version(source)
+        numbers = await self.store.number(source, acls, **told)
+        if await self.store.version(source) != version:
+            self.counted.append(answered)
+        return numbers
+
+
+async def test_a_narrowed_list_takes_effect_after_as_many_requests_whatever_lies_below_its_folder(
+    system: LaneSystem,
+) -> None:
+    watched = system.bench.numbering = RequestsBefore(system.bench.numbering, system)
+    for number in range(_MANY):
+        folder = system.world.add_folder(system.named("plans"), f"folder {number}")
+        system.world.add_file(folder, f"file {number}.txt", b"words")
+    only(system, "plans", ALICE, BOB)
+    await system.sync(SyncMode.FULL)
+    assert await system.find(ALICE) == system.permitted(ALICE)
+    watched.counted.clear()
+    only(system, "plans", BOB)
+    await system.sync()
+    assert await system.find(ALICE) == system.permitted(ALICE) == set()
+    assert len(system.requests()) > _MANY, "all folders below were looked at"
+    [requests] = watched.counted
+    assert requests < _MANY / 2
 
 
 async def test_a_list_that_is_dropped_puts_its_documents_under_the_one_above(system: LaneSystem) -> None:
