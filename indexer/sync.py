@@ -31,7 +31,7 @@ from indexer.state.runs import RunStore
 from indexer.state.seals import renew_seal
 from indexer.state.tally import Tally
 from indexer.walk import PipelineLimits, RemovalBrake, SyncPorts, Walk
-from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError
+from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError, StateUnavailable
 from vocabulary.ports import Connector, Enricher, IncrementalConnector, SyncMode
 
 # What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
@@ -162,7 +162,8 @@ async def _run(  # noqa: PLR0917 - what `run_sync` was given
             await _judge_by_the_present_rule(walk)
             ended = await _carry_out(walk, settings)
     except asyncio.CancelledError:
-        await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, walk.tally, "interrupted"))
+        with suppress(StateUnavailable):  # the next run, or the next start, finds it dead
+            await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, walk.tally, "interrupted"))
         raise
     except Exception as error:
         cause = first_cause(error)

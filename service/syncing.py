@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from acl import IdentityCounts, refresh_identities
@@ -20,7 +21,7 @@ from indexer.sync import SyncSettings, run_sync
 from indexer.walk import SyncPorts
 from service.settings.settings import Settings
 from service.wiring import State, Workshop, open_source
-from vocabulary.errors import SightlineError
+from vocabulary.errors import SightlineError, StateUnavailable
 from vocabulary.ports import Connector, IdentitySource, SyncMode
 
 
@@ -137,7 +138,8 @@ async def _identities_run(source: str, state: State, directory: IdentitySource, 
     try:
         counts = await _refresh(source, state, directory, options, run=run_id)
     except asyncio.CancelledError:
-        await asyncio.shield(state.runs.finish_beside(run_id, RunState.INTERRUPTED, "interrupted"))
+        with suppress(StateUnavailable):  # the next run of its mode finds it dead
+            await asyncio.shield(state.runs.finish_beside(run_id, RunState.INTERRUPTED, "interrupted"))
         raise
     except Exception as error:
         run = await state.runs.finish_beside(run_id, RunState.FAILED, str(error) or type(error).__name__)

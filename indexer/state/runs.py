@@ -25,6 +25,7 @@ from indexer.state.stop_requests import StopRequests
 from indexer.state.tables import runs, source_state, upsert
 from indexer.state.tally import Tally
 from vocabulary.documents import Checkpoint
+from vocabulary.errors import StateUnavailable
 from vocabulary.ports import SyncMode
 
 _BESIDE = (SyncMode.IDENTITIES, SyncMode.AUDIT)  # runs that touch no document, and need no lease
@@ -59,6 +60,7 @@ class RunStore(RunHistory):
     def __init__(self, engine: sa.Engine, *, clock: Callable[[], float] = time.time) -> None:
         super().__init__(engine)
         self._clock = clock
+        self._unrecorded: dict[int, Callable[[], None]] = {}  # how runs ended, which the state store did not take
         self.stop_requests = StopRequests(engine, clock=clock)
 
     async def begin(self, source: str, mode: SyncMode, *, index_id: str) -> RunTicket:
@@ -123,6 +125,40 @@ class RunStore(RunHistory):
             connection.execute(upsert(connection, source_state).values(source=source).on_conflict_do_nothing())
             standing = connection.execute(mine).one()
         return standing
+
+    async def close_dead(self) -> None:
+        """Call those runs of documents interrupted whose process died: nobody holds their source's lease any more.
+
+        The next run of a source does the same; where none comes, history would call them running for ever.
+        """
+        await asyncio.to_thread(self._close_dead)
+
+    def _close_dead(self) -> None:
+        with self._engine.begin() as connection:
+            standing = connection.execute(sa.select(source_state).order_by(source_state.c.source).with_for_update())
+            for one in standing.all():
+                if one.runner is None or one.lease_until < self._clock() or is_dead(one.runner):
+                    self._close_dead_runs(connection, one.source)
+
+    async def record_endings(self) -> bool:
+        """Record how runs of this program ended that the state store did not take then; False: nor does it now."""
+        try:
+            for run_id, record in list(self._unrecorded.items()):
+                await asyncio.to_thread(record)
+                self._unrecorded.pop(run_id, None)
+        except StateUnavailable:
+            return False
+        return True
+
+    async def _record_ending(self, run_id: int, record: Callable[[], None]) -> None:
+        """Record how a run ended, now or when `record_endings` is called.
+
+        Raises:
+            StateUnavailable: the state store does not take it now.
+        """
+        self._unrecorded[run_id] = record
+        await asyncio.to_thread(record)
+        self._unrecorded.pop(run_id, None)
 
     def _close_dead_runs(self, connection: sa.Connection, source: str) -> None:
         of_documents = (runs.c.source == source) & runs.c.mode.not_in(_BESIDE)
@@ -205,8 +241,12 @@ class RunStore(RunHistory):
         """Close the run and give the lease back; a complete pass is over, an unfinished one stays to be resumed.
 
         A run that was closed already, as dead, stays as history has it: the report says how.
+
+        Raises:
+            StateUnavailable: it is still called running; `record_endings` says later how it ended.
         """
-        await asyncio.to_thread(self._finish, ticket, state, tally.as_json(), message)
+        told = tally.as_json()
+        await self._record_ending(ticket.run_id, lambda: self._finish(ticket, state, told, message))
         report = await self.show(ticket.run_id)
         log_ended(report)
         return report
@@ -248,13 +288,17 @@ class RunStore(RunHistory):
         return run_id
 
     async def finish_beside(self, run_id: int, state: RunState, message: str) -> RunReport:
-        """Close a run that was begun beside those of documents; the message says what it found."""
+        """Close a run that was begun beside those of documents; the message says what it found.
+
+        Raises:
+            StateUnavailable: as in `finish`.
+        """
 
         def finish() -> None:
             with self._engine.begin() as connection:
                 self._end(connection, run_id, state, {"message": message})
 
-        await asyncio.to_thread(finish)
+        await self._record_ending(run_id, finish)
         report = await self.show(run_id)
         log_ended(report)
         return report

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -25,7 +26,7 @@ from service.search import ServedIndex
 from service.settings.settings import Settings
 from service.wiring import State, open_source, open_witness
 from vocabulary.documents import DocumentId
-from vocabulary.errors import RunAborted, SightlineError
+from vocabulary.errors import RunAborted, SightlineError, StateUnavailable
 from vocabulary.ports import SyncMode
 from vocabulary.statements import Question, Standpoint
 
@@ -69,7 +70,8 @@ async def audit_source(
     try:
         record = await audit.carry_out(run_id, draw, seed=sampling.seed)
     except asyncio.CancelledError:
-        await asyncio.shield(state.runs.finish_beside(run_id, RunState.INTERRUPTED, "interrupted"))
+        with suppress(StateUnavailable):  # the next run of its mode finds it dead
+            await asyncio.shield(state.runs.finish_beside(run_id, RunState.INTERRUPTED, "interrupted"))
         raise
     except Exception as error:
         run = await state.runs.finish_beside(run_id, RunState.FAILED, str(error) or type(error).__name__)

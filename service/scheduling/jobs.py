@@ -25,8 +25,10 @@ from service.scheduling.timetable import Job, LastRun, ScheduledJob
 from service.settings.settings import Settings
 from service.syncing import SyncOptions, SyncOutcome, sync_identities, sync_source
 from service.wiring import Search, State, Workshop
-from vocabulary.errors import SightlineError
+from vocabulary.errors import SightlineError, StateUnavailable
 from vocabulary.ports import SyncMode
+
+_STATE_RETRY_S = 5.0  # a state store that is away for a restart or a lock
 
 _log = logging.getLogger(__name__)
 _UNFINISHED = frozenset({RunState.INTERRUPTED, RunState.RUNNING})  # running before the scheduler is: its process died
@@ -49,10 +51,27 @@ class Jobs:
             return True
         except SightlineError as error:
             _log.error("sync failed: %s: %s", job, error)
+            await self._record_endings()
             return True
         if outcome.run is None or outcome.run.state is not RunState.INTERRUPTED:
             return True
-        return await self.state.runs.stop_requests.is_asked(outcome.run.id)  # given up, until its next time
+        return await self._is_given_up(outcome.run.id)
+
+    async def _record_endings(self) -> None:
+        """Have history say how the job's run ended, however long the state store is away: without it, nothing runs."""
+        while True:
+            if await self.state.runs.record_endings():
+                return
+            await asyncio.sleep(_STATE_RETRY_S)
+
+    async def _is_given_up(self, run_id: int) -> bool:
+        """Whether a person stopped the run: what is left of it waits for the job's next time, not for its turn."""
+        while True:
+            try:
+                return await self.state.runs.stop_requests.is_asked(run_id)
+            except StateUnavailable as error:
+                _log.warning("whether run %d was stopped by a person is asked again: %s", run_id, error)
+            await asyncio.sleep(_STATE_RETRY_S)
 
     async def _sync(self, job: Job, options: SyncOptions) -> SyncOutcome:
         if job.mode is SyncMode.AUDIT:
@@ -123,6 +142,7 @@ async def scheduling(
     What another model has scored than the approved one is scored anew, beside the jobs of the timetable. Yields the
     scheduler's task; it ends early only by failing.
     """
+    await state.runs.close_dead()
     owed = await owed_jobs(scheduler.timetable, state, now=datetime.now(UTC))
     if scheduler.timetable:  # else nothing begins by itself
         owed += await rescorings(settings, state, search)

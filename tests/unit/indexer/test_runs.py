@@ -15,7 +15,9 @@ from indexer.state.run_history import RunReport, RunState
 from indexer.state.runs import RunStore
 from indexer.state.tables import source_state
 from indexer.state.tally import Tally
+from tests.fakes.outage import away
 from vocabulary.documents import Checkpoint, DocumentState
+from vocabulary.errors import StateUnavailable
 from vocabulary.ports import SyncMode
 
 
@@ -217,6 +219,48 @@ async def test_people_are_read_beside_a_run_of_documents(engine: sa.Engine) -> N
     report = await runs.finish_beside(run_id, RunState.SUCCEEDED, "2 people")
     assert (report.state, report.mode, report.message) == (RunState.SUCCEEDED, SyncMode.IDENTITIES, "2 people")
     assert await runs.finish_beside(run_id, RunState.FAILED, "again") == report, "history is only added to"
+
+
+async def test_how_a_run_ended_is_recorded_once_the_state_store_answers_again(engine: sa.Engine) -> None:
+    runs = RunStore(engine)
+    of_documents = (await runs.begin("files", SyncMode.FULL, index_id="i"), Tally(scanned=0, deleted=3))
+    of_people = await runs.begin_beside("files", SyncMode.IDENTITIES)
+    with away(engine):
+        with pytest.raises(StateUnavailable):
+            await runs.finish(of_documents[0], RunState.FAILED, of_documents[1], "it went away")
+        with pytest.raises(StateUnavailable):
+            await runs.finish_beside(of_people, RunState.FAILED, "it went away")
+        assert not await runs.record_endings()
+    assert [run.state for run in await runs.recent()] == [RunState.RUNNING] * 2
+    assert await runs.record_endings()
+    assert [(run.state, run.message) for run in await runs.recent()] == [(RunState.FAILED, "it went away")] * 2
+    assert (await runs.show(of_documents[0].run_id)).tally.deleted == 3
+    assert await runs.under_way("files") is None
+
+
+async def test_an_ending_that_comes_late_changes_no_run_that_was_found_dead(engine: sa.Engine) -> None:
+    clock = Clock()
+    runs = RunStore(engine, clock=clock)
+    ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
+    with away(engine), pytest.raises(StateUnavailable):
+        await runs.finish(ticket, RunState.SUCCEEDED, Tally(), "")
+    clock.now_s += LEASE_S + 1
+    other = await RunStore(engine, clock=clock).begin("files", SyncMode.FULL, index_id="i")
+    assert await runs.record_endings()
+    assert (await runs.show(ticket.run_id)).state is RunState.INTERRUPTED
+    await runs.heartbeat(other, Tally())  # which has kept its lease
+
+
+async def test_a_run_whose_process_died_does_not_wait_for_the_next_one_to_be_told(engine: sa.Engine) -> None:
+    clock = Clock()
+    runs = RunStore(engine, clock=clock)
+    dead = await runs.begin("files", SyncMode.FULL, index_id="i")
+    clock.now_s += LEASE_S + 1
+    alive = await runs.begin("other", SyncMode.FULL, index_id="i")
+    await runs.close_dead()
+    assert (await runs.show(dead.run_id)).state is RunState.INTERRUPTED
+    assert (await runs.show(dead.run_id)).message == "the process died"
+    assert (await runs.show(alive.run_id)).state is RunState.RUNNING
 
 
 def test_a_tally_that_lost_a_document_says_so() -> None:

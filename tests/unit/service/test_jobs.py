@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
+import sqlalchemy as sa
 
 from indexer import heartbeat
+from indexer.layers import RetryPolicy
 from indexer.state.audits import AuditHistory, FindingKind
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
 from service.audit.sampling import Sampling
+from service.scheduling import jobs as jobs_room
 from service.scheduling.jobs import Jobs, rescorings
 from service.scheduling.timetable import Job
+from service.syncing import SyncOptions
 from service.wiring import Workshop
+from tests.fakes.outage import away
 from tests.fakes.plain_rooms import HashingEnricher
+from tests.fakes.sync_bench import no_wait
 from tests.integration.lean_programs import opened_lean
 from tests.unit.service.cli_folder import SETTINGS, CliFolder
 from vocabulary.ports import SyncMode
@@ -94,3 +102,30 @@ async def test_what_another_program_has_stopped_waits_for_its_next_time(
         assert await running, "whoever stopped it does not want it to go on at once"
         [run] = await state.runs.recent("handbook")
     assert run.state is RunState.INTERRUPTED
+
+
+async def test_a_run_whose_end_the_state_store_does_not_take_is_not_called_running_for_ever(
+    folder: CliFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jobs_room, "_STATE_RETRY_S", 0.001)
+    impatient = RetryPolicy(attempts=2, sleep=no_wait)
+    monkeypatch.setattr(jobs_room, "SyncOptions", partial(SyncOptions, policy=impatient))
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
+        outage = ExitStack()
+
+        @sa.event.listens_for(state.engine, "after_cursor_execute")
+        def begin(connection: object, cursor: object, statement: str, *_: object) -> None:
+            if statement.startswith("INSERT INTO ledger"):
+                sa.event.remove(state.engine, "after_cursor_execute", begin)
+                outage.enter_context(away(state.engine))
+
+        async def then_it_answers(runs: RunStore) -> bool:
+            recorded = await record_endings(runs)
+            outage.close()
+            return recorded
+
+        record_endings = RunStore.record_endings
+        monkeypatch.setattr(RunStore, "record_endings", then_it_answers)
+        assert await Jobs(settings, state, workshop).run(Job("handbook", SyncMode.FULL), asyncio.Event())
+        [run] = await state.runs.recent("handbook")
+    assert (run.state, run.message) == (RunState.FAILED, "the state store does not answer")
