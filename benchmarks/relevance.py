@@ -1,6 +1,6 @@
 """How good the rankings are, on collections where people judged which documents answer which question.
 
-`python -m benchmarks.relevance --data DIR [--collections cacm,cisi] [--engine embedded|opensearch --url URL]
+`python -m benchmarks.relevance --data DIR [--collections cacm,cisi] [--engine embedded|opensearch|both --url URL]
 [--cache DIR] [--misses N] [--json]`
 
 All collections lie in one index, each under ACLs of its own, and each question is asked by a reader of its collection
@@ -13,6 +13,8 @@ alone: what the others hold must not matter, and does not. One set of parameters
 
 "left out" is hybrid search with the share of the semantic side that is best on the mean of the *other* collections:
 what a collection gets whose judgements nobody looked at. nDCG@10 is trec_eval's, with the grade as gain.
+
+With `--engine both` the program ends with 1 if the engines differ by more than 0.01 nDCG@10 on any collection.
 """
 
 from __future__ import annotations
@@ -20,11 +22,11 @@ from __future__ import annotations
 import argparse
 import asyncio
 import json
+import sys
 import tempfile
-from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import asdict, dataclass
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +35,12 @@ from pyroaring import FrozenBitMap
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.judged import Collection, Embedded, Question, collections_in, embed, ndcg, read_collection, recall
+from benchmarks.judged import Collection, Embedded, collections_in, embed, ndcg, read_collection
+from benchmarks.relevance_engines import ENGINES, MOST_APART, Engine, Places, too_far_apart
+from benchmarks.relevance_judging import LISTS_OF, SYSTEMS, Asked, Result, differences, judged, left_out
+from benchmarks.search_report import hardware
 from embedder import EmbedderConfig, open_enricher
-from indexer.backends import EmbeddedBackend
-from indexer.search.ranking import SEMANTIC_DEPTH, SEMANTIC_SHARE, Ranking, fuse
+from indexer.search.ranking import SEMANTIC_DEPTH, SEMANTIC_SHARE
 from vocabulary.access import AccessFilter, AclId
 from vocabulary.documents import CLEAN, DocumentId, EnrichedPassage
 from vocabulary.indexing import Description, Put
@@ -46,39 +50,8 @@ from vocabulary.search import Page, Query, SearchMode
 DATA = Path(__file__).parents[2] / "shared" / "data"
 CACHE = Path.home() / ".cache" / "sightline-benchmarks"
 NUMBERING = "benchmark"
-SYSTEMS = ("words", "vectors", "rrf", "ours")
-LISTS_OF = 200  # documents of each list that are looked at; recall@100 and fusion need no more
-_RRF_OFFSET = 60  # Cormack, Clarke and Büttcher (2009)
 _ACLS = 20  # of each collection
 _BATCH = 200
-_SHARES = tuple(np.round(np.arange(0, 1.01, 0.05), 2).tolist())
-
-
-@dataclass(frozen=True, slots=True)
-class Quality:
-    """One system on one collection."""
-
-    ndcg_at_10: float
-    recall_at_100: float
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """One question and what was found for it: (document, score), best first, by words and by meaning; ours by id."""
-
-    question: Question
-    words: list[tuple[str, float]]
-    vectors: list[tuple[str, float]]
-    ours: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class Result:
-    """One collection: each system's quality, and the mean nDCG@10 of the hybrid rule at each share."""
-
-    collection: str
-    systems: Mapping[str, Quality]
-    by_share: Mapping[float, float]
 
 
 async def measure(
@@ -99,64 +72,6 @@ async def measure(
 def _scored(page: Page, collection: Collection) -> list[tuple[str, float]]:
     assert all(hit.document_id.source == collection.name for hit in page.hits), "a reader saw another collection"
     return [(hit.document_id.native_id, hit.score) for hit in page.hits]
-
-
-def judged(name: str, asked: Sequence[Asked]) -> Result:
-    """Compare what was found with the judgements."""
-    rankings = {
-        "words": [[document for document, _ in each.words] for each in asked],
-        "vectors": [[document for document, _ in each.vectors] for each in asked],
-        "rrf": [_reciprocal(each) for each in asked],
-        "ours": [each.ours for each in asked],
-    }
-    grades = [each.question.grades for each in asked]
-    return Result(
-        collection=name,
-        systems={system: _quality(rankings[system], grades) for system in SYSTEMS},
-        by_share={share: _quality([_fused(each, share) for each in asked], grades).ndcg_at_10 for share in _SHARES},
-    )
-
-
-def _quality(rankings: Sequence[Sequence[str]], grades: Sequence[Mapping[str, int]]) -> Quality:
-    pairs = list(zip(rankings, grades, strict=True))
-    return Quality(
-        ndcg_at_10=float(np.mean([ndcg(ranked, own) for ranked, own in pairs])),
-        recall_at_100=float(np.mean([recall(ranked, own) for ranked, own in pairs])),
-    )
-
-
-def _reciprocal(asked: Asked) -> list[str]:
-    scores: dict[str, float] = defaultdict(float)
-    for ranked in (asked.words, asked.vectors):
-        for rank, (document, _) in enumerate(ranked[:LISTS_OF], start=1):
-            scores[document] += 1 / (_RRF_OFFSET + rank)
-    return sorted(scores, key=lambda document: -scores[document])
-
-
-def _fused(asked: Asked, share: float) -> list[str]:
-    """Apply the product's own rule with another share."""
-    numbers: dict[str, int] = {}
-    for document, _ in (*asked.words, *asked.vectors):
-        numbers.setdefault(document, len(numbers))
-    names = list(numbers)
-    fused = fuse(_ranking(asked.words, numbers), _ranking(asked.vectors, numbers), semantic_share=share)
-    return [names[number] for number in fused.documents]
-
-
-def _ranking(found: Sequence[tuple[str, float]], numbers: Mapping[str, int]) -> Ranking:
-    documents = np.asarray([numbers[document] for document, _ in found], np.int64)
-    return Ranking(documents, np.asarray([score for _, score in found], np.float64), np.zeros_like(documents))
-
-
-def left_out(results: Sequence[Result]) -> dict[str, tuple[float, float]]:
-    """Return, by collection, the share that is best for the others, and what the collection gets with it."""
-    chosen = {}
-    for result in results:
-        others = [each for each in results if each is not result]
-        if others:
-            share = max(_SHARES, key=lambda share: float(np.mean([each.by_share[share] for each in others])))
-            chosen[result.collection] = (share, result.by_share[share])
-    return chosen
 
 
 @asynccontextmanager
@@ -195,33 +110,31 @@ def _reader(place: int) -> AccessFilter:
     return AccessFilter(NUMBERING, visible=acls, if_owner=FrozenBitMap(), owners=frozenset())
 
 
-async def run(arguments: argparse.Namespace, names: Sequence[str]) -> tuple[list[Result], dict[str, list[Asked]]]:
-    """Embed, fill, ask and judge."""
+async def run(arguments: argparse.Namespace, names: Sequence[str]) -> dict[Engine, dict[str, list[Asked]]]:
+    """Embed once; fill and ask each engine."""
     collections = []
     async with open_enricher(EmbedderConfig()) as enricher:
         for name in names:
             collection = read_collection(arguments.data, name)
             collections.append((collection, await embed(collection, enricher, cache=arguments.cache)))
         dimensions = enricher.dimensions
-    asked: dict[str, list[Asked]] = {}
-    async with AsyncExitStack() as opened:
-        folder = Path(opened.enter_context(tempfile.TemporaryDirectory()))
-        engine = _engine(arguments, folder, dimensions=dimensions)
-        index = await opened.enter_async_context(filled_index(engine, collections))
-        for place, (collection, embedded) in enumerate(collections):
-            asked[collection.name] = await measure(index, collection, embedded, _reader(place))
-    return [judged(name, found) for name, found in asked.items()], asked
+    with tempfile.TemporaryDirectory() as folder:
+        places = Places(Path(folder), arguments.url, arguments.index)
+        return {
+            engine: await ask_engine(places.open(engine, dimensions=dimensions), collections)
+            for engine in ENGINES[arguments.engine]
+        }
 
 
-def _engine(
-    arguments: argparse.Namespace, folder: Path, *, dimensions: int
-) -> AbstractAsyncContextManager[SearchBackend]:
-    if arguments.engine == "embedded":
-        return EmbeddedBackend(folder / "index.db", dimensions=dimensions)
-    from indexer.backends.opensearch.backend import OpenSearchBackend  # noqa: PLC0415 - an optional extra
-    from indexer.backends.opensearch.config import OpenSearchConfig  # noqa: PLC0415
-
-    return OpenSearchBackend(OpenSearchConfig(urls=(arguments.url,), alias=arguments.index), dimensions=dimensions)
+async def ask_engine(
+    engine: AbstractAsyncContextManager[SearchBackend], collections: Sequence[tuple[Collection, Embedded]]
+) -> dict[str, list[Asked]]:
+    """Fill an index and ask it every question of every collection."""
+    async with filled_index(engine, collections) as index:
+        return {
+            collection.name: await measure(index, collection, embedded, _reader(place))
+            for place, (collection, embedded) in enumerate(collections)
+        }
 
 
 def show(results: Sequence[Result]) -> None:
@@ -241,6 +154,14 @@ def show(results: Sequence[Result]) -> None:
         table.add_row("mean", *(f"{mean:.4f}" for mean in means))
         console.print(table)
     console.print(f"share of the semantic side: {SEMANTIC_SHARE}; semantic lists of {SEMANTIC_DEPTH} documents")
+
+
+def show_differences(found: Mapping[str, Mapping[str, float]]) -> None:
+    """Print how far the engines are apart."""
+    table = Table("apart, nDCG@10", *found)
+    for name in found["ours"]:
+        table.add_row(name, *(f"{found[system][name]:.4f}" for system in found))
+    Console().print(table)
 
 
 def show_misses(asked: Mapping[str, Sequence[Asked]], count: int) -> None:
@@ -268,7 +189,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=DATA, help="folder with retrieval-NAME folders")
     parser.add_argument("--collections", help="names, separated by commas; all that are there otherwise")
-    parser.add_argument("--engine", choices=("embedded", "opensearch"), default="embedded")
+    parser.add_argument("--engine", choices=tuple(ENGINES), default="embedded")
     parser.add_argument("--url", default="http://localhost:9200", help="of OpenSearch")
     parser.add_argument("--index", default="sightline-relevance", help="alias in OpenSearch, of an index that is empty")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where vectors are kept between runs")
@@ -279,13 +200,29 @@ def main() -> None:
     if not names:
         parser.exit(1, f"no collections in {arguments.data}\n")
     arguments.cache.mkdir(parents=True, exist_ok=True)
-    results, asked = asyncio.run(run(arguments, names))
+    asked = asyncio.run(run(arguments, names))
+    results = {engine: [judged(name, each) for name, each in found.items()] for engine, found in asked.items()}
+    found = differences(results)
     if arguments.json:
-        report: dict[str, Any] = {"left_out": left_out(results), "results": [asdict(each) for each in results]}
-        print(json.dumps(report, indent=2))
+        print(json.dumps(report(results, found), indent=2))
     else:
-        show(results)
-        show_misses(asked, arguments.misses)
+        for engine, of_engine in results.items():
+            print(f"\n{engine}, {hardware()}")
+            show(of_engine)
+            show_misses(asked[engine], arguments.misses)
+        if found:
+            show_differences(found)
+    if far := too_far_apart(found.get("ours", {})):
+        sys.exit(f"the engines differ by more than {MOST_APART} nDCG@10 on {', '.join(far)}")
+
+
+def report(results: Mapping[Engine, Sequence[Result]], found: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    """Return all figures for a program to read."""
+    engines = {
+        engine.value: {"left_out": left_out(of_engine), "results": [asdict(each) for each in of_engine]}
+        for engine, of_engine in results.items()
+    }
+    return {"hardware": hardware(), "engines": engines, "apart": found}
 
 
 if __name__ == "__main__":

@@ -21,6 +21,8 @@ from indexer.backends.opensearch.config import IndexOptions, OpenSearchConfig
 from indexer.backends.opensearch.mapping import EVERY_DOCUMENT
 from vocabulary.ports import SearchBackend
 
+PATIENCE_S = 300.0  # with a cluster that shares a busy machine: slow answers are measured, not given up
+
 
 @dataclass(frozen=True, slots=True)
 class Place:
@@ -72,7 +74,9 @@ class Place:
     @asynccontextmanager
     async def _in_cluster(self) -> AsyncIterator[SearchBackend]:
         """Open the index in the cluster, which is to compute every answer: what it remembers of others is left out."""
-        config = OpenSearchConfig(urls=(self.url,), alias=self.alias, options=IndexOptions(replicas=0))
+        config = OpenSearchConfig(
+            urls=(self.url,), alias=self.alias, request_timeout_s=PATIENCE_S, options=IndexOptions(replicas=0)
+        )
         async with OpenSearchBackend(config, dimensions=DIMENSIONS) as index:
             forgetful = {"index": {"requests": {"cache": {"enable": False}}}}
             async with httpx.AsyncClient(base_url=self.url, trust_env=False) as cluster:

@@ -6,7 +6,7 @@ import asyncio
 import json
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 from itertools import cycle, islice
@@ -87,11 +87,11 @@ async def fill(place: Place) -> Filled:
     """Bring an index to its size, from wherever an earlier run left it."""
     known = json.loads(place.notes.read_text()) if place.notes.exists() else {"seconds": 0.0, "cpu_seconds": 0.0}
     async with place.open() as index:
-        await _write(index, place, known)
+        await write(index, place, known)
     return Filled(place.passages, known["seconds"], known["cpu_seconds"], place.size_mb())
 
 
-async def _write(index: SearchBackend, place: Place, known: dict[str, float]) -> None:
+async def write(index: SearchBackend, place: Place, known: dict[str, float]) -> None:
     """Write what is missing, and note what it took."""
     await index.adopt(NUMBERING)
     stored = (await index.statistics()).documents
@@ -115,7 +115,7 @@ async def ask(place: Place, *, queries: int, clients: Sequence[int]) -> Asked:
     before, start = process.memory_info().rss, time.perf_counter()
     async with place.open() as index:
         if place.is_forgetful:
-            await _write(index, place, {"seconds": 0.0, "cpu_seconds": 0.0})
+            await write(index, place, {"seconds": 0.0, "cpu_seconds": 0.0})
         await index.search(Query("warm", mode=SearchMode.KEYWORD), None, reader(1.0, 0, acls=place.acls))
         first_answer_s = time.perf_counter() - start
         clock = _Clock(index, acls=place.acls)
@@ -194,11 +194,11 @@ def _turns(asked: Sequence[Question], clients: int) -> Iterable[Sequence[Questio
 
 async def _recall(index: SearchBackend, asked: Sequence[Question], place: Place) -> dict[str, float]:
     readers = {name: reader(share, 0, acls=place.acls) for name, share in SHARES.items() if name != "without"}
-    nearest = _nearest(asked, readers, place)
+    closest = nearest(asked, readers, place)
     shares = {}
     for name, access in readers.items():
         found, wanted = 0, 0
-        for question, near in zip(asked, nearest[name], strict=True):
+        for question, near in zip(asked, closest[name], strict=True):
             query = Query(question.text, mode=SearchMode.SEMANTIC, size=TOP)
             page = await index.search(query, question.vector, access)
             found += len(near & {int(hit.document_id.native_id) for hit in page.hits})
@@ -207,7 +207,7 @@ async def _recall(index: SearchBackend, asked: Sequence[Question], place: Place)
     return shares
 
 
-def _nearest(asked: Sequence[Question], readers: dict[str, AccessFilter], place: Place) -> dict[str, list[set[int]]]:
+def nearest(asked: Sequence[Question], readers: Mapping[str, AccessFilter], place: Place) -> dict[str, list[set[int]]]:
     """Return the documents nearest to each question that each reader may see, by looking at every one."""
     vectors = np.stack([question.vector for question in asked])
     best: dict[str, list[list[tuple[float, int]]]] = {name: [[] for _ in asked] for name in readers}

@@ -3,10 +3,14 @@
 `python -m tests.servers.opensearch` keeps one running and prints its address; tests use it when that address is in the
 environment variable `SIGHTLINE_TEST_OPENSEARCH_URL`, and start their own otherwise. With a command behind it, the
 server runs as long as the command, which finds the address in its environment: so the processes of a test run share it.
+
+`python -m tests.servers.opensearch --folder DIR --heap 6g` is for measurements: what it holds stays in the folder, from
+which it can be started again, and Java takes the time to compile it well.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import random
 import signal
@@ -16,7 +20,7 @@ import tempfile
 import threading
 import uuid
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -34,6 +38,10 @@ KNN_PLUGIN = "org.opensearch.knn.plugin.KNNPlugin"
 # The runner listens on the first free port above its base, and ends without a word when the base is 9299 or more.
 _BASE_PORTS = range(9_201, 9_290)
 _PORTS_ABOVE_BASE = 8
+# A short life does not repay the better compiler.
+_OF_SHORT_LIFE = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+# With this module, which OpenSearch's own start script adds, Lucene compares vectors some numbers at a time.
+_SIMD = "jdk.incubator.vector"
 _START_S = 300  # a quiet machine of two cores needs 10 s; one that runs other things beside it took 60 s
 _REQUEST_S = 30.0
 
@@ -70,11 +78,12 @@ class OpenSearchServer:
 
 @contextmanager
 def running_opensearch(
-    folder: Path, *, heap: str = "1g", nodes: int = 1, arguments: Sequence[str] = ()
+    folder: Path, *, heap: str = "1g", nodes: int = 1, arguments: Sequence[str] = (), is_measured: bool = False
 ) -> Iterator[OpenSearchServer]:
     """Serve an OpenSearch that keeps its data in `folder`, where its log, `opensearch.log`, stays.
 
     A folder that an earlier one left is taken over: killed and started again, it has what it had acknowledged.
+    `is_measured`: Java compiles it as it would in production.
 
     Raises:
         ServerMissing: no Java, no Maven, or no network to fetch it.
@@ -90,7 +99,7 @@ def running_opensearch(
         return bool(server.url)
 
     command = [
-        *runner(heap),
+        *runner(heap, is_measured=is_measured),
         "-basePath",
         str(folder / "data"),
         "-numOfNode",
@@ -109,13 +118,18 @@ def running_opensearch(
         yield server
 
 
-def runner(heap: str, *others: Path) -> list[str]:
+def runner(heap: str, *others: Path, is_measured: bool = False) -> list[str]:
     """Return the command that starts a server, without its options; `others` are folders with more jars."""
     jars = ":".join(f"{folder}/*" for folder in (opensearch_jars(), *others))
-    java = java_home(at_least=_JAVA) / "bin" / "java"
-    modest = ["-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC"]  # a short life does not repay the better compiler
+    home = java_home(at_least=_JAVA)
+    kind = _for_measurements(home) if is_measured else _OF_SHORT_LIFE
     words = "-Djava.locale.providers=CLDR,SPI"  # what Java itself does not know, ICU does
-    return [str(java), f"-Xms{heap}", f"-Xmx{heap}", *modest, words, "-cp", jars, _RUNNER]
+    return [str(home / "bin" / "java"), f"-Xms{heap}", f"-Xmx{heap}", *kind, words, "-cp", jars, _RUNNER]
+
+
+def _for_measurements(java: Path) -> Sequence[str]:
+    has_simd = _SIMD in (java / "release").read_text(encoding="utf-8")
+    return ("-XX:+UseG1GC", *(("--add-modules", _SIMD) if has_simd else ()))
 
 
 def free_base_port() -> int:
@@ -148,12 +162,25 @@ def _address(cluster: str, base: int) -> str | None:
 
 def main() -> None:
     """Keep a server running until the program is stopped, or as long as a command runs."""
-    if command := sys.argv[1:]:
-        sys.exit(run_beside(command))
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, help="keep the data here; otherwise it is gone at the end")
+    parser.add_argument("--heap", default="1g", help="of Java")
+    parser.add_argument("command", nargs=argparse.REMAINDER, help="what to run beside the server")
+    arguments = parser.parse_args()
+    if arguments.command:
+        sys.exit(run_beside(arguments.command))
+    keep_running(arguments.folder, heap=arguments.heap)
+
+
+def keep_running(folder: Path | None, *, heap: str) -> None:
+    """Serve until the process is asked to end; a server with a folder of its own is one for measurements."""
     stopped = threading.Event()
     for each in (signal.SIGINT, signal.SIGTERM):
         signal.signal(each, lambda *_: stopped.set())
-    with tempfile.TemporaryDirectory(prefix="opensearch-") as folder, running_opensearch(Path(folder)) as server:
+    with ExitStack() as opened:
+        place = folder or Path(opened.enter_context(tempfile.TemporaryDirectory(prefix="opensearch-")))
+        measured = folder is not None
+        server = opened.enter_context(running_opensearch(place, heap=heap, is_measured=measured))
         print(f"export {URL_VARIABLE}={server.url}", flush=True)  # noqa: T201 - what this program is for
         stopped.wait()
 

@@ -65,8 +65,10 @@ class SecuredOpenSearch:
 
 
 @contextmanager
-def secured_opensearch(folder: Path) -> Iterator[SecuredOpenSearch]:
+def secured_opensearch(folder: Path, *, heap: str = "768m", is_measured: bool = False) -> Iterator[SecuredOpenSearch]:
     """Serve an OpenSearch with TLS and users from `folder`; its log, `opensearch.log`, stays there.
+
+    `is_measured`: Java compiles it as it would in production.
 
     Raises:
         ServerMissing: no Java, no Maven, or no network to fetch it.
@@ -81,7 +83,7 @@ def secured_opensearch(folder: Path) -> Iterator[SecuredOpenSearch]:
         return bool(server.url)
 
     command = [
-        *runner("768m", jars),
+        *runner(heap, jars, is_measured=is_measured),
         *("-basePath", str(folder / "data"), "-numOfNode", "1", "-baseHttpPort", str(base), "-clusterName", cluster),
         *("-pluginTypes", f"{_SECURITY_PLUGIN},{KNN_PLUGIN}", "-confPath", str(_configured(folder, jars, authority))),
     ]
