@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from indexer.search.collapsing import content_key
 from indexer.search.matching import Key, fields_of, toxicity_of
 from indexer.search.toxicity import texts_sha256
 from vocabulary.access import HIDDEN_ACL
@@ -49,6 +50,10 @@ class Stored:
     @cached_property
     def toxicity_0_1(self) -> float:
         return toxicity_of(self.passages)
+
+    @cached_property
+    def content_key(self) -> int:
+        return content_key(self.passages)
 
     @cached_property
     def fields(self) -> Mapping[str, frozenset[Key]]:

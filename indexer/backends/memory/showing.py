@@ -20,7 +20,7 @@ def groups_of(documents: Sequence[Stored], *, collapse: bool) -> list[list[int]]
     """Return the places of the documents, those of copies together, in the order of each group's first."""
     groups: dict[object, list[int]] = {}
     for place, each in enumerate(documents):
-        key = collapsing.content_key(each.passages) if collapse else collapsing.NO_CONTENT_KEY
+        key = each.content_key if collapse else collapsing.NO_CONTENT_KEY
         groups.setdefault(each if key == collapsing.NO_CONTENT_KEY else key, []).append(place)
     return list(groups.values())
 
