@@ -11,7 +11,7 @@ import socket
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, closing, contextmanager
+from contextlib import ExitStack, asynccontextmanager, closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,6 +28,7 @@ from connectors.alfresco.simulator.world import World
 LOOPBACK = "127.0.0.1"
 _START_TIMEOUT_S = 10.0  # a start takes some milliseconds; more than this is a failure, not a delay
 _POLL_S = 0.005
+_TICK_S = 0.1  # uvicorn's own
 _BACKLOG = 128  # connections waiting to be accepted; a crawler holds some ten
 
 
@@ -69,7 +70,7 @@ def served_app(app: ASGIApp, *, name: str, port: int = 0, tls: Tls | None = None
             _wait_until_started(server, thread)
             yield f"{'http' if tls is None else 'https'}://{LOOPBACK}:{chosen}"
         finally:
-            server.should_exit = True
+            server.stop()
             thread.join()
 
 
@@ -121,7 +122,44 @@ class _Protocol(H11Protocol):
         self.app = with_connection
 
 
-def _server(apps: Mapping[int, ASGIApp], tls: Tls | None = None) -> uvicorn.Server:
+class _Server(uvicorn.Server):
+    """A server that stops at once.
+
+    uvicorn looks for the order ten times a second, and then waits as long again: most of what a test of a few requests
+    would take.
+    """
+
+    def __init__(self, config: uvicorn.Config) -> None:
+        super().__init__(config)
+        self._told = asyncio.Event()
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    def stop(self) -> None:
+        """Give the order, from any thread, once the server has started."""
+        self.should_exit = True
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._told.set)
+
+    async def main_loop(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        while not await self.on_tick(0):  # for signals, which set the flag alone
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._told.wait(), _TICK_S)
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        for server in self.servers:
+            server.close()
+        for listening in sockets or []:
+            listening.close()
+        for connection in list(self.server_state.connections):
+            connection.shutdown()
+        while (self.server_state.connections or self.server_state.tasks) and not self.force_exit:  # noqa: ASYNC110 - no event
+            await asyncio.sleep(_POLL_S)
+        for server in self.servers:
+            await server.wait_closed()
+
+
+def _server(apps: Mapping[int, ASGIApp], tls: Tls | None = None) -> _Server:
     config = uvicorn.Config(
         _ByPort(apps),
         http=_Protocol,
@@ -133,7 +171,7 @@ def _server(apps: Mapping[int, ASGIApp], tls: Tls | None = None) -> uvicorn.Serv
         ssl_certfile=tls.certificate if tls else None,
         ssl_keyfile=tls.key if tls else None,
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 def _listen(host: str, port: int) -> socket.socket:
