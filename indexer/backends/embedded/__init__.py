@@ -4,7 +4,8 @@
     schema.py          the tables; `writer.py` fills them, `codec.py` spells values as rows, `stored_rows.py` reads them
     search.py          one query to one page: `text_search.py`, `vector_sidecar.py`,
                        `filters.py`, `columns.py`, `hits.py`
-    catalogue.py       who may read which row, as of one change of the file; `changes.py` is the log that it follows
+    catalogue.py       who may read which row, as of one change of the file; `changes.py` is the log that it follows,
+                       `current_catalogue.py` the latest
     picture_file.py    the catalogue of a large index on disk, so that a start need not read every row
 
 The file alone is the index. Everything in memory is a picture of one committed state of it, is brought to exactly the

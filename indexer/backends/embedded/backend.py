@@ -12,8 +12,9 @@ from types import TracebackType
 from typing import Any, Self
 
 from indexer.backends.embedded import integrity, picture_check, picture_file, schema, segments, stored_rows, writer
-from indexer.backends.embedded.catalogue import Catalogue, CurrentCatalogue
+from indexer.backends.embedded.catalogue import Catalogue
 from indexer.backends.embedded.connections import Connections
+from indexer.backends.embedded.current_catalogue import CurrentCatalogue
 from indexer.backends.embedded.search import Search
 from indexer.backends.embedded.shown_document import shown_document
 from indexer.search import suggestions

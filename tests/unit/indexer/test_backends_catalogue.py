@@ -12,8 +12,9 @@ import pytest
 
 from indexer.backends import EmbeddedBackend
 from indexer.backends.embedded import catalogue as catalogue_module
-from indexer.backends.embedded import connections, schema, writer
-from indexer.backends.embedded.catalogue import Catalogue, CurrentCatalogue
+from indexer.backends.embedded import connections, current_catalogue, schema, writer
+from indexer.backends.embedded.catalogue import Catalogue
+from indexer.backends.embedded.current_catalogue import CurrentCatalogue
 from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.search import Search
 from indexer.search.analysis import analyzer
@@ -95,7 +96,7 @@ def test_a_follower_behind_the_end_of_the_log_reads_everything_anew(
 
 
 def test_a_picture_with_many_dead_passages_is_taken_anew(connection: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalogue_module, "_DEAD_AT_LEAST", 3)
+    monkeypatch.setattr(current_catalogue, "_DEAD_AT_LEAST", 3)
     current = CurrentCatalogue(NOWHERE, DIMENSIONS)
     for _ in range(8):
         store(connection, document("a", "apple"), document("b", "pear"))

@@ -11,8 +11,7 @@ import numpy as np
 import pytest
 
 from indexer.backends import EmbeddedBackend
-from indexer.backends.embedded import catalogue as catalogue_module
-from indexer.backends.embedded import picture_file
+from indexer.backends.embedded import catalogue, current_catalogue, picture_file
 from indexer.backends.embedded.backup import back_up
 from indexer.backends.embedded.vector_sidecar import VectorSidecar
 from tests.fakes.documents import DIMENSIONS, NUMBERING, document, hashed_vector, names, reader
@@ -30,16 +29,16 @@ FROM_ROWS: list[int] = []  # the changes of the pictures that were taken from th
 @pytest.fixture(autouse=True)
 def _small_pictures_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep pictures of a few passages, and count how often one is taken from the rows."""
-    monkeypatch.setattr(catalogue_module, "EXACT_LIMIT", 10)
-    monkeypatch.setattr(catalogue_module, "_KEPT_BEHIND", 5)
+    monkeypatch.setattr(catalogue, "EXACT_LIMIT", 10)
+    monkeypatch.setattr(current_catalogue, "_KEPT_BEHIND", 5)
     FROM_ROWS.clear()
-    take = catalogue_module._load
+    take = current_catalogue.load
 
-    def counted(connection: Any, dimensions: int, *, sequence: int) -> catalogue_module.Catalogue:
+    def counted(connection: Any, dimensions: int, *, sequence: int) -> catalogue.Catalogue:
         FROM_ROWS.append(sequence)
         return take(connection, dimensions, sequence=sequence)
 
-    monkeypatch.setattr(catalogue_module, "_load", counted)
+    monkeypatch.setattr(current_catalogue, "load", counted)
 
 
 @pytest.fixture
