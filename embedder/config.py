@@ -59,6 +59,7 @@ class RemoteConfig(BaseModel):
     api_key: SecretStr | None = None
     ca_certificate: Path | None = None
     timeout_s: float = Field(default=30.0, gt=0, le=600)
+    total_timeout_s: float = Field(default=120.0, gt=0, le=3_600)  # of one request, whatever drips meanwhile
     query_timeout_s: float = Field(default=5.0, gt=0, le=60)
     max_batch_texts: int = Field(default=32, ge=1, le=2048)  # what text-embeddings-inference takes where not told else
     max_batch_bytes: int = Field(default=256 << 10, ge=1 << 10, le=64 << 20)

@@ -1,9 +1,9 @@
 """One HTTP endpoint, asked with patience and distrust.
 
 Asked again, with growing waits or those that the endpoint asks for: what did not arrive, was too much (429) or a
-passing fault (5xx). Everything else is one clear error. Texts and key go to the configured address and to no other: no
-redirect is followed, nothing of the surroundings (proxies, `.netrc`) has a say, certificates are verified. An answer
-costs no more memory than so many vectors take.
+passing fault (5xx). A request has a time as a whole, since bytes that drip are no silence. Everything else is one clear
+error. Texts and key go to the configured address and to no other: no redirect is followed, nothing of the surroundings
+(proxies, `.netrc`) has a say, certificates are verified. An answer costs no more memory than so many vectors take.
 """
 
 from __future__ import annotations
@@ -48,8 +48,9 @@ Sleep: TypeAlias = Callable[[float], Awaitable[None]]
 class Endpoint:
     """An open client of one endpoint. Opened by `open_endpoint`."""
 
-    def __init__(self, client: httpx.AsyncClient, url: str, *, sleep: Sleep) -> None:
+    def __init__(self, client: httpx.AsyncClient, url: str, *, total_timeout_s: float, sleep: Sleep) -> None:
         self._client = client
+        self._total_timeout_s = total_timeout_s
         self._sleep = sleep
         self._url = url.rstrip("/")
 
@@ -71,13 +72,20 @@ class Endpoint:
         try:
             return await retrying(self._ask_once, path, body, max_bytes)
         except _PassingFault as fault:
-            raise ModelUnavailable(f"{self._url}: {fault}", retry_after_s=fault.retry_after_s) from fault
+            words = f"{self._url}: {fault}, asked {attempts} times"
+            raise ModelUnavailable(words, retry_after_s=fault.retry_after_s) from fault
 
     async def _ask_once(self, path: str, body: bytes, max_bytes: int) -> Any:
         try:
-            async with self._client.stream("POST", self._url + path, content=body) as response:
+            async with (
+                asyncio.timeout(self._total_timeout_s),
+                self._client.stream("POST", self._url + path, content=body) as response,
+            ):
                 self._require_answer(response)
                 return json.loads(await _within(max_bytes, response))
+        except TimeoutError as error:
+            words = f"no whole answer within {self._total_timeout_s:g} s (embedder.remote.total_timeout_s)"
+            raise _PassingFault(words) from error
         except httpx.TransportError as error:  # time-outs and resets among them
             raise _PassingFault(type(error).__name__) from error
         except (ValueError, RecursionError, httpx.HTTPError) as error:  # of our own words, of JSON, of an odd response
@@ -126,7 +134,7 @@ async def open_endpoint(
         headers=headers,
     )
     async with client:
-        yield Endpoint(client, config.url, sleep=sleep)
+        yield Endpoint(client, config.url, total_timeout_s=config.total_timeout_s, sleep=sleep)
 
 
 def _trusted(config: RemoteConfig) -> ssl.SSLContext:

@@ -251,7 +251,7 @@ async def test_a_dead_endpoint_is_one_clear_error_that_may_be_tried_again(
 ) -> None:
     respx_mock.post(URL).mock(side_effect=httpx.ConnectError("refused"))
     async with remote(waits=waits, max_batch_texts=8) as asked:
-        with pytest.raises(ModelUnavailable, match=r"^http://localhost/v1: ConnectError$"):
+        with pytest.raises(ModelUnavailable, match=r"^http://localhost/v1: ConnectError, asked \d times$"):
             await asked.enrich(read(asked, TEXTS))
         with pytest.raises(ModelUnavailable):
             await asked.embed_query("lunch")
@@ -336,6 +336,25 @@ async def test_texts_are_cut_to_what_the_model_reads_and_none_is_empty() -> None
     async with remote(noting, max_tokens=4) as asked:
         await asked.enrich(read(asked, ["one two three four five six", "", " ", "broken \ud83d name"]))
     assert sorted(sent) == [" ", " ", "broken \ufffd name", "one two three four"]
+
+
+async def test_an_answer_that_drips_for_ever_is_given_up_and_asked_for_again() -> None:
+    asked_for: list[httpx.URL] = []
+
+    async def dripping() -> AsyncIterator[bytes]:
+        while True:
+            yield b" "
+            await asyncio.sleep(0.002)
+
+    def answering(request: httpx.Request) -> httpx.Response:
+        asked_for.append(request.url)
+        return httpx.Response(200, content=dripping())
+
+    async with remote(answering, total_timeout_s=0.02) as asked:
+        words = r"no whole answer within 0\.02 s \(embedder\.remote\.total_timeout_s\), asked 6 times"
+        with pytest.raises(ModelUnavailable, match=words):
+            await asked.enrich(read(asked, ["a"]))
+    assert len(asked_for) == 6
 
 
 async def test_the_key_goes_to_the_endpoint_and_nowhere_else(monkeypatch: pytest.MonkeyPatch) -> None:
