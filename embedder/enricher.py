@@ -7,12 +7,12 @@ runtime or in another precision stays comparable (cosine 0.999 or better, checke
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import numpy as np
 
-from embedder.calls import Call, TextWork, Verdict, Work
+from embedder.calls import Call, Found, TextWork, Verdict, Work
 from embedder.config import EmbedderConfig, RuntimeName
 from embedder.finishing import Finisher
 from embedder.loaded import LoadedModel
@@ -21,13 +21,24 @@ from embedder.runtimes.choice import ModelFacts, read_model
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.choice import chosen_model
 from embedder.toxicity.model import ToxicityModel
-from embedder.toxicity.sentences import MAX_TOKENS, sentences_of
+from embedder.toxicity.sentences import MAX_TOKENS, Sentence, sentences_of
 from embedder.worker import Worker
-from vocabulary.documents import Enrichment, ReadText, TokenIds, Tokens, Toxicity, ToxicityThresholds, Vector
+from vocabulary.documents import (
+    CLEAN,
+    Enrichment,
+    ReadText,
+    TokenIds,
+    Tokens,
+    Toxicity,
+    ToxicityThresholds,
+    Vector,
+)
 
 # A query's text beyond this is not even tokenised: 254 tokens of ordinary text end within 2,000 characters, and
 # tokenising happens on the event loop (about 4 ms for this many).
 _MAX_QUERY_CHARACTERS = 16_384
+# Sentences of a long text that are queued together: eight batches of a processor, one or two seconds of a core.
+_PIECE_TOKENS = 8_192
 _UNREACHED = ToxicityThresholds(flag=1.0, hide=1.0)  # where nothing scores, no text comes near
 
 
@@ -108,7 +119,7 @@ class ModelEnricher:
         return (await self._run(texts)).toxicity
 
     async def score_now(self, text: ReadText) -> Toxicity:
-        """Score one text of any length, before all that waits; the batches being computed delay it.
+        """Score one text before all that waits; the batches being computed delay it, and a long one delays all else.
 
         Nothing is left to a prefilter: every sentence is looked at alone, and the text as a whole as far as the model
         reads.
@@ -118,15 +129,49 @@ class ModelEnricher:
         """
         self._refuse_unknown([text.tokens.ids])
         whole = _cut(text, self.max_tokens)
-        call = Call([whole], dimensions=self.dimensions)
         if self._toxicity is None or not len(whole.tokens.ids):
-            call.complete(0)
-        else:
-            longest = min(MAX_TOKENS, self.max_tokens)
-            sentences = await asyncio.to_thread(sentences_of, text, max_tokens=longest)  # of a book, half a second
-            flag_from = self._toxicity.card.thresholds.flag
-            verdict = Verdict(call, 0, text, sentences if len(sentences) > 1 else [], flag_from=flag_from)
-            self._worker.submit_first(verdict.works)
+            return CLEAN
+        sentences = await asyncio.to_thread(self._sentences, text)
+        return await self._verdict(whole, text, sentences if len(sentences) > 1 else [], self._worker.submit_first)
+
+    async def score_long(self, text: ReadText, *, before_piece: Callable[[], Awaitable[None]]) -> Toxicity:
+        """Score one text of any length: every sentence alone, and the text as a whole as far as the model reads.
+
+        The sentences go the way of all that is enriched, about `_PIECE_TOKENS` of them at a time.
+
+        Raises:
+            ValueError: an id that the model does not know.
+        """
+        self._refuse_unknown([text.tokens.ids])
+        whole = _cut(text, self.max_tokens)
+        if self._toxicity is None or not len(whole.tokens.ids):
+            return CLEAN
+        await before_piece()
+        found = await self._verdict(whole, whole, [], self._worker.submit)
+        pieces = []
+        for piece in _pieces(await asyncio.to_thread(self._sentences, text)):  # of a book, half a second
+            await before_piece()
+            pieces.append(await self._verdict(whole, text, piece, self._worker.submit, known=Found(0.0)))
+        return _worst_of(found, pieces)
+
+    def _sentences(self, text: ReadText) -> Sequence[Sentence]:
+        return sentences_of(text, max_tokens=min(MAX_TOKENS, self.max_tokens))
+
+    async def _verdict(
+        self,
+        whole: ReadText,
+        text: ReadText,
+        sentences: Sequence[Sentence],
+        submit: Callable[[Sequence[Work]], None],
+        *,
+        known: Found | None = None,
+    ) -> Toxicity:
+        """Look at sentences of a text alone, and at `whole` as one sequence unless that is `known`."""
+        if self._toxicity is None:
+            return CLEAN
+        call = Call([whole], dimensions=self.dimensions)
+        flag_from = self._toxicity.card.thresholds.flag
+        submit(Verdict(call, 0, text, sentences, flag_from=flag_from, whole=known).works)
         return (await asyncio.wrap_future(call.future)).toxicity[0]
 
     async def embed_query(self, text: str) -> Vector:
@@ -226,6 +271,28 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker[Work]]:
         worker=worker,
     )
     return enricher, worker
+
+
+def _pieces(sentences: Sequence[Sentence]) -> Iterator[list[Sentence]]:
+    """Cut sentences into runs of about `_PIECE_TOKENS` tokens, at least one sentence each; none of none."""
+    piece: list[Sentence] = []
+    tokens = 0
+    for sentence in sentences:
+        if tokens >= _PIECE_TOKENS:
+            yield piece
+            piece, tokens = [], 0
+        piece.append(sentence)
+        tokens += sentence.last - sentence.first
+    if piece:
+        yield piece
+
+
+def _worst_of(whole: Toxicity, pieces: Sequence[Toxicity]) -> Toxicity:
+    """Merge what was found of a text as a whole and of its sentences: the whole is a span only where no sentence is."""
+    spans = tuple(span for piece in pieces for span in piece.spans) or whole.spans
+    worst = max(spans, key=lambda span: span.score_0_1, default=None)
+    score = max(whole.score_0_1, *(piece.score_0_1 for piece in pieces), 0.0)
+    return Toxicity(score, worst.category if worst is not None else "", spans)
 
 
 def _cut(text: ReadText, max_tokens: int) -> ReadText:

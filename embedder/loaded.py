@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from vocabulary.documents import ReadText, TokenIds, Toxicity, Vector
@@ -39,7 +40,17 @@ class LoadedModel(Enricher, Protocol):
         ...
 
     async def score_now(self, text: ReadText) -> Toxicity:
-        """Score one text of any length, sentence by sentence, before all that waits; clean where nothing scores.
+        """Score one short text sentence by sentence, before all that waits; clean where nothing scores.
+
+        Raises:
+            ValueError: an id that the model does not know.
+        """
+        ...
+
+    async def score_long(self, text: ReadText, *, before_piece: Callable[[], Awaitable[None]]) -> Toxicity:
+        """Score one text of any length as `score_now` does, in bounded pieces among what others ask for.
+
+        `before_piece` is awaited before each piece; what it raises ends the work.
 
         Raises:
             ValueError: an id that the model does not know.

@@ -1,9 +1,9 @@
 """The models' work for others, shared fairly with searches and syncs.
 
-One short text goes the way of queries, and one to score goes before what waits, one at a time: it is answered in
-milliseconds, and a search waits for one such text at the most. Everything else is computed in pieces among what syncs
-ask for: a request of two thousand texts delays a sync by a piece, not by two thousand. Requests beyond a small number
-are sent away to come again.
+One short text goes the way of queries, and one to score that the model reads whole goes before what waits, one at a
+time: it is answered in milliseconds, and a search waits for one such text at the most. Everything else is computed in
+pieces among what syncs ask for: a request of two thousand texts, or one long text, delays a sync by a piece, not by all
+of it. Requests beyond a small number are sent away to come again.
 
 No text is kept or logged.
 """
@@ -85,7 +85,7 @@ class ModelDesk:
     async def read(self, texts: Sequence[str | TokenIds], *, to_score: bool = False) -> list[ReadText]:
         """Tokenise texts beside the event loop, or take them as they were tokenised.
 
-        One text alone may be of any length if it is `to_score`, sentence by sentence.
+        A text is what the model reads whole; one alone `to_score` may have all the tokens of a request.
 
         Raises:
             QueryInvalid: too many of them, or one that the model cannot read whole.
@@ -110,19 +110,24 @@ class ModelDesk:
             yield (await self._model.enrich(piece)).vectors
 
     async def score(self, texts: Sequence[ReadText], *, gone: Gone) -> list[Toxicity]:
-        """Score texts, in their order: one alone at once, several as passages are scored.
+        """Score texts, in their order: one alone sentence by sentence, several as passages are scored.
 
         Raises:
             CallerGone: nobody waits any more.
         """
         if len(texts) == 1:
-            async with self._alone:
-                return [await self._model.score_now(texts[0])]
+            return [await self._score_alone(texts[0], gone)]
         scores: list[Toxicity] = []
         for piece in _pieces(texts):
             await _require_caller(gone)
             scores.extend(await self._model.score(piece))
         return scores
+
+    async def _score_alone(self, text: ReadText, gone: Gone) -> Toxicity:
+        if len(text.tokens.ids) > self._model.max_tokens:
+            return await self._model.score_long(text, before_piece=lambda: _require_caller(gone))
+        async with self._alone:
+            return await self._model.score_now(text)
 
     def _read_all(self, texts: Sequence[str | TokenIds], longest: int) -> list[ReadText]:
         read, total = [], 0

@@ -11,7 +11,7 @@ answer fails the call as `ModelUnavailable`, so that a sync ends with its checkp
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import httpx
@@ -110,6 +110,10 @@ class RemoteEnricher:
         return [CLEAN] * len(texts)
 
     async def score_now(self, text: ReadText) -> Toxicity:
+        """Return what is known of the text: nothing."""
+        return CLEAN
+
+    async def score_long(self, text: ReadText, *, before_piece: Callable[[], Awaitable[None]]) -> Toxicity:
         """Return what is known of the text: nothing."""
         return CLEAN
 

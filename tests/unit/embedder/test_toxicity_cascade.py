@@ -261,14 +261,43 @@ async def test_a_single_sentence_is_scored_at_once(enricher: ModelEnricher, runt
     assert await enricher.score_now(_read("")) == CLEAN
 
 
-async def test_a_text_longer_than_the_model_reads_is_scored_to_its_end(
-    enricher: ModelEnricher, runtime: CountingRuntime
+async def test_a_text_longer_than_the_model_reads_is_scored_to_its_end_in_pieces(
+    enricher: ModelEnricher, runtime: CountingRuntime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("embedder.enricher._PIECE_TOKENS", 100)
+    computed_before: list[int] = []
+
+    async def note() -> None:
+        computed_before.append(sum(runtime.lengths))
+
     text = "work " * 200 + "threat " * enricher.max_tokens
-    toxicity = await enricher.score_now(_read(text))
+    toxicity = await enricher.score_long(_read(text), before_piece=note)
+
     assert toxicity.category == "threat"
     assert toxicity.spans[-1].end == len(text.rstrip())
     assert max(runtime.lengths) == enricher.max_tokens
+    steps = np.diff([*computed_before, sum(runtime.lengths)])
+    assert len(steps) >= 3  # the whole, and pieces of its sentences
+    assert steps.max() < 100 + enricher.max_tokens
+
+
+async def test_a_long_text_that_nobody_waits_for_is_not_computed_to_its_end(
+    enricher: ModelEnricher, runtime: CountingRuntime
+) -> None:
+    async def refuse() -> None:
+        raise ConnectionAbortedError
+
+    with pytest.raises(ConnectionAbortedError):
+        await enricher.score_long(_read("work " * 200), before_piece=refuse)
+    assert runtime.lengths == []
+
+
+async def test_a_long_text_scores_as_a_short_one_does(enricher: ModelEnricher) -> None:
+    async def nothing() -> None:
+        return None
+
+    for text in (" ".join([*[POLITE] * 5, RUDE, GRIM]), GRIM, POLITE, ""):
+        assert await enricher.score_long(_read(text), before_piece=nothing) == await enricher.score_now(_read(text))
 
 
 def test_a_span_of_the_whole_ends_where_the_model_ceased_to_read() -> None:

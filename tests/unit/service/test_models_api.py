@@ -274,13 +274,16 @@ async def test_texts_are_scored_as_documents_are(client: httpx.AsyncClient, mode
     assert [len(json.loads(each)) for each in outputs["spans"]["data"]] == [len(each.spans) for each in expected]
 
 
-async def test_one_text_to_score_may_have_any_length_and_is_looked_at_sentence_by_sentence(
+async def test_one_text_to_score_may_be_longer_than_the_model_reads_and_is_looked_at_sentence_by_sentence(
     client: httpx.AsyncClient, model: LoadedModel
 ) -> None:
+    async def nothing() -> None:
+        return None
+
     nasty = "You are a stupid worthless idiot."
     text = f"{LONG}{nasty} {LONG}"
     outputs = {each["name"]: each["data"][0] for each in (await infer(client, "toxicity", text)).json()["outputs"]}
-    expected = await model.score_now(ReadText(text, model.tokenise(text)))
+    expected = await model.score_long(ReadText(text, model.tokenise(text)), before_piece=nothing)
 
     assert outputs["score"] == pytest.approx(expected.score_0_1, abs=1e-3)
     assert outputs["score"] > 0.5
@@ -366,6 +369,15 @@ async def test_nothing_more_is_computed_once_the_caller_is_gone(model: LoadedMod
         async for piece in ModelDesk(model).embed(short_of_limit(model, 600), gone=gone_after_the_first_piece):
             computed += len(piece)
     assert 0 < computed < 100
+
+
+async def test_a_long_text_to_score_keeps_no_other_text_waiting(model: LoadedModel, client: httpx.AsyncClient) -> None:
+    long = asyncio.create_task(infer(client, "toxicity", LONG * 40))
+    await asyncio.sleep(0.05)
+    assert (await infer(client, "toxicity", "lunch")).status_code == 200
+    assert not long.done()
+    long.cancel()
+    await asyncio.wait({long})
 
 
 async def test_requests_beyond_the_places_are_asked_to_come_again(
