@@ -10,21 +10,19 @@ from __future__ import annotations
 
 import base64
 from enum import StrEnum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
-from fastapi import APIRouter, Body, Depends, Request, Response
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Body, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from pydantic_core import to_json
 
 from service.models.access import ModelAccess
 from service.models.desk import MAX_TEXTS, Vectors
-from service.routes.model_errors import guarded, openai_error
+from service.routes.model_errors import openai_error
+from service.routes.model_routes import model_router
 from vocabulary.documents import TokenIds
 from vocabulary.errors import QueryInvalid
-
-_model_key = HTTPBearer(auto_error=False, scheme_name="ModelKey", description="A key of `[[models.keys]]`")
 
 _Text = Annotated[StrictStr, Field(min_length=1)]
 # The first mistake ends a list: a body has room for a million, and each would be told of in each form of the input.
@@ -105,16 +103,25 @@ class ServedModels(BaseModel):
     data: list[ServedModel]
 
 
+class OpenAiError(BaseModel):
+    """What is wrong, as the OpenAI API tells it."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str | None
+
+
+class OpenAiErrorAnswer(BaseModel):
+    """An answer that is not a success."""
+
+    error: OpenAiError
+
+
 def embeddings_router(models: ModelAccess) -> APIRouter:
     """Route what the OpenAI API calls embeddings."""
     desk = models.desk
-    router = APIRouter(
-        prefix="/v1",
-        route_class=guarded(models.callers, openai_error),
-        tags=["models"],
-        dependencies=[Depends(_model_key)],
-        responses=_PROBLEMS,
-    )
+    router = model_router("/v1", models.callers, spelled=openai_error, error=OpenAiErrorAnswer)
 
     @router.get("/models", summary="Which model embeds?")
     async def listed() -> ServedModels:
@@ -156,31 +163,3 @@ def _answer(vectors: list[bytes], *, model: str, tokens: int) -> bytes:
     )
     usage = to_json({"prompt_tokens": tokens, "total_tokens": tokens})
     return b'{"object":"list","data":[%b],"model":%b,"usage":%b}' % (data, to_json(model), usage)
-
-
-class OpenAiError(BaseModel):
-    """What is wrong, as the OpenAI API tells it."""
-
-    message: str
-    type: str
-    param: str | None
-    code: str | None
-
-
-class OpenAiErrorAnswer(BaseModel):
-    """An answer that is not a success."""
-
-    error: OpenAiError
-
-
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "model": OpenAiErrorAnswer}
-
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: _problem("The request cannot be understood, or the model cannot read a text whole"),
-    401: _problem("No key, or an unknown one"),
-    404: _problem("There is no such model"),
-    413: _problem("The body is too large"),
-    503: _problem("Too many requests at once, or the model does not answer now"),
-}

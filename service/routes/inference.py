@@ -15,19 +15,17 @@ from http import HTTPStatus
 from importlib.metadata import version as version_of
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Body, Depends, Path, Request, Response
-from fastapi.security import HTTPBearer
+from fastapi import APIRouter, Body, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from pydantic_core import to_json
 
 from service.models.access import ModelAccess
 from service.models.desk import TOXICITY, Gone, ModelDesk
 from service.routes.health import Probe, passes
-from service.routes.model_errors import guarded, inference_error
+from service.routes.model_errors import inference_error
+from service.routes.model_routes import model_router
 from vocabulary.documents import ReadText, Toxicity
 from vocabulary.errors import QueryInvalid
-
-_model_key = HTTPBearer(auto_error=False, scheme_name="ModelKey", description="A key of `[[models.keys]]`")
 
 _Name = Annotated[str, Path(max_length=1_000, description="the embedding model's name, or `toxicity`")]
 _Version = Annotated[str, Path(max_length=200, description="as the model's description tells it")]
@@ -165,19 +163,6 @@ class _Result:
         return b'%b,"data":%b}' % (head[:-1], self.data)
 
 
-def _problem(description: str) -> dict[str, Any]:
-    return {"description": description, "model": InferenceErrorAnswer}
-
-
-_PROBLEMS: dict[int | str, dict[str, Any]] = {
-    400: _problem("The request cannot be understood, or the model cannot read a text whole"),
-    401: _problem("No key, or an unknown one"),
-    404: _problem("There is no such model, or no such version of it"),
-    413: _problem("The body is too large"),
-    503: _problem("Too many requests at once, or the model does not answer now"),
-}
-
-
 def inference_routers(models: ModelAccess, probes: Mapping[str, Probe]) -> Sequence[APIRouter]:
     """Route the protocol: who lives and is ready is told to everybody, the rest to holders of a key."""
     return _health_router(probes), _models_router(models)
@@ -201,13 +186,7 @@ def _health_router(probes: Mapping[str, Probe]) -> APIRouter:
 
 def _models_router(models: ModelAccess) -> APIRouter:
     desk = models.desk
-    router = APIRouter(
-        prefix="/v2",
-        route_class=guarded(models.callers, inference_error),
-        tags=["models"],
-        dependencies=[Depends(_model_key)],
-        responses=_PROBLEMS,
-    )
+    router = model_router("/v2", models.callers, spelled=inference_error, error=InferenceErrorAnswer)
 
     @router.get("", summary="Who answers?")
     async def server() -> ServerDescription:
