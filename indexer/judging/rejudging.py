@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from indexer.judging.guard import HoldGuard
+from indexer.judging.rules import Handling
 from indexer.judging.scoring import scored_anew
 from indexer.layers import RetryPolicy
 from indexer.search.toxicity import texts_sha256
@@ -149,7 +150,7 @@ class Rejudging:
         judgement = guard.rule.judge(passages)
         version = guard.model if self._rescores else put.scoring.version
         hold = guard.held(row.native_id, passages, judgement, known, model=version, now=self._clock())
-        scoring = Scoring(version, judgement.categories)
+        scoring = Scoring(version, judgement.categories or self._kept_mark(put, version))
         operations: list[IndexOperation] = []
         if scoring != put.scoring or passages is not put.passages:
             texts = texts_sha256(each.passage.text for each in passages)
@@ -160,6 +161,15 @@ class Rejudging:
         moved = _shown_or_hidden(judged, put)
         is_shown = not judged.is_hidden and (bool(moved) or put.description.acl_id != HIDDEN_ACL)
         return replace(judged, row=_ended(judged), operations=(*operations, *moved), is_shown=is_shown)
+
+    def _kept_mark(self, put: Put, version: str) -> tuple[str, ...]:
+        """The mark that stands although nothing is over the threshold: it was made by another model's.
+
+        As for what is held back: only the present model's scores take it away, and none do where none scores.
+        """
+        guard = self._rooms.guard
+        is_own = version == guard.model or guard.rule.handling is Handling.INDEX
+        return () if is_own else put.scoring.categories
 
     async def _write(self, judged: Sequence[_Judged]) -> None:
         """Put holds on record, have the index carry out what was judged, and note both.

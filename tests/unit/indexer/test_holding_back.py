@@ -526,6 +526,26 @@ async def test_no_other_models_threshold_lets_go_of_what_was_held_back(world: Wo
     assert (await bench.find("walruses"), await holds(bench)) == (WALRUSES, [])
 
 
+async def test_no_other_models_threshold_takes_a_mark_away(world: World) -> None:
+    bench, _ = world
+    bench.toxicity = FLAG
+    await bench.sync()
+    bench.enricher.toxicity_version = ""  # the model's approval is gone, and its thresholds with it
+    bench.toxicity = replace(FLAG, threshold_0_1=0.99)
+    await bench.sync()
+    assert await marked(bench) == {"rude"}
+    assert (await put_of(bench)).scoring.version == "head/1"
+    bench.toxicity = INDEX
+    await bench.sync()
+    assert await marked(bench) == set()
+    bench.enricher.toxicity_version, bench.toxicity = "head/1", FLAG
+    await bench.sync()
+    assert await marked(bench) == {"rude"}
+    bench.enricher.toxicity_version, bench.enricher.toxic_words = "head/2", {}
+    await bench.rescore()
+    assert await marked(bench) == set()
+
+
 async def test_the_mark_is_there_to_filter_by(world: World) -> None:
     bench, _ = world
     bench.toxicity = FLAG
