@@ -20,7 +20,7 @@ from service.admin.acts import Act
 from service.admin.command_line import command_line
 from service.commands.runs import print_reports
 from service.commands.stopping import stop_syncs
-from service.commands.sync_plan import preview_all, preview_json, print_previews
+from service.commands.sync_plan import holding_back, preview_all, preview_json, print_previews
 from service.commands.terminal import (
     ConfigOption,
     ExitCode,
@@ -90,10 +90,11 @@ def sync(  # noqa: PLR0917 - options of a command are given by name
 
 def _show_plan(settings: Settings, names: Sequence[str], *, mode: SyncMode, as_json: bool) -> None:
     previews = asyncio.run(preview_all(settings, names, mode=mode))
+    hold_back = holding_back(settings, names)
     if as_json:
-        print_json([preview_json(preview) for preview in previews])
+        print_json([preview_json(preview, hold_back=hold_back) for preview in previews])
     else:
-        print_previews(previews)
+        print_previews(previews, hold_back=hold_back)
 
 
 def _chosen(settings: Settings, sources: Sequence[str], mode: SyncMode) -> list[str]:

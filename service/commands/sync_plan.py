@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from indexer.judging.rules import Handling
 from indexer.preview import Act, Preview
 from service.commands.terminal import console, print_table, printable
 from service.settings.settings import Settings
@@ -29,13 +30,21 @@ async def preview_all(settings: Settings, sources: Sequence[str], *, mode: SyncM
         return [await preview_source(settings, state, workshop, name, mode=mode, listed=NAMED) for name in sources]
 
 
-def print_previews(previews: Sequence[Preview]) -> None:
+def holding_back(settings: Settings, sources: Sequence[str]) -> frozenset[str]:
+    """Return the sources whose rule holds toxic documents back: which ones only their text tells, and none is read."""
+    return frozenset(name for name in sources if settings.sources[name].toxicity_rule.handling is Handling.HIDE)
+
+
+def print_previews(previews: Sequence[Preview], *, hold_back: frozenset[str]) -> None:
     """Print what would be done, for people."""
     columns = ["source", "mode", *map(str, Act), "lists changed"]
     rows = [[p.source, p.mode, *(p.counts[act] for act in Act), p.lists_changed] for p in previews]
     print_table(columns, rows)
     for preview in previews:
         _print_documents(preview)
+        if preview.source in hold_back:
+            words = "the toxicity rule is hide: which documents it would hold back is known once their text is read"
+            console().print(f"{preview.source}: {words}", soft_wrap=True)
     console().print("Nothing was written.")
 
 
@@ -52,7 +61,7 @@ def _print_documents(preview: Preview) -> None:
         console().print(f"{preview.source}: {words}")
 
 
-def preview_json(preview: Preview) -> dict[str, Any]:
+def preview_json(preview: Preview, *, hold_back: frozenset[str]) -> dict[str, Any]:
     """Spell a preview for programs."""
     return {
         "source": preview.source,
@@ -60,6 +69,7 @@ def preview_json(preview: Preview) -> dict[str, Any]:
         "counts": {str(act): preview.counts[act] for act in Act},
         "lists_changed": preview.lists_changed,
         "would_brake": preview.would_brake,
+        "may_hold_back": preview.source in hold_back,
         "documents": [
             {"document_id": str(each.document_id), "act": each.act, "title": each.title, "reason": each.reason}
             for each in preview.documents
