@@ -52,21 +52,25 @@ async def main() -> None:
     model = load_model(arguments.model)
     with scoring_worker(model, threads=1) as scoring, scoring_worker(None, threads=1) as bare:
         text = "\n".join(islice(clean_texts(arguments.data), _MAX_TEXTS))
-        lines = [
-            await _line(scoring, bare, _passages(scoring, text, length, arguments.tokens), length, arguments.rounds)
-            for length in LENGTHS
-        ]
+        if not arguments.json:
+            print(f"{model.version}, one thread, {arguments.rounds} rounds", flush=True)
+        lines = []
+        for length in LENGTHS:
+            passages = _passages(scoring, text, length, arguments.tokens)
+            lines.append(await _line(scoring, bare, passages, length, arguments.rounds))
+            if not arguments.json:
+                print(_in_words(lines[-1]), flush=True)  # at once: on a busy machine a length may take an hour
     if arguments.json:
         print(json.dumps({"model": model.version, "lines": [asdict(line) for line in lines]}, indent=2))
-        return
-    print(f"{model.version}, one thread, {arguments.rounds} rounds")
-    for line in lines:
-        low, high = line.quartiles
-        print(
-            f"{line.passages:>4} passages of {line.tokens:>3} tokens: {line.surcharge:+.1%} of processor time "
-            f"(quartiles {low:+.1%}..{high:+.1%}), {line.computed_twice:.1%} of tokens computed twice, "
-            f"{line.flagged:.1%} flagged"
-        )
+
+
+def _in_words(line: Line) -> str:
+    low, high = line.quartiles
+    return (
+        f"{line.passages:>4} passages of {line.tokens:>3} tokens: {line.surcharge:+.1%} of processor time "
+        f"(quartiles {low:+.1%}..{high:+.1%}), {line.computed_twice:.1%} of tokens computed twice, "
+        f"{line.flagged:.1%} flagged"
+    )
 
 
 def _passages(worker: ScoringWorker, text: str, length: int, tokens: int) -> list[ReadText]:
