@@ -48,6 +48,7 @@ from service.metrics import (
     AuditMetrics,
     LateCheckCollector,
     Metrics,
+    ModelCollector,
     PlainFilterCollector,
     QueryMetrics,
     RevocationMetrics,
@@ -238,9 +239,16 @@ def make_readers(settings: Settings, state: State) -> Readers:
     return Readers(state.access_control, TokenVerifier(settings.tokens))
 
 
-def make_metrics(settings: Settings, state: State, service: SearchService | None = None) -> Metrics:
-    """Make what measures this process, in a registry of its own; `service` answers its queries, if it answers any."""
+def make_metrics(
+    settings: Settings, state: State, service: SearchService | None = None, *, model: LoadedModel | None = None
+) -> Metrics:
+    """Make what measures this process, in a registry of its own.
+
+    `service` answers its queries, if it answers any; `model` is the one that the settings name, once it is loaded.
+    """
     registry = CollectorRegistry()
+    if model is not None:
+        registry.register(ModelCollector(model))
     registry.register(AccessCollector(state.access_control))
     served = service.indexes if service is not None else {}
     late_checks = {name: check for name, index in served.items() if (check := index.late_check) is not None}

@@ -50,7 +50,7 @@ async def _schedule(settings: Settings, entries: tuple[ScheduledJob, ...]) -> No
             workshop = await opened.enter_async_context(open_workshop(settings, state, indexes=sorted(fed)))
             at_work = set()
             if listening is not None:
-                metrics = make_metrics(settings, state)
+                metrics = make_metrics(settings, state, model=workshop.search.enricher)
                 await metrics.refresh()  # what ends from now on is counted
                 at_work.add(await opened.enter_async_context(serving(create_metrics_app(metrics), listening)))
                 console().print(f"Metrics on http://{settings.metrics.schedule_address}/metrics")

@@ -51,7 +51,7 @@ async def _serve(settings: Settings, entries: tuple[ScheduledJob, ...], *, host:
             search = workshop.search if workshop else await opened.enter_async_context(open_search(settings, state))
             await opened.enter_async_context(state.access_control.first_uses.recording())
             await opened.enter_async_context(state.access_control.warming(settings.sources))
-            metrics = make_metrics(settings, state, search.service)
+            metrics = make_metrics(settings, state, search.service, model=search.enricher)
             await metrics.refresh()  # what ends from now on is counted
             scheduler = make_scheduler(settings, state, workshop, entries=entries) if workshop else None
             app = create_app(
