@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 import threading
 import unicodedata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import chain
@@ -146,6 +146,14 @@ class Analyzer:
             at = match.start()
             for token in self._tokens[match.group()]:
                 yield Token(token.term, token.word, at + token.start, at + token.end, token.is_tail)
+
+    def tokens_of(self, text: str, terms: Container[str]) -> Iterator[Token]:
+        """Yield those of the tokens of a text that are of these terms; the others, most of them, are not made."""
+        for match in _WORD.finditer(text):
+            for token in self._tokens[match[0]]:
+                if token.term in terms:
+                    at = match.start()
+                    yield Token(token.term, token.word, at + token.start, at + token.end, token.is_tail)
 
     def query_tokens(self, text: str) -> list[Token]:
         """Return the terms that a query's words ask for, in their order: a tail only where it stands alone."""

@@ -52,7 +52,8 @@ class Marker:
         """Return the places where a text holds what is looked for, in its order; they may overlap."""
         if not self.clauses:
             return []
-        tokens = list(self.analyzer.tokens(text))
+        is_words = not self._phrases and not self._prefixes
+        tokens = list(self.analyzer.tokens_of(text, self._words) if is_words else self.analyzer.tokens(text))
         found = [Mark(self._words[each.term], each.start, each.end) for each in tokens if each.term in self._words]
         found += self._rows(tokens)
         found += self._beginnings(text, tokens)

@@ -171,10 +171,9 @@ def _merged(many: Ranking, few: Ranking) -> Ranking:
     """Merge two rankings without a common document, each in order: the many are not sorted again."""
     low = np.searchsorted(-many.scores, -few.scores, side="left")
     high = np.searchsorted(-many.scores, -few.scores, side="right")
-    places = [
-        start + int(np.searchsorted(many.documents[start:end], document))  # equal scores are ordered by document
-        for start, end, document in zip(low.tolist(), high.tolist(), few.documents.tolist(), strict=True)
-    ]
+    places = low.copy()
+    for at in np.flatnonzero(low < high):  # equal scores are ordered by document
+        places[at] += np.searchsorted(many.documents[low[at] : high[at]], few.documents[at])
     return Ranking(
         np.insert(many.documents, places, few.documents),
         np.insert(many.scores, places, few.scores),

@@ -22,6 +22,7 @@ from indexer.backends.embedded.codec import vectors_from_blobs
 from indexer.backends.embedded.columns import Columns, Mask
 from indexer.backends.embedded.postings import Space, last_row
 from indexer.backends.embedded.vector_sidecar import EXACT_LIMIT, VectorSidecar
+from indexer.backends.embedded.vocabulary import KnownTerms
 from vocabulary.access import HIDDEN_ACL, AccessFilter
 
 Integers = npt.NDArray[np.int64]
@@ -66,6 +67,7 @@ class Catalogue:
     slots: Integers  # by passage id; 0 where it is none
     vectors: VectorSidecar
     columns: Columns = field(default_factory=Columns)
+    vocabulary: KnownTerms = field(default_factory=KnownTerms)
     _title_order: list[Integers] = field(default_factory=list)
 
     def admitted(self, access: AccessFilter) -> Mask:
@@ -181,6 +183,7 @@ def _with_changes(connection: Any, latest: Catalogue, changed: Changed, *, seque
         owners=latest.owners.copy(),
         content_keys=latest.content_keys.copy(),
         _title_order=[],
+        vocabulary=KnownTerms(),
     )
     withdrawn.acl_ids[changed.documents[changed.documents < latest.acl_ids.size]] = HIDDEN_ACL
     described = _with_documents(withdrawn, rows)

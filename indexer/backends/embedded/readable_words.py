@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from indexer.backends.embedded import vocabulary
 from indexer.backends.embedded.catalogue import Integers
 from indexer.backends.embedded.hits import admitted_rows
 from indexer.backends.embedded.text_search import Found, TextSearch
@@ -33,7 +32,7 @@ class EmbeddedWords:
         return int(np.count_nonzero(self.text.holding(Word(term))))
 
     def near(self, term: str, *, slips: int) -> Iterator[tuple[str, int]]:
-        near = vocabulary.near(self.text.connection, term, slips=slips)
+        near = self.text.catalogue.vocabulary.near(self.text.connection, term, slips=slips)
         counts = self.text.documents_with_each(near, fields=_SPELLED_FIELDS)
         yield from ((other, count) for other, count in zip(near, counts.tolist(), strict=True) if count)
 
@@ -46,7 +45,7 @@ class EmbeddedWords:
             if document not in rows:
                 continue
             for text in (rows[document][2], self._first_passage(found, document)):
-                yield from (text[each.start : each.end] for each in self.analyzer.tokens(text) if each.term == term)
+                yield from (text[each.start : each.end] for each in self.analyzer.tokens_of(text, (term,)))
 
     def _spelled(self, term: str) -> list[Found]:
         return self.text.found(Word(term), fields=_SPELLED_FIELDS)

@@ -100,3 +100,10 @@ def test_stop_words_are_folded_and_every_big_language_has_some() -> None:
         assert language in ALGORITHMS
     assert Analyzer(["de"]).is_stop_word("fur")
     assert not Analyzer(["de"]).is_stop_word("the")
+
+
+def test_tokens_of_some_terms_are_those_among_all_tokens() -> None:
+    text = "Managers manage 東京都 and INC-04711, the managed."
+    analysis = analyzer()
+    for terms in ({"manag"}, {"東京", "04711"}, set()):
+        assert list(analysis.tokens_of(text, terms)) == [each for each in analysis.tokens(text) if each.term in terms]
