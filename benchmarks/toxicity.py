@@ -18,6 +18,7 @@ from typing import Any
 
 from embedder.toxicity.learning.manifest import Part
 from embedder.toxicity.learning.training import Order, train
+from embedder.toxicity.model import FineTune
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("../shared/data"), help="folder of the sets' folders")
     parser.add_argument("--sets", nargs="+", choices=SETS, default=list(SETS))
     parser.add_argument("--network-examples", type=int, default=50_000, help="training texts encoded at most")
+    parser.add_argument("--fine-tune", type=FineTune, choices=list(FineTune), default=FineTune.NONE)
     parser.add_argument("--cache", type=Path, help="folder that keeps encoded texts for the next run")
     arguments = parser.parse_args()
     for name in arguments.sets:
@@ -77,7 +79,8 @@ def _clean_parts(data: Path) -> list[Part]:
 def _report(name: str, clean: list[Part], file: Path, arguments: argparse.Namespace) -> None:
     part = Part(path=file, source=name, group_column="id", **SETS[name].options)
     order = Order(
-        name=name, parts=[part, *clean], network_examples=arguments.network_examples, cache=arguments.cache
+        name=name, parts=[part, *clean], fine_tune=arguments.fine_tune, network_examples=arguments.network_examples,
+        cache=arguments.cache,
     )  # fmt: skip
     began = time.monotonic()
     figures = train(order, lambda line: print(f"  {line}", flush=True)).figures

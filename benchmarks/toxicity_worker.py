@@ -13,12 +13,13 @@ from typing import Any
 from embedder.calls import Call, Work
 from embedder.config import Precision
 from embedder.finishing import Finisher
-from embedder.models import locate_model, read_model_folder, read_weights
+from embedder.models import BertWeights, locate_model, read_model_folder, read_weights
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.openvino import OpenVinoRuntime
 from embedder.runtimes.port import Batching, Pooled
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.model import ToxicityModel
+from embedder.two_encoders import TwoEncoders
 from embedder.worker import Worker
 from vocabulary.documents import Enrichment, ReadText, TokenIds, Tokens, Toxicity
 
@@ -46,18 +47,23 @@ class ScoringWorker:
     """Reads, enriches and scores texts as the enricher does."""
 
     def __init__(
-        self, worker: Worker[Work], runtime: CountingRuntime, tokeniser: Tokeniser, max_tokens: int, dimensions: int
+        self,
+        worker: Worker[Work],
+        runtimes: Sequence[CountingRuntime],
+        tokeniser: Tokeniser,
+        max_tokens: int,
+        dimensions: int,
     ) -> None:
         self._worker = worker
-        self._runtime = runtime
+        self._runtimes = runtimes
         self._tokeniser = tokeniser
         self._max_tokens = max_tokens
         self._dimensions = dimensions
 
     @property
     def computed_tokens(self) -> int:
-        """How many tokens were computed since it was opened."""
-        return self._runtime.tokens
+        """How many tokens were computed since it was opened, by either encoder."""
+        return sum(runtime.tokens for runtime in self._runtimes)
 
     def read(self, text: str) -> ReadText:
         """Tokenise a text and cut it where the model ends."""
@@ -103,17 +109,26 @@ def scoring_worker(model: ToxicityModel | None, *, threads: int = 0) -> Iterator
     location = locate_model("all-MiniLM-L6-v2")
     folder = read_model_folder(location.folder)
     tokeniser = Tokeniser(folder.tokenizer_file, vocabulary=folder.shape.vocabulary)
-    openvino = OpenVinoRuntime(
-        folder,
-        read_weights(folder, expected_sha256=location.sha256),
-        special_ids=tokeniser.special_ids,
-        threads=threads,
-        precision=Precision.AUTO,
-        blocks=model is not None and model.prefilter is not None,
-    )
-    runtime = CountingRuntime(openvino)
-    worker: Worker[Work] = Worker(runtime, finish=Finisher(model))
+    weights = read_weights(folder, expected_sha256=location.sha256)
+
+    def opened(computed: BertWeights, *, blocks: bool) -> CountingRuntime:
+        return CountingRuntime(
+            OpenVinoRuntime(
+                folder,
+                computed,
+                special_ids=tokeniser.special_ids,
+                threads=threads,
+                precision=Precision.AUTO,
+                blocks=blocks,
+            )
+        )
+
+    runtimes = [opened(weights, blocks=model is not None and model.prefilter is not None)]
+    if model is not None and model.own_layers is not None:
+        runtimes.append(opened(weights.replaced(model.own_layers.tensors), blocks=False))
+    run = TwoEncoders(*runtimes) if len(runtimes) == 2 else None
+    worker: Worker[Work] = Worker(runtimes[0], finish=Finisher(model), run=run)
     try:
-        yield ScoringWorker(worker, runtime, tokeniser, folder.max_tokens, folder.shape.hidden)
+        yield ScoringWorker(worker, runtimes, tokeniser, folder.max_tokens, folder.shape.hidden)
     finally:
         worker.close()

@@ -22,6 +22,7 @@ from embedder.tokeniser import Tokeniser
 from embedder.toxicity.choice import chosen_model
 from embedder.toxicity.model import ToxicityModel
 from embedder.toxicity.sentences import MAX_TOKENS, Sentence, sentences_of
+from embedder.two_encoders import TwoEncoders, open_own_encoder
 from embedder.worker import Worker
 from vocabulary.documents import (
     CLEAN,
@@ -247,9 +248,12 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker[Work]]:
         config.toxicity_model, config.models_folder, encoder=location.name, encoder_sha256=model.sha256
     )
     wants_blocks = toxicity is not None and toxicity.prefilter is not None
+    runtime = model.open(tokeniser.special_ids, wants_blocks)
+    own_runtime = open_own_encoder(model, toxicity, tokeniser.special_ids)
     worker: Worker[Work] = Worker(
-        model.open(tokeniser.special_ids, wants_blocks),
+        runtime,
         finish=Finisher(toxicity),
+        run=TwoEncoders(runtime, own_runtime) if own_runtime else None,
         max_batch_tokens=config.max_batch_tokens,
         look_ahead=config.look_ahead,
     )

@@ -4,12 +4,16 @@ In goes what a runtime gave for a batch, out go answers to the callers and the s
 Every text is scored as a whole. Only where the prefilter or that score is suspicious do sentences follow: on clean text
 few do, and a toxic sentence shows its full score although everything around it is clean.
 
+A fine-tuned model only screens texts by the embedding's pass. What it suspects, a text as a whole included, is judged
+by its own encoder, whose features the sentences' sequences come with (`two_encoders.py`).
+
 It runs on the worker's threads and is the same for every runtime. Without a model every text counts as clean.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -48,21 +52,40 @@ class Finisher:
         if pooled.features is None:
             raise ValueError("the runtime gives no features to score toxicity by")
         works = [batch[row] for row in rows]
-        found = _found(model, pooled.features[rows], [work.text for work in works])
+        found = _found_of_works(model, pooled.features[rows], works)
         blocks = None if pooled.blocks is None else pooled.blocks[rows]
-        suspects = _suspects(model, blocks, works, found)
+        closer = _closer_looks(model, blocks, works, found)
+        flag_from = model.card.thresholds.flag
         following: list[Work] = []
-        for work, each, sentences in zip(works, found, suspects, strict=True):
+        for work, each, look in zip(works, found, closer, strict=True):
             if isinstance(work, SentenceWork):
                 work.verdict.accept(work.number, each)
-            elif sentences:
-                flag_from = model.card.thresholds.flag
-                verdict = Verdict(work.call, work.position, work.text, sentences, flag_from=flag_from, whole=each)
+            elif look is not None:
+                whole = None if look.whole_again else each
+                verdict = Verdict(work.call, work.position, work.text, look.sentences, flag_from=flag_from, whole=whole)
                 following += verdict.works
             else:
-                toxicity = merged(work.text, each, [], flag_from=model.card.thresholds.flag)
-                work.call.complete(work.position, toxicity)
+                work.call.complete(work.position, merged(work.text, each, [], flag_from=flag_from))
         return following
+
+
+def _found_of_works(model: ToxicityModel, features: Array, works: Sequence[Work]) -> list[Found]:
+    """Score sequences by what their features are of: a fine-tuned model only screens the texts themselves."""
+    if model.own_layers is None:
+        return _found(model, features, [work.text for work in works])
+    texts, sentences = (
+        [row for row, work in enumerate(works) if isinstance(work, kind)] for kind in (TextWork, SentenceWork)
+    )
+    found: list[Found] = [Found(0.0)] * len(works)
+    if texts:
+        screened = model.own_layers.screened_0_1(features[texts], [works[row].text for row in texts])
+        for row, score in zip(texts, screened, strict=True):
+            found[row] = Found(float(score))
+    if sentences:
+        judged = _found(model, features[sentences], [works[row].text for row in sentences])
+        for row, each in zip(sentences, judged, strict=True):
+            found[row] = each
+    return found
 
 
 def _found(model: ToxicityModel, features: Array, texts: Sequence[ReadText]) -> list[Found]:
@@ -76,24 +99,43 @@ def _found(model: ToxicityModel, features: Array, texts: Sequence[ReadText]) -> 
     return [Found(float(score), categories.get(row, "")) for row, score in enumerate(scores)]
 
 
-def _suspects(
+@dataclass(frozen=True, slots=True)
+class _CloserLook:
+    """What of a text is computed for itself: sentences, and the text as a whole where a first score is not to stand."""
+
+    sentences: Sequence[Sentence]
+    whole_again: bool
+
+
+def _closer_looks(
     model: ToxicityModel, blocks: Array | None, works: Sequence[Work], found: Sequence[Found]
-) -> list[Sequence[Sentence]]:
-    """Return the sentences of each text that must be looked at alone; none where it is one sentence altogether."""
-    suspects: list[Sequence[Sentence]] = [() for _ in works]
+) -> list[_CloserLook | None]:
+    """Return what must be looked at closer of each text; None where its score stands."""
+    looks: list[_CloserLook | None] = [None] * len(works)
     rows = [row for row, work in enumerate(works) if isinstance(work, TextWork)]
     if not rows:
-        return suspects
+        return looks
     texts = [works[row].text for row in rows]
     if model.prefilter is None or blocks is None:
         chosen = [sentences_of(text) for text in texts]
     else:
         chosen = model.prefilter.suspects(blocks[rows], texts, model.card.thresholds.prefilter)
     for row, text, few in zip(rows, texts, chosen, strict=True):
-        sentences = sentences_of(text) if found[row].score_0_1 >= model.card.thresholds.flag else few
-        if sentences and not _is_whole(text, sentences):
-            suspects[row] = sentences
-    return suspects
+        suspicious = found[row].score_0_1 >= model.suspicious_from
+        sentences = sentences_of(text) if suspicious else few
+        looks[row] = _closer_look(model, text, sentences, suspicious=suspicious)
+    return looks
+
+
+def _closer_look(
+    model: ToxicityModel, text: ReadText, sentences: Sequence[Sentence], *, suspicious: bool
+) -> _CloserLook | None:
+    if not sentences:
+        return None
+    one_altogether = _is_whole(text, sentences)
+    if model.own_layers is None:  # it has judged the text as a whole, and would say the same of its only sentence
+        return None if one_altogether else _CloserLook(sentences, whole_again=False)
+    return _CloserLook([] if one_altogether else sentences, whole_again=suspicious or one_altogether)
 
 
 def _is_whole(text: ReadText, sentences: Sequence[Sentence]) -> bool:

@@ -129,7 +129,7 @@ class Worker(Generic[AnyWork]):
     """Threads around one runtime. `close` it when done; it waits for the batches being computed.
 
     `finish` takes what the runtime gave for a batch, answers the batch's callers and returns what must be computed
-    before it can answer the rest.
+    before it can answer the rest. `run` computes a batch where the runtime is not all that does.
     """
 
     def __init__(
@@ -137,11 +137,13 @@ class Worker(Generic[AnyWork]):
         runtime: Runtime,
         *,
         finish: Callable[[Pooled, Sequence[AnyWork]], Sequence[AnyWork]],
+        run: Callable[[Sequence[AnyWork]], Pooled] | None = None,
         max_batch_tokens: int = 0,
         look_ahead: int = 0,
     ) -> None:
         self._runtime = runtime
         self._finish = finish
+        self._run = run or (lambda batch: runtime.run([work.ids for work in batch]))
         batching = runtime.batching.with_settings(max_tokens=max_batch_tokens, look_ahead=look_ahead)
         self._bulk: _Lane[AnyWork] = _Lane(batching)
         self._queries: _Lane[AnyWork] = _Lane(batching)
@@ -183,7 +185,7 @@ class Worker(Generic[AnyWork]):
     def _serve(self, lane: _Lane[AnyWork]) -> None:
         while (batch := lane.take()) is not None:
             try:
-                pooled = self._runtime.run([work.ids for work in batch])
+                pooled = self._run(batch)
                 if following := self._finish(pooled, batch):
                     lane.add_following(following)
             except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, not to this thread

@@ -7,10 +7,10 @@ safetensors holds numbers and nothing that runs. Every tensor the encoder needs 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -28,10 +28,23 @@ class BertWeights:
     """Tensors by their name within the encoder, for example `encoder.layer.0.output.dense.weight`."""
 
     tensors: dict[str, Array]
-    sha256: str  # of the file
+    sha256: str  # of the file that all or most of them are of
 
     def __getitem__(self, name: str) -> Array:
         return self.tensors[name]
+
+    def replaced(self, tensors: Mapping[str, npt.NDArray[np.floating[Any]]]) -> BertWeights:
+        """Return the weights of an encoder with some tensors of its own; the others are shared with this one.
+
+        Raises:
+            ValueError: a tensor that the encoder does not have, or has in another shape.
+        """
+        for name, tensor in tensors.items():
+            if name not in self.tensors or self.tensors[name].shape != tensor.shape:
+                wanted = list(self.tensors[name].shape) if name in self.tensors else "no such tensor"
+                raise ValueError(f"{name} is {list(tensor.shape)}, and the encoder has {wanted}")
+        own = {name: tensor.astype(np.float32, copy=False) for name, tensor in tensors.items()}
+        return BertWeights(self.tensors | own, self.sha256)
 
 
 def read_weights(folder: ModelFolder, *, expected_sha256: str | None = None) -> BertWeights:

@@ -9,20 +9,25 @@ Nothing of a library is imported before it is chosen: torch takes seconds.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
 
 from embedder.config import EmbedderConfig, RuntimeName
-from embedder.models import ModelFolder, ModelLocation, read_model_folder, read_weights
+from embedder.models import BertWeights, ModelFolder, ModelLocation, read_model_folder, read_weights
 from embedder.models.folder import OtherArchitecture
 from embedder.models.library_folder import LibraryFolder, read_library_folder
 from embedder.models.onnx_folder import OnnxFolder, onnx_file, read_onnx_folder
 from embedder.runtimes.port import Runtime
 from embedder.runtimes.torch import TorchSettings, has_gpu, is_torch_installed, open_torch_runtime
 from vocabulary.errors import SettingInvalid, SettingMissing
+
+Tensor: TypeAlias = npt.NDArray[np.floating[Any]]
 
 # One of them is there where a driver for NVIDIA's cards is; without, torch need not be imported to learn of it.
 _DRIVERS = (Path("/dev/nvidiactl"), Path("/dev/dxg"))
@@ -129,6 +134,8 @@ class ChosenModel:
     sha256: str  # of the weights
     choice: Choice
     open: Callable[[tuple[int, int], bool], Runtime]  # special ids; whether the means of blocks are wanted
+    # The same encoder with some tensors replaced, for a fine-tuned toxicity model; only of what is computed anew here.
+    open_with: Callable[[tuple[int, int], Mapping[str, Tensor]], Runtime] | None = None
 
 
 def read_model(location: ModelLocation, config: EmbedderConfig, *, machine: Machine | None = None) -> ChosenModel:
@@ -149,22 +156,28 @@ def read_model(location: ModelLocation, config: EmbedderConfig, *, machine: Mach
 def _read_bert(location: ModelLocation, folder: ModelFolder, config: EmbedderConfig, choice: Choice) -> ChosenModel:
     weights = read_weights(folder, expected_sha256=location.sha256)
 
-    def open_it(special_ids: tuple[int, int], blocks: bool) -> Runtime:
+    def opened(computed: BertWeights, special_ids: tuple[int, int], blocks: bool) -> Runtime:
         if choice.runtime is RuntimeName.TORCH:
             settings = _torch_settings(config)
-            return open_torch_runtime(folder, weights, special_ids=special_ids, settings=settings, blocks=blocks)
+            return open_torch_runtime(folder, computed, special_ids=special_ids, settings=settings, blocks=blocks)
         from embedder.runtimes.openvino import OpenVinoRuntime  # noqa: PLC0415 - only where it is chosen
 
         return OpenVinoRuntime(
             folder,
-            weights,
+            computed,
             special_ids=special_ids,
             threads=config.threads,
             precision=config.precision,
             blocks=blocks,
         )
 
-    return ChosenModel(folder, weights.sha256, choice, open_it)
+    return ChosenModel(
+        folder,
+        weights.sha256,
+        choice,
+        open=partial(opened, weights),
+        open_with=lambda special_ids, tensors: opened(weights.replaced(tensors), special_ids, False),
+    )
 
 
 def _read_onnx(location: ModelLocation, config: EmbedderConfig, choice: Choice) -> ChosenModel:

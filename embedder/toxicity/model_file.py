@@ -1,7 +1,8 @@
 """One file per toxicity model: its tensors and, as metadata, its card and what its tables are made of.
 
 safetensors holds numbers and nothing that runs. A file is read strictly: every tensor that the card implies must be
-there in its shape and type and be finite, and nothing else may be.
+there in its shape and type and be finite, and nothing else may be. A fine-tuned model's own layers are in the file,
+too, so that one SHA-256 is of all that it is; those that it shares with its encoder are not.
 """
 
 from __future__ import annotations
@@ -17,23 +18,28 @@ import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from embedder.toxicity.model import ModelCard, Stages, Thresholds, ToxicityModel
+from embedder.toxicity.model import FineTune, ModelCard, OwnLayers, Stages, Thresholds, ToxicityModel
 from embedder.toxicity.ngrams import HASH, NgramSpec, NgramTable, Unit
 from embedder.toxicity.parts import Head, Network
 from embedder.toxicity.prefilter import Prefilter
 from vocabulary.errors import SettingInvalid
 
 FORMAT = "sightline-toxicity-2"  # 1 was a network alone, without n-grams and card
+_OWN_LAYERS = "own_layers."
 Tensor = npt.NDArray[Any]
 _Take = Callable[[str, tuple[int | None, ...], type[np.generic]], Tensor]
 
 
 def save_model(model: ToxicityModel, file: Path) -> None:
     """Write a model; the same model gives the same bytes."""
-    heads = {name: head for name, head in (("toxic", model.toxic), ("fine", model.fine)) if head is not None}
+    own = model.own_layers
+    parts = (("toxic", model.toxic), ("fine", model.fine), ("screen", own.screen if own else None))
+    heads = {name: head for name, head in parts if head is not None}
     tensors = dict(pair for name, head in heads.items() for pair in _tensors_of(name, head))
     if model.prefilter is not None:
         tensors.update(_network_tensors("prefilter", model.prefilter.network))
+    if own is not None:
+        tensors.update((_OWN_LAYERS + name, np.ascontiguousarray(tensor)) for name, tensor in own.tensors.items())
     tables = {name: [_spelled(table.spec) for table in head.tables] for name, head in heads.items()}
     document = {"format": FORMAT, "hash": HASH, "tables": tables, "card": asdict(model.card)}
     save_file(tensors, file, metadata={"sightline": json.dumps(document, sort_keys=True, ensure_ascii=False)})
@@ -70,12 +76,15 @@ def _assembled(document: Mapping[str, Any], tensors: dict[str, Tensor]) -> Toxic
         for name, outputs, inputs in _expected_heads(card)
     }
     prefilter = Prefilter(_network("prefilter", unread.take, outputs=1)) if unread.has("prefilter") else None
+    own_layers = OwnLayers(unread.own_layers(), heads["screen"]) if "screen" in heads else None
     unread.require_nothing_left()
-    return ToxicityModel(card, toxic=heads.get("toxic"), fine=heads.get("fine"), prefilter=prefilter)
+    return ToxicityModel(card, heads.get("toxic"), heads.get("fine"), prefilter, own_layers)
 
 
 def _expected_heads(card: ModelCard) -> Iterator[tuple[str, int, int]]:
     """Give each head's name, its outputs, and the outputs of each of its parts."""
+    if card.fine_tuned is not FineTune.NONE:
+        yield "screen", 1, 1
     if card.stages is Stages.ONE:
         classes = 1 + len(card.categories)
         yield "fine", classes, classes
@@ -149,6 +158,16 @@ class _Unread:
         """Whether there is anything of an optional part; then all of it must be there."""
         return any(name.startswith(f"{part}.") for name in self.tensors)
 
+    def own_layers(self) -> dict[str, npt.NDArray[np.float16]]:
+        """Take the tensors that stand for the encoder's; whether they fit it is seen when it is there."""
+        names = [name for name in self.tensors if name.startswith(_OWN_LAYERS)]
+        if not names:
+            raise ValueError("its card says that it is fine-tuned, and it has no layers of its own")
+        return {
+            name.removeprefix(_OWN_LAYERS): self.take(name, (None,) * self.tensors[name].ndim, np.float16)
+            for name in names
+        }
+
     def require_nothing_left(self) -> None:
         if self.tensors:
             raise ValueError(f"it holds tensors that belong to no part: {', '.join(sorted(self.tensors))}")
@@ -163,6 +182,7 @@ def _card(document: Mapping[str, Any]) -> ModelCard:
     fields = dict(document) | {
         "categories": tuple(document["categories"]),
         "stages": Stages(document["stages"]),
+        "fine_tuned": FineTune(document.get("fine_tuned", FineTune.NONE)),
         "thresholds": thresholds,
     }
     return ModelCard(**fields)

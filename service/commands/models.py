@@ -11,7 +11,7 @@ from typing import Annotated, Any, TypeAlias
 
 import typer
 
-from embedder.toxicity.model import Stages
+from embedder.toxicity.model import FineTune, Stages
 from embedder.toxicity.registry import ModelRegistry, StoredModel
 from service.admin.acts import Act
 from service.admin.command_line import command_line
@@ -64,6 +64,9 @@ def train_toxicity(  # noqa: PLR0917 - options, given by name
     stages: Annotated[Stages, typer.Option(help="Toxic first and then which, or all at once with a clean class.")] = (
         Stages.TWO
     ),
+    fine_tune: Annotated[
+        FineTune, typer.Option(help="Which layers of the encoder become the model's own: better on much data, slower.")
+    ] = FineTune.NONE,
     encoder: Annotated[str, typer.Option(metavar="MODEL", help="As [embedder] model.")] = "all-MiniLM-L6-v2",
     seed: Annotated[int, typer.Option(min=0, max=2**31 - 1, help="The same seed and data give the same model.")] = 20,
     network_examples: Annotated[
@@ -83,8 +86,8 @@ def train_toxicity(  # noqa: PLR0917 - options, given by name
     clean_defaults = defaults.model_copy(update={"label": "clean"})
     parts += [part for file in clean for part in learning.parts_of(file, clean_defaults, root=data_root)]
     order = learning.Order(
-        name=name, parts=parts, encoder=encoder, stages=stages, seed=seed, network_examples=network_examples,
-        cache=cache, command=_command(),
+        name=name, parts=parts, encoder=encoder, stages=stages, fine_tune=fine_tune, seed=seed,
+        network_examples=network_examples, cache=cache, command=_command(),
     )  # fmt: skip
     began = time.monotonic()
     trained = learning.train(order, _say)

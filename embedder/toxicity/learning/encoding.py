@@ -11,7 +11,7 @@ import hashlib
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Self
 
@@ -20,11 +20,12 @@ import numpy.typing as npt
 
 from embedder.batching import plan_batches
 from embedder.config import Precision
-from embedder.models import locate_model, read_model_folder, read_weights
+from embedder.models import BertWeights, ModelFolder, locate_model, read_model_folder, read_weights
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.openvino import OpenVinoRuntime
 from embedder.runtimes.port import BLOCK_TOKENS, Runtime
 from embedder.tokeniser import Tokeniser
+from embedder.toxicity.model import OwnLayers
 from embedder.toxicity.ngrams import Array
 from vocabulary.documents import ReadText, TokenIds
 from vocabulary.errors import SettingInvalid
@@ -102,6 +103,8 @@ class Encoder:
 
     name: str
     sha256: str
+    folder: ModelFolder
+    weights: BertWeights
     runtime: Runtime
     tokeniser: Tokeniser
     max_tokens: int
@@ -119,19 +122,36 @@ class Encoder:
         folder = read_model_folder(location.folder)
         weights = read_weights(folder, expected_sha256=location.sha256)
         tokeniser = Tokeniser(folder.tokenizer_file, vocabulary=folder.shape.vocabulary)
-        runtime = OpenVinoRuntime(
-            folder, weights, special_ids=tokeniser.special_ids, threads=0, precision=Precision.FLOAT32, blocks=True
-        )
+        runtime = _opened(folder, weights, tokeniser, blocks=True)
         place = cache and cache / f"{location.name}-{weights.sha256[:12]}-{tokeniser.sha256[:12]}"
         return cls(
             name=location.name,
             sha256=weights.sha256,
+            folder=folder,
+            weights=weights,
             runtime=runtime,
             tokeniser=tokeniser,
             max_tokens=folder.max_tokens,
             max_batch_tokens=runtime.batching.max_tokens,
             store=FeatureStore(4 * folder.shape.hidden, place),
         )
+
+    def with_layers(self, own: OwnLayers | None) -> Encoder:
+        """Return the encoder whose poolings a model's heads read: with its own layers, which gives no blocks, or this.
+
+        What it encodes is kept in memory alone.
+
+        Raises:
+            SettingInvalid: the layers do not fit this encoder.
+        """
+        if own is None:
+            return self
+        try:
+            weights = self.weights.replaced(own.tensors)
+        except ValueError as error:
+            raise SettingInvalid(f"the model's own layers do not fit {self.name}: {error}") from error
+        runtime = _opened(self.folder, weights, self.tokeniser, blocks=False)
+        return replace(self, weights=weights, runtime=runtime, store=FeatureStore(self.store.width))
 
     def read(self, texts: Sequence[str]) -> list[ReadText]:
         return [ReadText(text, self.tokeniser.tokenise(text)) for text in texts]
@@ -178,6 +198,12 @@ class Encoder:
         for _ in threads.map(run, plan_batches(lengths, max_tokens=self.max_batch_tokens)):
             pass
         return features
+
+
+def _opened(folder: ModelFolder, weights: BertWeights, tokeniser: Tokeniser, *, blocks: bool) -> OpenVinoRuntime:
+    return OpenVinoRuntime(
+        folder, weights, special_ids=tokeniser.special_ids, threads=0, precision=Precision.FLOAT32, blocks=blocks
+    )
 
 
 def _key(ids: TokenIds) -> bytes:

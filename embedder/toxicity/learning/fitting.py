@@ -67,9 +67,12 @@ class Plan:
 
 def fit_with_held_apart(plan: Plan, *, all_texts: Lot, encoded: Lot, calibration: Lot) -> Head:
     """Fit tables on all texts, the network on the encoded ones, and the stack on the calibration set."""
-    network, tables = _fit_network(plan, encoded), _fit_tables(plan, all_texts)
-    logits = _part_logits(network, tables, calibration)
-    return Head(network, tables, *_fit_stack(plan, logits, calibration.targets))
+    return fit_around(plan, _fit_network(plan, encoded), _fit_tables(plan, all_texts), calibration)
+
+
+def fit_around(plan: Plan, network: Network, tables: tuple[NgramTable, ...], calibration: Lot) -> Head:
+    """Fit the stack around a network and tables that are there; the calibration set's features are the network's."""
+    return Head(network, tables, *_fit_stack(plan, _part_logits(network, tables, calibration), calibration.targets))
 
 
 def fit_with_folds(plan: Plan, lot: Lot, groups: Sequence[str]) -> tuple[Head, Array]:

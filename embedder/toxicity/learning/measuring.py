@@ -22,7 +22,7 @@ from embedder.toxicity.learning.figures import (
     category_figures,
     false_alarms,
 )
-from embedder.toxicity.model import ToxicityModel
+from embedder.toxicity.model import OwnLayers, ToxicityModel
 from embedder.toxicity.ngrams import Array
 from vocabulary.documents import ReadText
 
@@ -32,7 +32,10 @@ _LEAST_OF_SOURCE = 20
 
 
 def measure(model: ToxicityModel, test: Sequence[Example], encoder: Encoder, *, most: int) -> Figures:
-    """Measure on the first `most` held-out examples in sampling order, and on the project's held-out sentences."""
+    """Measure on the first `most` held-out examples in sampling order, and on the project's held-out sentences.
+
+    The encoder is the one that the model's heads read: with its own layers, if it has any.
+    """
     examples = sorted(test, key=sampling_order)[:most]
     texts = encoder.read([example.text for example in examples])
     features = encoder.features(texts)
@@ -51,6 +54,13 @@ def measure(model: ToxicityModel, test: Sequence[Example], encoder: Encoder, *, 
     if model.card.categories:
         figures["categories"] = _categories(model, examples, scores, model.category_probabilities(features, texts))
     return figures
+
+
+def measure_screen(own: OwnLayers, threshold: float, test: Sequence[Example], encoder: Encoder) -> Figures:
+    """Measure what a fine-tuned model was before, on the same examples, at the threshold that was its best then."""
+    texts = encoder.read([example.text for example in test])
+    scores = own.screened_0_1(encoder.features(texts), texts)
+    return binary_figures(scores, np.array([example.toxic for example in test], dtype=bool), threshold)
 
 
 def _clean(examples: Sequence[Example]) -> Flags:

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from embedder.toxicity.learning.figures import Figures
-from embedder.toxicity.model import ModelCard
+from embedder.toxicity.model import FineTune, ModelCard
 
 UNRELIABLE = 50  # held-out texts of a class below which its figures say little
 
@@ -35,6 +35,7 @@ def card_text(card: ModelCard, figures: Figures, notes: Sequence[str]) -> str:
         f"## Held-out quality at the threshold {figures['threshold']:.2f}",
         f"{figures['held_out']['measured']:,} of {figures['held_out']['texts']:,} held-out texts were measured.",
         _table(_BINARY, _binary_rows(figures)),
+        *_before_parts(figures),
         *_category_parts(figures),
         "## False alarms",
         _alarms(figures),
@@ -68,8 +69,13 @@ never a verdict on a person."""
 def _introduction(card: ModelCard) -> str:
     kinds = ", ".join(card.categories) or "none"
     thresholds = card.thresholds
+    layers = {
+        FineTune.NONE: card.encoder,
+        FineTune.TOP_LAYERS: f"{card.encoder} with upper layers of its own",
+        FineTune.ENCODER: f"an encoder of its own, made from {card.encoder},",
+    }[card.fine_tuned]
     lines = [
-        f"Reads four poolings of {card.encoder} and hashed n-grams; gives a calibrated probability, 0..1, that people",
+        f"Reads four poolings of {layers} and hashed n-grams; gives a calibrated probability, 0..1, that people",
         f"find a text toxic. Stages: {card.stages.value}. Categories: {kinds}.",
         "",
         f"- Made by `{card.made_with.get('command', '')}`, seed {card.made_with.get('seed')}",
@@ -115,6 +121,17 @@ def _binary_rows(figures: Figures) -> Iterable[Sequence[str]]:
         mark = "*" if found["positive"] < UNRELIABLE else ""
         values = (found[key] for key in ("precision", "recall", "f1", "weighted_f1", "auc", "calibration_error"))
         yield (name, f"{found['texts']:,}", f"{found['positive']:,}{mark}", *map(_number, values))
+
+
+def _before_parts(figures: Figures) -> list[str]:
+    found = figures.get("before_fine_tuning")
+    if not found:
+        return []
+    return [
+        f"Before fine-tuning, on the same texts and at its own best threshold: F1 {_number(found['f1'])}, weighted F1 "
+        f"{_number(found['weighted_f1'])}, AUC {_number(found['auc'])}, calibration error "
+        f"{_number(found['calibration_error'])}. So it still screens what it is not sure to be clean."
+    ]
 
 
 def _category_parts(figures: Figures) -> list[str]:

@@ -7,12 +7,10 @@ choice by hash that is the same on every machine and grows with its size. Everyt
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from embedder.toxicity.learning.clean_text import held_out_keys, own_clean_examples
 from embedder.toxicity.learning.encoding import Encoder
@@ -26,15 +24,21 @@ from embedder.toxicity.learning.examples import (
     without_duplicates,
 )
 from embedder.toxicity.learning.figures import Figures, threshold_of_best_f1, threshold_of_precision
-from embedder.toxicity.learning.fitting import Kind, Lot, Plan, Targets, fit_with_folds, fit_with_held_apart
+from embedder.toxicity.learning.fitting import Kind, Plan, fit_with_folds, fit_with_held_apart
+from embedder.toxicity.learning.jobs import Fitted, Job
 from embedder.toxicity.learning.manifest import Part
-from embedder.toxicity.learning.measuring import measure
+from embedder.toxicity.learning.measuring import measure, measure_screen
+from embedder.toxicity.learning.own_layers import (
+    refuse_too_few,
+    refuse_too_few_to_calibrate,
+    require_fine_tuning,
+    with_own_layers,
+)
 from embedder.toxicity.learning.reading import Reading, read_part
-from embedder.toxicity.model import ModelCard, Stages, Thresholds, ToxicityModel
+from embedder.toxicity.model import FineTune, ModelCard, OwnLayers, Stages, Thresholds, ToxicityModel
 from embedder.toxicity.ngrams import Array, NgramSpec, Unit
-from embedder.toxicity.parts import Head, sigmoid, softmax
+from embedder.toxicity.parts import sigmoid, softmax
 from embedder.toxicity.prefilter_training import fit_prefilter
-from vocabulary.documents import ReadText
 from vocabulary.errors import SettingInvalid
 
 # On held-out GameTox, 2^16 rows of character n-grams cost .0025 of AUC and .004 of F1 against 2^18.
@@ -60,6 +64,7 @@ class Order:
     parts: Sequence[Part]
     encoder: str = "all-MiniLM-L6-v2"
     stages: Stages = Stages.TWO
+    fine_tune: FineTune = FineTune.NONE
     seed: int = 20
     network_examples: int = 50_000
     cache: Path | None = None
@@ -103,15 +108,21 @@ def train(order: Order, say: Say = lambda line: None) -> Trained:
 
     Raises:
         SettingInvalid: the data cannot be read, or is too little or of one kind only.
-        ConfigurationError: the encoder cannot be loaded.
+        ConfigurationError: the encoder cannot be loaded; or fine-tuning is asked for and not installed.
     """
     material = gather(order.parts, own=own_clean_examples())
+    if order.fine_tune is not FineTune.NONE:
+        require_fine_tuning()
+        refuse_too_few(material.by_split[Split.TRAIN])
     say(_told(material))
     encoder = Encoder.load(order.encoder, cache=order.cache)
     trainer = _Trainer(order, material, encoder, say)
     model = trainer.with_prefilter(trainer.fit())
     say("measuring")
-    figures = measure(model, material.by_split[Split.TEST][:], encoder, most=_MOST_HELD_APART)
+    figures = measure(model, material.by_split[Split.TEST][:], trainer.judging, most=_MOST_HELD_APART)
+    if model.own_layers is not None and trainer.screen_threshold is not None:
+        held_out = material.by_split[Split.TEST][:_MOST_HELD_APART]
+        figures["before_fine_tuning"] = measure_screen(model.own_layers, trainer.screen_threshold, held_out, encoder)
     card = replace(model.card, figures=_summary(figures))
     return Trained(replace(model, card=card), figures, trainer.notes)
 
@@ -154,6 +165,8 @@ class _Trainer:
     def __init__(self, order: Order, material: Material, encoder: Encoder, say: Say) -> None:
         self._order, self._material, self._encoder, self._say = order, material, encoder, say
         self.notes: list[str] = []
+        self.judging = encoder  # what the fitted model's heads read
+        self.screen_threshold: float | None = None
         self._categories = material.categories if len(material.categories) > 1 else ()
         self._multi_label = bool(self._categories) and material.multi_label
         if order.stages is Stages.ONE and (self._multi_label or not self._categories):
@@ -163,14 +176,43 @@ class _Trainer:
             )
 
     def fit(self) -> ToxicityModel:
+        heads = {name: self._fit(job) for name, job in self._jobs().items()}
+        own_layers = None
+        if self._order.fine_tune is not FineTune.NONE:
+            heads, own_layers = self._fine_tuned(heads)
+        one_stage = self._order.stages is Stages.ONE
+        decisive = heads["fine" if one_stage else "toxic"]
+        scores = 1 - softmax(decisive.logits)[:, 0] if one_stage else sigmoid(decisive.logits[:, 0])
+        toxic, fine = (heads[name].head if name in heads else None for name in ("toxic", "fine"))
+        return ToxicityModel(self._card(scores, decisive.targets > 0), toxic, fine, own_layers=own_layers)
+
+    def _jobs(self) -> dict[str, Job]:
+        binary = Job(Plan(Kind.BINARY, 1, _TOXIC_TABLES, self._order.seed), lambda example: int(example.toxic))
         if self._order.stages is Stages.ONE:
-            classes = 1 + len(self._categories)
-            fine, scores, toxic = self._fit(Plan(Kind.EXCLUSIVE, classes, _TOXIC_TABLES, self._order.seed), self._class)
-            return ToxicityModel(self._card(1 - softmax(scores)[:, 0], toxic > 0), toxic=None, fine=fine)
+            plan = Plan(Kind.EXCLUSIVE, 1 + len(self._categories), _TOXIC_TABLES, self._order.seed)
+            return {"fine": Job(plan, self._class)}
+        if not self._categories:
+            return {"toxic": binary}
+        kind = Kind.INDEPENDENT if self._multi_label else Kind.EXCLUSIVE
+        plan = Plan(kind, len(self._categories), _FINE_TABLES, self._order.seed)
+        return {"toxic": binary, "fine": Job(plan, self._several if self._multi_label else self._which)}
+
+    def _fine_tuned(self, heads: Mapping[str, Fitted]) -> tuple[dict[str, Fitted], OwnLayers]:
         plan = Plan(Kind.BINARY, 1, _TOXIC_TABLES, self._order.seed)
-        head, scores, toxic = self._fit(plan, lambda example: int(example.toxic))
-        card = self._card(sigmoid(scores[:, 0]), toxic > 0)
-        return ToxicityModel(card, toxic=head, fine=self._fit_fine() if self._categories else None)
+        screen = heads["toxic"] if "toxic" in heads else self._fit(Job(plan, lambda example: int(example.toxic)))
+        self.screen_threshold = threshold_of_best_f1(sigmoid(screen.logits[:, 0]), screen.targets > 0)
+        tuned = with_own_layers(
+            self._order.fine_tune,
+            self._encoder,
+            heads,
+            screen=screen.head,
+            training=self._material.by_split[Split.TRAIN][: self._order.network_examples],
+            seed=self._order.seed,
+            say=self._say,
+        )
+        self.notes.append(tuned.note)
+        self.judging = tuned.encoder
+        return dict(tuned.heads), tuned.own_layers
 
     def with_prefilter(self, model: ToxicityModel) -> ToxicityModel:
         """Add what tells the cascade where to look; without enough text for one, it looks everywhere."""
@@ -194,46 +236,34 @@ class _Trainer:
         thresholds = replace(model.card.thresholds, prefilter=fitted.threshold)
         return replace(model, card=replace(model.card, thresholds=thresholds), prefilter=fitted.prefilter)
 
-    def _fit_fine(self) -> Head:
-        kind = Kind.INDEPENDENT if self._multi_label else Kind.EXCLUSIVE
-        plan = Plan(kind, len(self._categories), _FINE_TABLES, self._order.seed)
-        return self._fit(plan, self._several if self._multi_label else self._which)[0]
-
-    def _fit(self, plan: Plan, target: Callable[[Example], Any]) -> tuple[Head, Array, Targets]:
-        """Fit a head on the examples that have a target; returns it, with calibration logits and their targets."""
-        training, calibration = (
-            [example for example in self._material.by_split[split] if target(example) is not None]
-            for split in (Split.TRAIN, Split.CALIBRATE)
-        )
-        if len(training) < _FEW:
+    def _fit(self, job: Job) -> Fitted:
+        """Fit a head on the examples that have a target."""
+        training, calibration = (job.of(self._material.by_split[split]) for split in (Split.TRAIN, Split.CALIBRATE))
+        kind = job.plan.kind.value
+        # Folds leave nothing that the parts have not seen, and so nothing to fit a fine-tuned model's regression on.
+        if len(training) < _FEW and self._order.fine_tune is FineTune.NONE:
             together = training + calibration
-            self._say(f"learning {plan.kind.value} from {len(together):,} texts in folds")
-            lot = self._lot(together, target, encoded=True)
-            head, logits = fit_with_folds(plan, lot, [example.group for example in together])
-            return head, logits, lot.targets
+            self._say(f"learning {kind} from {len(together):,} texts in folds")
+            lot = job.lot(self._encoder, together, self._progress)
+            head, logits = fit_with_folds(job.plan, lot, [example.group for example in together])
+            return Fitted(job, head, together, logits, lot.targets)
         sample = {example.key for example in self._material.by_split[Split.TRAIN][: self._order.network_examples]}
         chosen = [example for example in training if example.key in sample]
         kept_apart = {example.key for example in self._material.by_split[Split.CALIBRATE][:_MOST_HELD_APART]}
         held = [example for example in calibration if example.key in kept_apart]
+        if self._order.fine_tune is not FineTune.NONE:
+            refuse_too_few_to_calibrate(job, held)
         if len(chosen) < len(training):
-            self.notes.append(
-                f"the network of the {plan.kind.value} head learnt from {len(chosen):,} of {len(training):,} texts"
-            )
-        self._say(f"learning {plan.kind.value} from {len(training):,} texts, {len(chosen):,} of them encoded")
-        apart = self._lot(held, target, encoded=True)
+            self.notes.append(f"the network of the {kind} head learnt from {len(chosen):,} of {len(training):,} texts")
+        self._say(f"learning {kind} from {len(training):,} texts, {len(chosen):,} of them encoded")
+        apart = job.lot(self._encoder, held, self._progress)
         head = fit_with_held_apart(
-            plan,
-            all_texts=self._lot(training, target, encoded=False),
-            encoded=self._lot(chosen, target, encoded=True),
+            job.plan,
+            all_texts=job.bare_lot(self._encoder, training),
+            encoded=job.lot(self._encoder, chosen, self._progress),
             calibration=apart,
         )
-        return head, head.logits(apart.features, apart.texts), apart.targets
-
-    def _lot(self, examples: Sequence[Example], target: Callable[[Example], Any], *, encoded: bool) -> Lot:
-        texts: list[ReadText] = self._encoder.read([example.text for example in examples])
-        nothing: Array = np.empty((0, 0), dtype=np.float32)
-        features = self._encoder.features(texts, self._progress) if encoded else nothing
-        return Lot(texts, np.array([target(example) for example in examples], dtype=np.int64), features)
+        return Fitted(job, head, held, head.logits(apart.features, apart.texts), apart.targets)
 
     def _progress(self, done: int, total: int) -> None:
         self._say(f"encoded {done:,} of {total:,} new texts")
@@ -261,6 +291,7 @@ class _Trainer:
             categories=self._categories,
             multi_label=self._multi_label,
             stages=self._order.stages,
+            fine_tuned=self._order.fine_tune,
             thresholds=Thresholds(prefilter=flag / 4, flag=flag, hide=hide),
             data=[_described(reading) for reading in self._material.readings],
             made_with={"command": self._order.command, "seed": self._order.seed}

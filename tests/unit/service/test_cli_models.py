@@ -6,6 +6,7 @@ import csv
 import gzip
 import random
 import shutil
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -228,6 +229,14 @@ def test_data_that_cannot_be_used_is_refused_in_one_line(
     assert (result.exit_code, result.stdout) == (2, "")
     assert all(line.startswith("error: ") for line in result.stderr.splitlines())
     assert said in result.stderr
+
+
+def test_fine_tuning_says_what_to_install_and_how_many_texts_it_needs(trained: CliFolder) -> None:
+    line = refusal(trained, "train", "toxicity", *train_options(trained, **{"fine-tune": "top-layers"}))
+    if find_spec("torch") is None or find_spec("transformers") is None:
+        assert "is missing): pip install 'sightline[finetune]'" in line
+    else:
+        assert "--fine-tune needs at least 1,000 training texts" in line
 
 
 def test_what_cannot_be_measured_is_refused_in_one_line(trained: CliFolder, tmp_path: Path) -> None:

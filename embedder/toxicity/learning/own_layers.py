@@ -1,0 +1,125 @@
+"""From heads that read the encoder as it is to heads that read layers of their own.
+
+The tables of n-grams stay; networks and layers are trained on, and every regression is fitted anew on the texts that
+calibrate, which neither has seen. What was fitted before becomes the model's screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from embedder.toxicity.learning.encoding import Encoder
+from embedder.toxicity.learning.examples import Example
+from embedder.toxicity.learning.fitting import Kind, fit_around
+from embedder.toxicity.learning.jobs import Fitted, Job
+from embedder.toxicity.model import FineTune, OwnLayers
+from embedder.toxicity.parts import Head
+from vocabulary.errors import SettingInvalid, SettingMissing
+
+# Fewer texts move hundreds of thousands of weights at random, and a tenth of them calibrates nothing.
+LEAST_TO_FINE_TUNE = 1_000
+_LEAST_TO_CALIBRATE = 30
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Tuned:
+    """Heads by their names, the layers that they read, and what is to be said of them."""
+
+    heads: Mapping[str, Fitted]
+    own_layers: OwnLayers
+    encoder: Encoder  # the one that has these layers
+    note: str
+
+
+def require_fine_tuning() -> Any:
+    """Import what fine-tunes, which takes seconds.
+
+    Raises:
+        SettingMissing: the `finetune` extra is not installed.
+    """
+    try:
+        from embedder.toxicity.learning import fine_tuning  # noqa: PLC0415 - torch, which training does without
+    except ImportError as error:
+        raise SettingMissing(
+            f"fine-tuning needs the `finetune` extra ({error.name} is missing): pip install 'sightline[finetune]'"
+        ) from error
+    return fine_tuning
+
+
+def refuse_too_few(training: Sequence[Example]) -> None:
+    """Raise SettingInvalid where there are too few training texts to fine-tune anything."""
+    if len(training) < LEAST_TO_FINE_TUNE:
+        raise SettingInvalid(
+            f"--fine-tune needs at least {LEAST_TO_FINE_TUNE:,} training texts and there are {len(training):,}; "
+            "with --fine-tune none the encoder stays as it is"
+        )
+
+
+def refuse_too_few_to_calibrate(job: Job, held: Sequence[Example]) -> None:
+    """Raise SettingInvalid where a head's regression would learn from next to nothing, or from one answer only."""
+    answers = {str(job.target(example)) for example in held}
+    if len(held) < _LEAST_TO_CALIBRATE or len(answers) < 2:
+        raise SettingInvalid(
+            f"--fine-tune needs {_LEAST_TO_CALIBRATE} texts of several kinds to calibrate the {job.plan.kind} head "
+            f"(a tenth of those labelled for it), and there are {len(held)} of {len(answers)}; use --fine-tune none"
+        )
+
+
+def with_own_layers(
+    which: FineTune,
+    encoder: Encoder,
+    heads: Mapping[str, Fitted],
+    *,
+    screen: Head,
+    training: Sequence[Example],
+    seed: int,
+    say: Callable[[str], None],
+) -> Tuned:
+    """Fine-tune for all heads together, on the training examples that networks learn from. Blocks for minutes."""
+    learning = require_fine_tuning()
+    texts = encoder.read([example.text for example in training])
+    tuned = learning.fine_tune(
+        which,
+        encoder.folder,
+        encoder.weights,
+        special_ids=encoder.tokeniser.special_ids,
+        sequences=[text.tokens.ids[: encoder.max_tokens] for text in texts],
+        groups=[example.group for example in training],
+        tasks=[_task(learning, each, training) for each in heads.values()],
+        seed=seed,
+        progress=say,
+    )
+    own = OwnLayers(tuned.tensors, screen)
+    judge = encoder.with_layers(own)
+    refitted = {
+        name: _refitted(judge, each, network)
+        for (name, each), network in zip(heads.items(), tuned.networks, strict=True)
+    }
+    note = (
+        f"fine-tuned ({which.value}) for {tuned.steps:,} steps; the loss of validation texts fell from "
+        f"{tuned.loss_before:.4f} to {tuned.loss:.4f}"
+    )
+    return Tuned(refitted, own, judge, note)
+
+
+def _task(learning: Any, fitted: Fitted, training: Sequence[Example]) -> Any:
+    plan = fitted.job.plan
+    wanted = [fitted.job.target(example) for example in training]
+    nothing: Any = [0] * plan.outputs if plan.kind is Kind.INDEPENDENT else 0
+    return learning.Task(
+        kind=plan.kind,
+        network=fitted.head.network,
+        targets=np.array([nothing if each is None else each for each in wanted], dtype=np.int64),
+        known=np.array([each is not None for each in wanted], dtype=bool),
+    )
+
+
+def _refitted(judge: Encoder, fitted: Fitted, network: Any) -> Fitted:
+    job: Job = fitted.job
+    lot = job.lot(judge, fitted.calibration, lambda done, total: None)
+    head = fit_around(job.plan, network, fitted.head.tables, lot)
+    return Fitted(job, head, fitted.calibration, head.logits(lot.features, lot.texts), lot.targets)
