@@ -108,7 +108,8 @@ def test_a_fine_tuned_model_is_trained_measured_approved_and_loaded(tmp_path: Pa
     work = CliFolder(tmp_path)
     write_tiny_model(tmp_path / "tiny")
     _write_data(tmp_path / "data.csv")
-    options = ["--data", "data.csv", "--encoder", "./tiny", "--folder", "models"]
+    options = ["--encoder", str(tmp_path / "tiny"), "--folder", str(tmp_path / "models")]
+    options += ["--data", str(tmp_path / "data.csv")]
 
     trained: dict[str, Any] = work.json(
         "models", "train", "toxicity", "--name", "ours", *options, "--fine-tune", "top-layers", "--stages", stages
