@@ -66,6 +66,12 @@ class RemoteConfig(BaseModel):
     concurrency: int = Field(default=4, ge=1, le=256)
 
     @model_validator(mode="after")
+    def _whole_requests_may_be_silent(self) -> Self:
+        if self.total_timeout_s < self.timeout_s:
+            raise ValueError(f"total_timeout_s: {self.total_timeout_s:g} is less than timeout_s, {self.timeout_s:g}")
+        return self
+
+    @model_validator(mode="after")
     def _key_travels_encrypted(self) -> Self:
         host = urlsplit(self.url).hostname
         if self.api_key is not None and self.url.startswith("http:") and host not in _THIS_MACHINE:

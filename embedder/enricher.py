@@ -17,6 +17,7 @@ from embedder.config import EmbedderConfig, RuntimeName
 from embedder.finishing import Finisher
 from embedder.loaded import LoadedModel
 from embedder.models import locate_model
+from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.choice import ModelFacts, read_model
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.choice import chosen_model
@@ -286,7 +287,7 @@ def _pieces(sentences: Sequence[Sentence]) -> Iterator[list[Sentence]]:
             yield piece
             piece, tokens = [], 0
         piece.append(sentence)
-        tokens += sentence.last - sentence.first
+        tokens += sentence.last - sentence.first + SPECIAL_TOKENS
     if piece:
         yield piece
 

@@ -122,20 +122,17 @@ def _closer_looks(
         chosen = model.prefilter.suspects(blocks[rows], texts, model.card.thresholds.prefilter)
     for row, text, few in zip(rows, texts, chosen, strict=True):
         suspicious = found[row].score_0_1 >= model.suspicious_from
-        sentences = sentences_of(text) if suspicious else few
-        looks[row] = _closer_look(model, text, sentences, suspicious=suspicious)
+        looks[row] = _closer_look(model, text, sentences_of(text) if suspicious else few)
     return looks
 
 
-def _closer_look(
-    model: ToxicityModel, text: ReadText, sentences: Sequence[Sentence], *, suspicious: bool
-) -> _CloserLook | None:
+def _closer_look(model: ToxicityModel, text: ReadText, sentences: Sequence[Sentence]) -> _CloserLook | None:
     if not sentences:
         return None
     one_altogether = _is_whole(text, sentences)
     if model.own_layers is None:  # it has judged the text as a whole, and would say the same of its only sentence
         return None if one_altogether else _CloserLook(sentences, whole_again=False)
-    return _CloserLook([] if one_altogether else sentences, whole_again=suspicious or one_altogether)
+    return _CloserLook([] if one_altogether else sentences, whole_again=True)  # what only screens does not judge
 
 
 def _is_whole(text: ReadText, sentences: Sequence[Sentence]) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from indexer.heartbeat import first_cause, heartbeat, stopped_on_request
@@ -22,7 +23,7 @@ from indexer.state.run_history import RunReport, RunState
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.seals import renew_seal
 from indexer.state.tally import Tally
-from vocabulary.errors import RunStopped, SettingInvalid, SightlineError
+from vocabulary.errors import RunStopped, SettingInvalid, SightlineError, StateUnavailable
 from vocabulary.ports import Enricher, SearchBackend, SyncMode
 
 
@@ -79,7 +80,8 @@ async def run_rescoring(
         async with heartbeat(runs, ticket, tally), stopped_on_request(runs, ticket, settings.stop):
             await (rejudging.all() if settings.only is None else rejudging.these(settings.only))
     except asyncio.CancelledError:
-        await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, tally, "interrupted"))
+        with suppress(StateUnavailable):  # the next run, or the next start, finds it dead
+            await asyncio.shield(runs.finish(ticket, RunState.INTERRUPTED, tally, "interrupted"))
         raise
     except Exception as error:
         report = await _ended_early(runs, ticket, tally, first_cause(error))

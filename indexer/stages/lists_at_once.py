@@ -37,7 +37,12 @@ class ListsAtOnce:
             return
         if isinstance(error, asyncio.CancelledError):
             self._numbering.cancel()
-        await asyncio.wait({self._numbering})
+        try:
+            await asyncio.wait({self._numbering})
+        except asyncio.CancelledError:  # waiting for a task does not cancel it
+            self._numbering.cancel()
+            await asyncio.wait({self._numbering})
+            raise
         if error is None:
             await self.in_force()
         elif not self._numbering.cancelled():

@@ -135,9 +135,14 @@ class RunStore(RunHistory):
 
     def _close_dead(self) -> None:
         with self._engine.begin() as connection:
-            standing = connection.execute(sa.select(source_state).order_by(source_state.c.source).with_for_update())
-            for one in standing.all():
+            in_order = sa.select(source_state).order_by(source_state.c.source).with_for_update()
+            connection.execute(in_order).all()
+            # And written before it is read: SQLite locks nothing for a look, and who comes between begins a run.
+            connection.execute(sa.update(source_state).values(source=source_state.c.source))
+            for one in connection.execute(sa.select(source_state)).all():
                 if one.runner is None or one.lease_until < self._clock() or is_dead(one.runner):
+                    mine = source_state.c.source == one.source  # whoever only slept must not go on as what is closed
+                    connection.execute(sa.update(source_state).where(mine).values(runner=None, lease_until=None))
                     self._close_dead_runs(connection, one.source)
 
     async def record_endings(self) -> bool:
@@ -150,13 +155,15 @@ class RunStore(RunHistory):
             return False
         return True
 
-    async def _record_ending(self, run_id: int, record: Callable[[], None]) -> None:
+    async def _record_ending(
+        self, run_id: int, record: Callable[[], None], *, late: Callable[[], None] | None = None
+    ) -> None:
         """Record how a run ended, now or when `record_endings` is called.
 
         Raises:
             StateUnavailable: the state store does not take it now.
         """
-        self._unrecorded[run_id] = record
+        self._unrecorded[run_id] = late or record
         await asyncio.to_thread(record)
         self._unrecorded.pop(run_id, None)
 
@@ -246,7 +253,14 @@ class RunStore(RunHistory):
             StateUnavailable: it is still called running; `record_endings` says later how it ended.
         """
         told = tally.as_json()
-        await self._record_ending(ticket.run_id, lambda: self._finish(ticket, state, told, message))
+        late = state
+        if ticket.checkpoint is not None and state in COMPLETE:
+            late = RunState.INTERRUPTED  # nobody follows it with the permissions then: the next run goes on, and does
+        await self._record_ending(
+            ticket.run_id,
+            lambda: self._finish(ticket, state, told, message),
+            late=lambda: self._finish(ticket, late, told, message or "its end was recorded late"),
+        )
         report = await self.show(ticket.run_id)
         log_ended(report)
         return report

@@ -60,8 +60,9 @@ class SyncDesk:
         Raises:
             NoSyncUnderWay: no program runs one.
         """
+        meant = self.scheduler.running_of(source)
         run = await self.runs.under_way(source)
-        mode = self.scheduler.stop_source(source)
+        mode = self.scheduler.stop_source(source, meant=meant)
         if run is not None and await self.runs.ask_to_stop(run.id):
             return run.mode
         if mode is None:

@@ -161,13 +161,21 @@ class Scheduler:
         self._changed.set()
         return True
 
-    def stop_source(self, source: str) -> SyncMode | None:
+    def running_of(self, source: str) -> _Running | None:
+        """The job of a source's documents that runs here now."""
+        lane = self._lanes.get(_lane_of(Job(source, SyncMode.FULL)))
+        return None if lane is None else lane.running
+
+    def stop_source(self, source: str, *, meant: _Running | None = None) -> SyncMode | None:
         """Ask the running job of a source's documents to end in order, or drop a crawl of them that waits.
 
-        Returns its mode; None where there is no such job. The schedule goes on with the job's next time.
+        Where one is `meant`, no other is stopped. Returns its mode; None where there is no such job. The schedule goes
+        on with the job's next time.
         """
         lane = self._lanes.get(_lane_of(Job(source, SyncMode.FULL)))
         if lane is None:
+            return None
+        if meant is not None and lane.running is not meant:
             return None
         self._changed.set()
         if lane.running is not None:

@@ -26,7 +26,7 @@ from embedder.tokeniser import Tokeniser, valid_unicode
 from vocabulary.documents import CLEAN, Enrichment, ReadText, TokenIds, Tokens, Toxicity, ToxicityThresholds, Vector
 from vocabulary.errors import ModelUnavailable, SettingMissing
 
-_BULK_ATTEMPTS = 6  # about a minute in all: a restart of the endpoint
+_BULK_ATTEMPTS = 6  # about a minute of waits in all: a restart of the endpoint
 _QUERY_ATTEMPTS = 3  # within `query_timeout_s`
 _MAX_QUERY_CHARACTERS = 16_384  # as for a model that is computed here: what lies beyond is beyond its length
 

@@ -62,7 +62,8 @@ _BINARY = (
 _LIMITS = f"""\
 A model says what the people who labelled its data would say, with their bias: dialect and reclaimed words tend to be
 flagged too often, and what its data lacks (another language, another tone) it does not know. Figures of fewer than
-{UNRELIABLE} texts are marked with * and say little. The score is an attribute to filter by, never a permission and
+{UNRELIABLE} texts are marked with * and say little. Figures of a model with layers of its own are of these layers: what
+the screen lets pass as clean is not among them. The score is an attribute to filter by, never a permission and
 never a verdict on a person."""
 
 

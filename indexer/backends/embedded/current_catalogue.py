@@ -42,7 +42,9 @@ class CurrentCatalogue:
 
     def to_keep(self) -> Catalogue | None:
         """Return the latest picture where it is much newer than the one on disk; each is returned once."""
-        with self._lock:
+        if not self._lock.acquire(blocking=False):  # a picture is being taken: the event loop does not wait for that
+            return None
+        try:
             latest = self._latest
             if latest is None or not latest.vectors.trained_for:
                 return None
@@ -52,6 +54,8 @@ class CurrentCatalogue:
                     return None
             self._kept_until = latest.sequence
             return latest
+        finally:
+            self._lock.release()
 
     def _at(self, connection: Any, sequence: int) -> Catalogue:
         with self._lock:

@@ -9,7 +9,9 @@ from concurrent.futures import Future
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
+from embedder import worker as worker_module
 from embedder.calls import Call, Found, SentenceWork, TextWork, Verdict, Work
 from embedder.runtimes.port import Batching, Pooled
 from embedder.toxicity.sentences import Sentence
@@ -69,6 +71,16 @@ def worker(runtime: WatchedRuntime) -> Iterator[Worker[Work]]:
     yield worker
     runtime.gate.set()
     worker.close()
+
+
+def test_from_the_first_worker_on_products_are_shared_out_to_no_other_thread(runtime: WatchedRuntime) -> None:
+    with threadpool_limits(limits=2, user_api="blas"):
+        worker_module._products_on_one_thread.cache_clear()
+        Worker(runtime, finish=_finish).close()
+        threads = [pool["num_threads"] for pool in threadpool_info() if pool["user_api"] == "blas"]
+    worker_module._products_on_one_thread.cache_clear()
+    assert threads
+    assert set(threads) == {1}
 
 
 def _texts(*firsts: int, length: int = 6) -> list[ReadText]:

@@ -350,7 +350,7 @@ async def test_an_answer_that_drips_for_ever_is_given_up_and_asked_for_again() -
         asked_for.append(request.url)
         return httpx.Response(200, content=dripping())
 
-    async with remote(answering, total_timeout_s=0.02) as asked:
+    async with remote(answering, timeout_s=0.02, total_timeout_s=0.02) as asked:
         words = r"no whole answer within 0\.02 s \(embedder\.remote\.total_timeout_s\), asked 6 times"
         with pytest.raises(ModelUnavailable, match=words):
             await asked.enrich(read(asked, ["a"]))
@@ -434,3 +434,8 @@ async def test_a_models_folder_says_how_long_a_text_may_be(tiny_model: TinyModel
     (folder / "tokenizer.json").unlink()
     with pytest.raises(ConfigurationError, match=r"tokenizer\.json is missing"):
         read_text_side(folder, max_tokens=None)
+
+
+async def test_a_whole_request_may_take_no_less_than_a_silence() -> None:
+    with pytest.raises(ValueError, match="total_timeout_s: 20 is less than timeout_s, 30"):
+        remote_config(RemoteProtocol.OPENAI, dimensions=SIZE, total_timeout_s=20)

@@ -76,8 +76,9 @@ def test_the_own_layers_judge_what_the_first_pass_suspects() -> None:
     (toxicity,), embedded, judged = _scored(text)
     assert _flagged(text, toxicity) == [(GRIM, "threat")]
     assert len(embedded) == 1
-    assert 2 <= len(judged) <= 6
-    assert max(judged) < 12, "only sentences were judged"
+    assert 3 <= len(judged) <= 7
+    assert sorted(judged)[-1] == embedded[0], "what only screens does not judge"
+    assert sorted(judged)[-2] < 12, "besides, only sentences were judged"
 
 
 def test_a_suspicion_that_the_own_layers_do_not_share_is_gone() -> None:
@@ -93,6 +94,13 @@ def test_a_text_that_is_suspicious_as_a_whole_is_judged_as_a_whole_too() -> None
     (toxicity,), embedded, judged = _scored(text)
     assert toxicity.score_0_1 < 0.01
     assert sorted(judged) == sorted([*embedded, embedded[0] // 2, embedded[0] // 2])
+
+
+def test_the_screen_judges_no_text_of_which_it_suspects_a_sentence() -> None:
+    text = " ".join([POLITE] * 12 + [RUDE])
+    (toxicity,), (embedded,), judged = _scored(text)
+    assert toxicity.score_0_1 < 0.01
+    assert embedded in judged
 
 
 def test_batches_of_texts_and_sentences_keep_their_places() -> None:
@@ -214,4 +222,4 @@ def test_a_model_with_a_prefilter_screens_without_it_too() -> None:
     assert isinstance(TUNED.prefilter, Prefilter)
     (toxicity,), _, judged = _scored(f"{POLITE} {GRIM} {POLITE}", model=replace(TUNED, prefilter=None))
     assert toxicity.category == "threat"
-    assert len(judged) == 3
+    assert len(judged) == 4, "three sentences and the whole"
