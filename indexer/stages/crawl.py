@@ -88,7 +88,9 @@ class CrawlStage:
                 self._walk.tally.warnings |= Counter([change.words])  # once a run, however often the stream begins
             elif isinstance(change, AclRead):
                 await lists.add(change)
-                page.add(change)
+                page.add(
+                    change
+                )  # too: what a document of this page said of the same list before must not come after it
             elif not isinstance(change, Checkpoint):
                 if self._reverses(change, page):
                     await self._dispatch(page.changes, lists)

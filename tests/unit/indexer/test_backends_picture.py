@@ -229,3 +229,10 @@ def test_codes_come_back_as_they_were() -> None:
     slots = np.arange(300)
     assert restored.agreement(slots, vectors).min() > 0.5
     assert restored.agreement(slots, np.roll(vectors, 1, axis=0)).mean() < 0.3
+
+
+async def test_no_search_waits_while_another_takes_the_picture(path: Path) -> None:
+    """It is asked for in the event loop: whoever waited there would stop all that the process does."""
+    taken_by_another = current_catalogue.CurrentCatalogue(path, DIMENSIONS)
+    with taken_by_another._lock:
+        assert taken_by_another.to_keep() is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -10,6 +11,7 @@ import sqlalchemy as sa
 
 from indexer.backends.memory.backend import MemoryBackend
 from indexer.judging.guard import ConfiguredRule
+from indexer.judging.rejudging import Rejudging
 from indexer.judging.rules import Handling
 from indexer.state import tables
 from indexer.state.holds import Decision, Hold, HoldStore
@@ -17,6 +19,7 @@ from indexer.state.ledger import Ledger
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunTicket
 from tests.fakes.incremental_source import IncrementalSource, incremental
+from tests.fakes.outage import away
 from tests.fakes.scripted_source import SOURCE
 from tests.fakes.sync_bench import Bench
 from vocabulary.access import HIDDEN_ACL, Acl, Principal
@@ -552,3 +555,22 @@ async def test_the_mark_is_there_to_filter_by(world: World) -> None:
     await bench.sync()
     assert await bench.find("toxicity_category:rude") == {"rude"}
     assert Query("", mode=SearchMode.KEYWORD, filter=Equals("toxicity_category", "rude")).filter is not None
+
+
+async def test_a_cancelled_rescoring_ends_although_the_state_store_is_away(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (bench, _), began = world, asyncio.Event()
+
+    async def for_ever(_: Rejudging) -> None:
+        began.set()
+        await asyncio.Event().wait()
+
+    await bench.sync()
+    monkeypatch.setattr(Rejudging, "all", for_ever)
+    rescoring = asyncio.create_task(bench.rescore())
+    await began.wait()
+    with away(bench.engine):
+        rescoring.cancel()
+        await asyncio.wait({rescoring})
+    assert rescoring.cancelled()

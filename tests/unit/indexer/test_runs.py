@@ -263,6 +263,32 @@ async def test_a_run_whose_process_died_does_not_wait_for_the_next_one_to_be_tol
     assert (await runs.show(alive.run_id)).state is RunState.RUNNING
 
 
+async def test_a_runner_that_only_slept_does_not_go_on_as_what_was_closed(engine: sa.Engine) -> None:
+    clock = Clock()
+    runs = RunStore(engine, clock=clock)
+    asleep = await runs.begin("files", SyncMode.FULL, index_id="i")
+    clock.now_s += LEASE_S + 1
+    await RunStore(engine, clock=clock).close_dead()
+    with pytest.raises(RunInProgress):
+        await runs.heartbeat(asleep, Tally())
+
+
+async def test_a_resumed_run_whose_end_is_recorded_late_is_not_called_complete(engine: sa.Engine) -> None:
+    """Behind it the permissions would have had to be read from the beginning, and nobody is there to do it."""
+    runs = RunStore(engine)
+    first = await runs.begin("files", SyncMode.FULL, index_id="i")
+    await Ledger(engine).settle(first, [], removed=[], checkpoint=Checkpoint("p1"))
+    await runs.finish(first, RunState.FAILED, Tally(), "broken")
+    resumed = await runs.begin("files", SyncMode.FULL, index_id="i")
+    assert resumed.checkpoint == Checkpoint("p1")
+    with away(engine), pytest.raises(StateUnavailable):
+        await runs.finish(resumed, RunState.SUCCEEDED, Tally(), "")
+    assert await runs.record_endings()
+    assert (await runs.show(resumed.run_id)).state is RunState.INTERRUPTED
+    again = await runs.begin("files", SyncMode.FULL, index_id="i")
+    assert again.checkpoint == Checkpoint("p1"), "the next run goes on, and is followed"
+
+
 def test_a_tally_that_lost_a_document_says_so() -> None:
     tally = Tally(scanned=2)
     tally.settle(DocumentState.UNCHANGED, "")

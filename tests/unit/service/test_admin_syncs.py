@@ -219,6 +219,28 @@ async def test_a_run_that_begins_when_the_one_that_was_meant_has_ended_goes_on(
     await runs.finish(next_ones[0], RunState.SUCCEEDED, Tally(), "")
 
 
+async def test_the_next_job_goes_on_where_the_one_that_was_meant_ends_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await desk.start("hr", mode="full")
+    look = RunStore.under_way
+
+    async def and_the_next_job_begins(store: RunStore, source: str) -> RunReport | None:
+        found = await look(store, source)
+        if len(desk.work.began) == 1:
+            desk.work.ended.set()
+            await settle()
+            desk.work.ended.clear()
+            assert desk.scheduler.ask(Job("hr", SyncMode.PERMISSIONS))
+            await settle()
+        return found
+
+    monkeypatch.setattr(RunStore, "under_way", and_the_next_job_begins)
+    assert kind_of(await desk.stop()) == (409, "no-sync-under-way")
+    assert [job.mode for job in desk.work.began] == [SyncMode.FULL, SyncMode.PERMISSIONS]
+    assert desk.work.stopped == []
+
+
 async def test_where_nothing_is_under_way_there_is_nothing_to_stop(desk: Desk) -> None:
     assert kind_of(await desk.stop()) == (409, "no-sync-under-way")
     assert await desk.acts() == [("stop-sync", "hr", {}, "failed: NoSyncUnderWay")]
