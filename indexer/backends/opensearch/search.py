@@ -8,6 +8,8 @@
    rules that all engines share (`ranking.py`).
 3. The hits of the page, opened one by one (`hits.py`).
 
+A better spelling needs no more than the first, and is looked for beside the others.
+
 Equal scores are ordered by when a document was first stored.
 """
 
@@ -186,7 +188,11 @@ class _Search:
         self._last = last[0].key if last else None
 
     async def answer(self) -> Page:
-        """Return the page that the query's cursor asks for, or the first."""
+        """Return the page that the query's cursor asks for, or the first; a better spelling is looked for beside it."""
+        page, spelling = await asyncio.gather(self._page(), self._spelling())
+        return replace(page, spelling=spelling)
+
+    async def _page(self) -> Page:
         query, position = self._asked.query, self._asked.position
         skipped = 0 if position is None else position.shown
         window = min(skipped + query.size + _SPARE_ROWS, MAX_DEPTH)
@@ -207,7 +213,6 @@ class _Search:
             hits=hits,
             facets=facets.counted(query.facets, counted),
             next_cursor=cursor.encode(query, cursor.Position(cut.hits_so_far, hits[-1].document_id)) if more else None,
-            spelling=await self._spelling(),
         )
 
     @property

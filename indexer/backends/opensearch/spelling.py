@@ -4,11 +4,13 @@
 reader's own documents: some that hold such a term, then some that hold one and none of those that were met so far,
 until there are no more. The dictionary of the index, which has the words of hidden documents too, is never looked into.
 
-Nothing is asked where no word of the query is a suspect, which is nearly always.
+Nothing is asked where no word of the query is a suspect. Who may read little often asks for words that none of it has:
+all suspects are therefore looked at together, while the query itself is answered.
 """
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -49,12 +51,9 @@ class Speller:
     async def respell(self, text: str) -> str | None:
         """Return the query with better spelled words; None where there is nothing better."""
         plain = [token for token in plain_words(text, self.analyzer) if token.term in self.held]
-        better: dict[Token, str] = {}
-        for token in suspects(plain, self.held):
-            form = await self._better(token)
-            if form is not None:
-                better[token] = form
-        return respelled(text, better)
+        suspected = suspects(plain, self.held)
+        forms = await asyncio.gather(*(self._better(token) for token in suspected))
+        return respelled(text, {token: form for token, form in zip(suspected, forms, strict=True) if form is not None})
 
     async def _better(self, token: Token) -> str | None:
         for slips in slips_tried(token):
