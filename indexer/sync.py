@@ -1,7 +1,8 @@
 """One run of a sync, in any mode: lease and heartbeat around it, a report behind it.
 
 What a mode does is in `modes/`. A run that ended early keeps its checkpoint; the next of its mode goes on from there,
-and is followed by a run that reads permissions from the beginning.
+and is followed by a run that reads permissions from the beginning. Where it was not, the next complete run of any mode
+is: what is owed stands in the history.
 """
 
 from __future__ import annotations
@@ -77,8 +78,9 @@ async def run_sync(
     the run has failed.
 
     Changes of a source that was never walked to its end are all of it: such a run is a full one. A run that went on
-    with an interrupted pass is followed by one that reads from the beginning who may read what. Cancelled, the run ends
-    as interrupted with what was acknowledged kept, and the cancellation goes on.
+    with an interrupted pass is followed by one that reads from the beginning who may read what; so is the next one, if
+    the process died or was stopped in between. Cancelled, the run ends as interrupted with what was acknowledged kept,
+    and the cancellation goes on.
 
     Raises:
         SettingInvalid: the source's connector lacks the mode, or nothing scores the text that it is to hide by scores.
@@ -103,11 +105,16 @@ async def run_sync(
     if is_lost and not await _is_stopped(settings, runs, report):
         # Its position is lost: forgotten, so that a second run begins anew; what the first one settled stays.
         report, _ = await run(mode)
-    if report.resumed and report.state in COMPLETE and not await _is_stopped(settings, runs, report):
-        # What was met before the interruption may have changed its readers since, behind the back of the pass.
+    if await _is_look_owed(settings, runs, report) and not await _is_stopped(settings, runs, report):
+        # What was met before an interruption may have changed its readers since, behind the back of the pass.
         again, _ = await run(SyncMode.PERMISSIONS if isinstance(ports.connector, IncrementalConnector) else mode)
         return report if again.state in COMPLETE | {RunState.INTERRUPTED} else again
     return report
+
+
+async def _is_look_owed(settings: SyncSettings, runs: RunStore, ended: RunReport) -> bool:
+    """Whether who may read what is to be read from the beginning behind a run, this one or an earlier one."""
+    return ended.state in COMPLETE and await settings.policy.call(lambda: runs.owes_a_look(ended.source))
 
 
 async def _is_stopped(settings: SyncSettings, runs: RunStore, ended: RunReport) -> bool:

@@ -29,6 +29,7 @@ class RunState(StrEnum):
 
 
 COMPLETE = frozenset({RunState.SUCCEEDED, RunState.INCOMPLETE, RunState.BRAKED})  # the pass came to its end
+_LOOKS = (SyncMode.FULL, SyncMode.PERMISSIONS)  # complete, they have read who may read each document
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +120,20 @@ class RunHistory:
             wanted = wanted.where(runs.c.id < before)
         begun_at = (await asyncio.to_thread(self._rows, wanted))[0].at
         return None if begun_at is None else float(begun_at)
+
+    async def owes_a_look(self, source: str) -> bool:
+        """Whether the last complete pass was gone on with after an interruption, and nothing is read anew behind it.
+
+        What it had met before may have changed its readers since. History knows it, so no kill makes it forgotten.
+        """
+        wanted = (
+            sa.select(runs.c.resumed)
+            .where(runs.c.source == source, runs.c.mode.in_(_LOOKS), runs.c.state.in_(COMPLETE))
+            .order_by(runs.c.id.desc())
+            .limit(1)
+        )
+        found = await asyncio.to_thread(self._rows, wanted)
+        return bool(found) and bool(found[0].resumed)
 
     async def show(self, run_id: int) -> RunReport:
         """One run.

@@ -104,8 +104,11 @@ def _show_nothing(tally: Tally) -> None:
     """The log and the run's report tell enough."""
 
 
-async def owed_jobs(entries: Sequence[ScheduledJob], state: State, *, now: datetime) -> list[Job]:
-    """List the jobs whose time passed while no scheduler was running, or that were interrupted."""
+async def owed_jobs(settings: Settings, entries: Sequence[ScheduledJob], state: State, *, now: datetime) -> list[Job]:
+    """List the jobs whose time passed while no scheduler was running, or that were interrupted.
+
+    Whatever becomes of missed times: permissions that were to be read behind a resumed run, and were not, are owed.
+    """
     latest = await state.runs.latest()
     owed = []
     for entry in entries:
@@ -113,7 +116,16 @@ async def owed_jobs(entries: Sequence[ScheduledJob], state: State, *, now: datet
         last = None if run is None else LastRun(run.started_at, unfinished=run.state in _UNFINISHED)
         if entry.is_owed(last, now=now):
             owed.append(entry.job)
+    for source in dict.fromkeys(entry.job.source for entry in entries):
+        look = Job(source, _look_of(settings, source))
+        if look not in owed and await state.runs.owes_a_look(source):
+            owed.append(look)
     return owed
+
+
+def _look_of(settings: Settings, source: str) -> SyncMode:
+    """What reads from the beginning who may read each document of a source."""
+    return SyncMode.PERMISSIONS if SyncMode.PERMISSIONS in settings.modes()[source] else SyncMode.FULL
 
 
 async def rescorings(settings: Settings, state: State, search: Search) -> list[Job]:
@@ -143,7 +155,7 @@ async def scheduling(
     scheduler's task; it ends early only by failing.
     """
     await state.runs.close_dead()
-    owed = await owed_jobs(scheduler.timetable, state, now=datetime.now(UTC))
+    owed = await owed_jobs(settings, scheduler.timetable, state, now=datetime.now(UTC))
     if scheduler.timetable:  # else nothing begins by itself
         owed += await rescorings(settings, state, search)
     running = asyncio.create_task(scheduler.run(owed))

@@ -273,6 +273,25 @@ async def test_a_runner_that_only_slept_does_not_go_on_as_what_was_closed(engine
         await runs.heartbeat(asleep, Tally())
 
 
+async def test_a_look_is_owed_from_the_end_of_a_resumed_run_until_one_from_the_beginning_is_complete(
+    engine: sa.Engine,
+) -> None:
+    runs = RunStore(engine)
+
+    async def carry_out(mode: SyncMode, state: RunState, *, reached: Checkpoint | None = None) -> bool:
+        ticket = await runs.begin("files", mode, index_id="i")
+        await Ledger(engine).settle(ticket, [], removed=[], checkpoint=reached)
+        await runs.finish(ticket, state, Tally(), "")
+        return await runs.owes_a_look("files")
+
+    assert not await runs.owes_a_look("files")
+    assert not await carry_out(SyncMode.FULL, RunState.FAILED, reached=Checkpoint("p1"))
+    assert await carry_out(SyncMode.FULL, RunState.INCOMPLETE), "it went on from there"
+    assert await carry_out(SyncMode.CHANGES, RunState.SUCCEEDED)
+    assert await carry_out(SyncMode.PERMISSIONS, RunState.INTERRUPTED)
+    assert not await carry_out(SyncMode.PERMISSIONS, RunState.SUCCEEDED)
+
+
 async def test_a_resumed_run_whose_end_is_recorded_late_is_not_called_complete(engine: sa.Engine) -> None:
     """Behind it the permissions would have had to be read from the beginning, and nobody is there to do it."""
     runs = RunStore(engine)

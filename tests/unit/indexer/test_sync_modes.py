@@ -11,6 +11,8 @@ import pytest
 from acl import AccessControl, AclStore, create_tables
 from indexer.retrying import MAX_FAILURES
 from indexer.state.run_history import RunState
+from indexer.state.runs import RunStore
+from indexer.state.tally import Tally
 from tests.fakes.incremental_source import IncrementalSource, incremental
 from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench
@@ -241,6 +243,20 @@ async def test_an_interrupted_sweep_hides_nothing_and_is_gone_on_with(synced: Sy
     resumed = await bench.sync(SyncMode.PERMISSIONS)
     assert (resumed.state, resumed.resumed, resumed.tally.scanned) == (RunState.SUCCEEDED, True, 15)
     assert len(await bench.find("document")) == 25
+
+
+async def test_permissions_that_a_resumed_walk_left_owed_are_read_behind_the_next_run(synced: Synced) -> None:
+    """Its process died between its end and the begin of the run that was to follow."""
+    bench, source = synced
+    source.faults = {1: [CredentialsRejected("no")]}
+    await bench.sync()
+    runs = RunStore(bench.engine)
+    resumed = await runs.begin(SOURCE, SyncMode.FULL, index_id=bench.backend.index_id)
+    await runs.finish(resumed, RunState.SUCCEEDED, Tally(), "")
+    await bench.sync(SyncMode.CHANGES)
+    assert [run.mode for run in await runs.recent(limit=2)] == [SyncMode.PERMISSIONS, SyncMode.CHANGES]
+    await bench.sync(SyncMode.CHANGES)
+    assert (await runs.recent(limit=1))[0].mode is SyncMode.CHANGES, "once"
 
 
 async def test_a_run_of_another_mode_ends_an_interrupted_sweep(synced: Synced) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
@@ -15,10 +16,11 @@ from indexer.layers import RetryPolicy
 from indexer.state.audits import AuditHistory, FindingKind
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
+from indexer.state.tally import Tally
 from service.audit.sampling import Sampling
 from service.scheduling import jobs as jobs_room
-from service.scheduling.jobs import Jobs, rescorings
-from service.scheduling.timetable import Job
+from service.scheduling.jobs import Jobs, owed_jobs, rescorings
+from service.scheduling.timetable import Job, timetable
 from service.syncing import SyncOptions
 from service.wiring import Workshop
 from tests.fakes.outage import away
@@ -26,6 +28,7 @@ from tests.fakes.plain_rooms import HashingEnricher
 from tests.fakes.sync_bench import no_wait
 from tests.integration.lean_programs import opened_lean
 from tests.unit.service.cli_folder import SETTINGS, CliFolder
+from vocabulary.documents import Checkpoint
 from vocabulary.ports import SyncMode
 
 PAGES = 200
@@ -76,6 +79,21 @@ async def test_an_audit_counts_what_is_held_back_as_that_and_not_as_lost(folder:
     assert {finding.question.document_id.native_id for finding in record.findings} == {"canteen.txt"}
     assert record.number_of(FindingKind.HELD) == len(record.findings) > 0
     assert (run.state, record.counts.even_wrong) == (RunState.SUCCEEDED, 0)
+
+
+async def test_a_look_that_a_killed_program_left_owed_behind_a_resumed_run_is_owed_at_the_start(
+    folder: CliFolder,
+) -> None:
+    """Whatever is due when, and whatever becomes of missed times: nobody missed this one."""
+    folder.write_settings(f'{SETTINGS}schedule = {{ identities = "0 0 1 1 *", missed = "skip" }}\n')
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, _):
+        for ending in (RunState.INTERRUPTED, RunState.SUCCEEDED):
+            assert await owed_jobs(settings, timetable(settings), state, now=datetime.now(UTC)) == []
+            ticket = await state.runs.begin("handbook", SyncMode.FULL, index_id="i")
+            await state.ledger.settle(ticket, [], removed=[], checkpoint=Checkpoint("page 1"))
+            await state.runs.finish(ticket, ending, Tally(), "")
+        owed = await owed_jobs(settings, timetable(settings), state, now=datetime.now(UTC))
+    assert owed == [Job("handbook", SyncMode.FULL)], "of a source that tells no permissions by themselves"
 
 
 async def _scored_by(workshop: Workshop, model: str) -> HashingEnricher:
