@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppress
 
 from indexer.state.leases import HEARTBEAT_S, LEASE_S
 from indexer.state.runs import RunStore, RunTicket
@@ -16,9 +16,19 @@ _STOP_POLL_S = 2.0  # a run asked to stop ends its page first, which takes longe
 _RENEWAL_POLL_S = 2.0  # a database server that is started anew answers again within seconds
 
 
+def heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AbstractAsyncContextManager[None]:
+    """Renew a source's lease while the body runs, and publish the tally so far."""
+    return _beating(lambda: runs.heartbeat(ticket, tally))
+
+
+def heartbeat_beside(runs: RunStore, run_id: int) -> AbstractAsyncContextManager[None]:
+    """Say, while the body runs, that the process of a run that touches no document is alive."""
+    return _beating(lambda: runs.heartbeat_beside(run_id))
+
+
 @asynccontextmanager
-async def heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AsyncIterator[None]:
-    """Renew the lease while the body runs; a lease that is lost, or cannot be renewed before it ends, ends the body."""
+async def _beating(renew: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Renew a lease while the body runs; one that is lost, or cannot be renewed before it ends, ends the body."""
     body = asyncio.current_task()
     lost: list[Exception] = []
 
@@ -27,7 +37,7 @@ async def heartbeat(runs: RunStore, ticket: RunTicket, tally: Tally) -> AsyncIte
         while True:
             await asyncio.sleep(HEARTBEAT_S)
             try:
-                await _renew(runs, ticket, tally, until=renewed_at + LEASE_S)
+                await _renewed(renew, until=renewed_at + LEASE_S)
                 renewed_at = time.monotonic()
             except Exception as error:  # noqa: BLE001 - whatever it is, nobody keeps another run away any more
                 lost.append(error)
@@ -69,11 +79,11 @@ async def stopped_on_request(runs: RunStore, ticket: RunTicket, stop: asyncio.Ev
         await asyncio.wait({watching})
 
 
-async def _renew(runs: RunStore, ticket: RunTicket, tally: Tally, *, until: float) -> None:
+async def _renewed(renew: Callable[[], Awaitable[None]], *, until: float) -> None:
     """Renew the lease, and go on trying while the state store does not answer and the lease lasts (monotonic clock)."""
     while True:
         try:
-            return await runs.heartbeat(ticket, tally)
+            return await renew()
         except StateUnavailable:
             if time.monotonic() + _RENEWAL_POLL_S > until:
                 raise

@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 
 from acl import IdentityCounts, refresh_identities
+from indexer.heartbeat import heartbeat_beside
 from indexer.layers import RetryPolicy
 from indexer.preview import Preview, preview_sync
 from indexer.state.run_history import RunReport, RunState
@@ -136,9 +137,10 @@ async def _identities_run(source: str, state: State, directory: IdentitySource, 
     """Read people and groups in a run of their own."""
     run_id = await state.runs.begin_beside(source, SyncMode.IDENTITIES)
     try:
-        counts = await _refresh(source, state, directory, options, run=run_id)
+        async with heartbeat_beside(state.runs, run_id):
+            counts = await _refresh(source, state, directory, options, run=run_id)
     except asyncio.CancelledError:
-        with suppress(StateUnavailable):  # the next run of its mode finds it dead
+        with suppress(StateUnavailable):  # the next run, or the next start, finds it dead
             await asyncio.shield(state.runs.finish_beside(run_id, RunState.INTERRUPTED, "interrupted"))
         raise
     except Exception as error:

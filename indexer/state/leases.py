@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+import uuid
 
 import sqlalchemy as sa
 
@@ -42,6 +43,11 @@ def lock_sources(connection: sa.Connection, index_id: str) -> list[str]:
 
 def lost(source: str) -> RunInProgress:
     return RunInProgress(f"the lease on source {source!r} was lost to another run")
+
+
+def new_runner() -> str:
+    """A name for who carries out a run, which tells on its machine whether the process is still there."""
+    return f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
 
 
 def is_dead(runner: str) -> bool:

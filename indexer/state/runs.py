@@ -7,18 +7,15 @@ by a heartbeat; a dead runner's lease expires, and the next run takes the source
 from __future__ import annotations
 
 import asyncio
-import os
-import socket
 import time
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import sqlalchemy as sa
 
-from indexer.state import positions, tables
-from indexer.state.leases import LEASE_S, RunInProgress, is_dead, lost, require_lease
+from indexer.state import beside, positions, tables
+from indexer.state.leases import LEASE_S, RunInProgress, is_dead, lost, new_runner, require_lease
 from indexer.state.run_history import COMPLETE, RunHistory, RunReport, RunState
 from indexer.state.run_log import log_began, log_ended
 from indexer.state.stop_requests import StopRequests
@@ -27,8 +24,6 @@ from indexer.state.tally import Tally
 from vocabulary.documents import Checkpoint
 from vocabulary.errors import StateUnavailable
 from vocabulary.ports import SyncMode
-
-_BESIDE = (SyncMode.IDENTITIES, SyncMode.AUDIT)  # runs that touch no document, and need no lease
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +71,7 @@ class RunStore(RunHistory):
         return ticket
 
     def _begin(self, source: str, mode: SyncMode, index_id: str) -> RunTicket:
-        runner = f"{socket.gethostname()}:{os.getpid()}:{uuid.uuid4().hex[:8]}"
+        runner = new_runner()
         with self._engine.begin() as connection:
             standing = self._standing(connection, source)
             fence = self._take_lease(connection, source, holder=standing.runner, runner=runner)
@@ -127,7 +122,7 @@ class RunStore(RunHistory):
         return standing
 
     async def close_dead(self) -> None:
-        """Call those runs of documents interrupted whose process died: nobody holds their source's lease any more.
+        """Call those runs interrupted whose process died: nobody holds their source's lease, or their own, any more.
 
         The next run of a source does the same; where none comes, history would call them running for ever.
         """
@@ -144,6 +139,7 @@ class RunStore(RunHistory):
                     mine = source_state.c.source == one.source  # whoever only slept must not go on as what is closed
                     connection.execute(sa.update(source_state).where(mine).values(runner=None, lease_until=None))
                     self._close_dead_runs(connection, one.source)
+            self._close(connection, beside.dead(connection, now=self._clock()))
 
     async def record_endings(self) -> bool:
         """Record how runs of this program ended that the state store did not take then; False: nor does it now."""
@@ -168,14 +164,17 @@ class RunStore(RunHistory):
         self._unrecorded.pop(run_id, None)
 
     def _close_dead_runs(self, connection: sa.Connection, source: str) -> None:
-        of_documents = (runs.c.source == source) & runs.c.mode.not_in(_BESIDE)
-        self._close(connection, of_documents, "the process died")
+        """Close every run of the source's documents, whose lease nobody holds, and of the others those that died."""
+        self._close(connection, (runs.c.source == source) & runs.c.mode.not_in(beside.MODES))
+        self._close(connection, beside.dead(connection, source=source, now=self._clock()))
 
-    def _close(self, connection: sa.Connection, whose: sa.ColumnElement[bool], message: str) -> None:
-        closed = {"state": RunState.INTERRUPTED, "ended_at": self._clock(), "message": message}
+    def _close(self, connection: sa.Connection, whose: sa.ColumnElement[bool]) -> None:
+        closed = {"state": RunState.INTERRUPTED, "ended_at": self._clock(), "message": "the process died"}
         connection.execute(sa.update(runs).where(whose & (runs.c.state == RunState.RUNNING)).values(**closed))
 
-    def _open_run(self, connection: sa.Connection, source: str, mode: SyncMode, *, resumed: bool) -> int:
+    def _open_run(
+        self, connection: sa.Connection, source: str, mode: SyncMode, *, resumed: bool, **more: str | float
+    ) -> int:
         opened = sa.insert(runs).values(
             source=source,
             mode=mode,
@@ -183,6 +182,7 @@ class RunStore(RunHistory):
             resumed=resumed,
             started_at=self._clock(),
             tally=Tally().as_json(),
+            **more,
         )
         return int(connection.execute(opened.returning(runs.c.id)).scalar_one())
 
@@ -216,7 +216,7 @@ class RunStore(RunHistory):
         )
         if not holders or is_dead(holders[0].runner):
             return None
-        running = (runs.c.source == source) & (runs.c.state == RunState.RUNNING) & runs.c.mode.not_in(_BESIDE)
+        running = (runs.c.source == source) & (runs.c.state == RunState.RUNNING) & runs.c.mode.not_in(beside.MODES)
         newest = sa.select(runs.c.id).where(running).order_by(runs.c.id.desc()).limit(1)
         found = await asyncio.to_thread(self._rows, newest)
         return await self.show(found[0].id) if found else None
@@ -287,19 +287,35 @@ class RunStore(RunHistory):
         await asyncio.to_thread(forget)
 
     async def begin_beside(self, source: str, mode: SyncMode) -> int:
-        """Open a run that reads people and groups, or an audit. It takes no lease: it touches no document, and whose
-        list of people is older than the one that is stored is refused there.
+        """Open a run that reads people and groups, or an audit. It takes no lease of its source: it touches no
+        document, and whose list of people is older than the one that is stored is refused there.
+
+        `heartbeat_beside` keeps it from being taken for dead.
         """
 
         def begin() -> int:
+            now = self._clock()
             with self._engine.begin() as connection:
-                alike = (runs.c.source == source) & (runs.c.mode == mode)
-                self._close(connection, alike, "the process died, or another run began")
-                return self._open_run(connection, source, mode, resumed=False)
+                self._close(connection, beside.dead(connection, source=source, now=now))
+                mine = beside.lease(new_runner(), now=now)
+                return self._open_run(connection, source, mode, resumed=False, **mine)
 
         run_id = await asyncio.to_thread(begin)
         log_began(source, mode, run_id, resumed=False)
         return run_id
+
+    async def heartbeat_beside(self, run_id: int) -> None:
+        """Say that a run that was begun beside those of documents is still at work.
+
+        Raises:
+            RunInProgress: it was taken for dead.
+        """
+
+        def renew() -> None:
+            with self._engine.begin() as connection:
+                beside.renew(connection, run_id, now=self._clock())
+
+        await asyncio.to_thread(renew)
 
     async def finish_beside(self, run_id: int, state: RunState, message: str) -> RunReport:
         """Close a run that was begun beside those of documents; the message says what it found.

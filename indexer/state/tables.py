@@ -127,6 +127,9 @@ runs = sa.Table(
     sa.Column("ended_at", sa.Float),
     sa.Column("tally", sa.JSON, nullable=False),
     sa.Column("message", _Text, nullable=False, server_default=""),
+    # Who carries out a run that touches no document, and until when it is not taken for dead; of others `source_state`.
+    sa.Column("runner", _Text),
+    sa.Column("lease_until", sa.Float),
     sqlite_autoincrement=True,  # a run's number is never given twice
 )
 

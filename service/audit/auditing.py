@@ -13,6 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
+from indexer.heartbeat import heartbeat_beside
 from indexer.layers import RetryPolicy
 from indexer.state.audits import AuditCounts, AuditHistory, AuditRecord, Finding, FindingKind
 from indexer.state.holds import HoldStore
@@ -68,9 +69,10 @@ async def audit_source(
     audit = _Audit(settings, state, index, source, options or AuditOptions())
     run_id = await state.runs.begin_beside(source, SyncMode.AUDIT)
     try:
-        record = await audit.carry_out(run_id, draw, seed=sampling.seed)
+        async with heartbeat_beside(state.runs, run_id):
+            record = await audit.carry_out(run_id, draw, seed=sampling.seed)
     except asyncio.CancelledError:
-        with suppress(StateUnavailable):  # the next run of its mode finds it dead
+        with suppress(StateUnavailable):  # the next run, or the next start, finds it dead
             await asyncio.shield(state.runs.finish_beside(run_id, RunState.INTERRUPTED, "interrupted"))
         raise
     except Exception as error:

@@ -147,4 +147,5 @@ STEPS: tuple[Callable[[sa.Connection], None], ...] = (
     _make_what_is_missing,  # which run brought each change of access; acts; mappings; audits; revocations
     _make_what_is_missing,  # requests to stop a run
     _make_what_is_missing,  # toxicity: what scored a document, by which rule it was judged, what is held back
+    _make_what_is_missing,  # who carries out an audit, or reads people
 )

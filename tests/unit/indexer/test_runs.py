@@ -13,6 +13,7 @@ from indexer.state.leases import LEASE_S, RunInProgress, require_lease
 from indexer.state.ledger import Ledger, LedgerRow
 from indexer.state.run_history import RunReport, RunState
 from indexer.state.runs import RunStore
+from indexer.state.tables import runs as rows_of_runs
 from indexer.state.tables import source_state
 from indexer.state.tally import Tally
 from tests.fakes.outage import away
@@ -67,9 +68,7 @@ async def test_nobody_takes_a_lease_while_something_is_written_under_it(
 async def test_a_dead_process_of_this_machine_holds_no_lease(engine: sa.Engine) -> None:
     runs = RunStore(engine)
     await runs.begin("files", SyncMode.FULL, index_id="i")
-    ended = subprocess.Popen([sys.executable, "-c", ""])
-    ended.wait()
-    _hold(engine, f"{socket.gethostname()}:{ended.pid}:ab", 9e12)
+    _hold(engine, _dead_runner(), 9e12)
     await runs.begin("files", SyncMode.FULL, index_id="i")
 
 
@@ -210,9 +209,7 @@ async def test_a_run_is_one_log_line_when_it_begins_and_one_when_it_has_ended(
 async def test_people_are_read_beside_a_run_of_documents(engine: sa.Engine) -> None:
     runs = RunStore(engine)
     ticket = await runs.begin("files", SyncMode.FULL, index_id="i")
-    dead = await runs.begin_beside("files", SyncMode.IDENTITIES)
     run_id = await runs.begin_beside("files", SyncMode.IDENTITIES)
-    assert (await runs.show(dead)).state is RunState.INTERRUPTED
     assert (await runs.show(ticket.run_id)).state is RunState.RUNNING
     await runs.finish(ticket, RunState.SUCCEEDED, Tally(), "")
     await runs.finish(await runs.begin("files", SyncMode.FULL, index_id="i"), RunState.SUCCEEDED, Tally(), "")
@@ -261,6 +258,40 @@ async def test_a_run_whose_process_died_does_not_wait_for_the_next_one_to_be_tol
     assert (await runs.show(dead.run_id)).state is RunState.INTERRUPTED
     assert (await runs.show(dead.run_id)).message == "the process died"
     assert (await runs.show(alive.run_id)).state is RunState.RUNNING
+
+
+@pytest.mark.parametrize("mode", [SyncMode.IDENTITIES, SyncMode.AUDIT])
+@pytest.mark.parametrize("finder", ["the next start", "the next sync", "the next of its kind"])
+async def test_a_dead_run_beside_the_documents_is_called_interrupted(
+    engine: sa.Engine, mode: SyncMode, finder: str
+) -> None:
+    clock = Clock()
+    runs = RunStore(engine, clock=clock)
+    dead, alive, elsewhere = [await runs.begin_beside(source, mode) for source in ("files", "files", "other")]
+    clock.now_s += LEASE_S - 1
+    await runs.heartbeat_beside(alive)
+    await runs.heartbeat_beside(elsewhere)
+    clock.now_s += 2
+    if finder == "the next start":
+        await runs.close_dead()
+    elif finder == "the next sync":
+        await runs.begin("files", SyncMode.CHANGES, index_id="i")
+    else:
+        await runs.begin_beside("files", mode)
+    report = await runs.show(dead)
+    assert (report.state, report.message) == (RunState.INTERRUPTED, "the process died")
+    assert [(await runs.show(each)).state for each in (alive, elsewhere)] == [RunState.RUNNING] * 2
+    with pytest.raises(RunInProgress):  # its process only slept
+        await runs.heartbeat_beside(dead)
+
+
+async def test_an_audit_whose_process_is_gone_is_not_waited_for(engine: sa.Engine) -> None:
+    runs = RunStore(engine)
+    run_id = await runs.begin_beside("files", SyncMode.AUDIT)
+    with engine.begin() as connection:
+        connection.execute(sa.update(rows_of_runs).values(runner=_dead_runner()))
+    await runs.close_dead()
+    assert (await runs.show(run_id)).state is RunState.INTERRUPTED
 
 
 async def test_a_runner_that_only_slept_does_not_go_on_as_what_was_closed(engine: sa.Engine) -> None:
@@ -323,6 +354,12 @@ async def _run_of_two(runs: RunStore, ledger: Ledger, clock: Clock) -> RunReport
     rows = [LedgerRow("a", DocumentState.INDEXED), LedgerRow("b", DocumentState.FAILED, "encrypted")]
     await ledger.settle(ticket, rows, removed=[], checkpoint=None)
     return await runs.finish(ticket, RunState.INCOMPLETE, Tally(scanned=2), "")
+
+
+def _dead_runner() -> str:
+    ended = subprocess.Popen([sys.executable, "-c", ""])
+    ended.wait()
+    return f"{socket.gethostname()}:{ended.pid}:ab"
 
 
 def _hold(engine: sa.Engine, runner: str, until: float) -> None:

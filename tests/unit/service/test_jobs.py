@@ -14,8 +14,10 @@ import sqlalchemy as sa
 from indexer import heartbeat
 from indexer.layers import RetryPolicy
 from indexer.state.audits import AuditHistory, FindingKind
+from indexer.state.leases import LEASE_S
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
+from indexer.state.tables import runs
 from indexer.state.tally import Tally
 from service.audit.sampling import Sampling
 from service.scheduling import jobs as jobs_room
@@ -49,6 +51,22 @@ async def test_an_audit_draws_what_was_asked_for(folder: CliFolder) -> None:
         record = await AuditHistory(state.engine).last("handbook")
     assert record is not None
     assert (record.counts.seed, record.counts.agreed) == (7, record.counts.asked)
+
+
+@pytest.mark.parametrize("mode", [SyncMode.IDENTITIES, SyncMode.AUDIT])
+async def test_a_run_beside_the_documents_is_not_taken_for_dead_while_it_works(
+    folder: CliFolder, monkeypatch: pytest.MonkeyPatch, mode: SyncMode
+) -> None:
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
+        jobs = Jobs(settings, state, workshop)
+        assert await jobs.run(Job("handbook", SyncMode.FULL), asyncio.Event())
+        monkeypatch.setattr(heartbeat, "HEARTBEAT_S", 0.0)
+        assert await jobs.run(Job("handbook", mode), asyncio.Event())
+        [run] = await state.runs.recent("handbook", mode=mode)
+        with state.engine.connect() as connection:
+            row = connection.execute(sa.select(runs).where(runs.c.id == run.id)).one()
+    assert run.state is RunState.SUCCEEDED
+    assert row.lease_until > row.started_at + LEASE_S
 
 
 async def test_text_that_another_model_scored_is_scored_anew_by_itself(folder: CliFolder) -> None:
