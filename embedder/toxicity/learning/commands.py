@@ -36,4 +36,4 @@ def evaluate(file: Path, parts: Sequence[Part], *, encoder: str, cache: Path | N
     given = any(example.given_split for examples in material.by_split.values() for example in examples)
     chosen = [Split.TEST] if given else list(Split)
     examples = [example for split in chosen for example in material.by_split[split]]
-    return measure(model, examples, loaded.with_layers(model.own_layers), most=most)
+    return measure(model, examples, loaded, loaded.with_layers(model.own_layers), most=most)

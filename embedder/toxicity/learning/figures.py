@@ -6,7 +6,8 @@ little: each comes with its count.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -24,14 +25,25 @@ _BINS = 15  # of calibration errors, as Guo et al. 2017
 
 def expected_calibration_error(score_0_1: Array, applies: Flags, bins: int = _BINS) -> float:
     """Return the mean gap between predicted and observed share over equally wide bins, weighted by their size."""
-    numbers = np.minimum((score_0_1 * bins).astype(int), bins - 1)
     gaps = [
-        abs(float(score_0_1[numbers == number].mean()) - float(applies[numbers == number].mean()))
-        * np.count_nonzero(numbers == number)
-        for number in range(bins)
-        if np.any(numbers == number)
+        abs(float(score_0_1[inside].sum()) - np.count_nonzero(applies[inside])) for inside in _binned(score_0_1, bins)
     ]
     return float(sum(gaps)) / max(1, len(applies))
+
+
+def calibration_error_by_chance(score_0_1: Array, bins: int = _BINS) -> float:
+    """Return the error that is to be expected of texts with these scores if each score is exactly true.
+
+    Few texts never have just the promised share of toxic ones. Of a bin's gap, a sum of independent draws, the expected
+    size is that of a normal variable: sqrt(2 / pi) of its standard deviation.
+    """
+    variances = [float((score_0_1[inside] * (1 - score_0_1[inside])).sum()) for inside in _binned(score_0_1, bins)]
+    return math.sqrt(2 / math.pi) * sum(map(math.sqrt, variances)) / max(1, len(score_0_1))
+
+
+def _binned(score_0_1: Array, bins: int) -> Iterator[Flags]:
+    numbers = np.minimum((score_0_1 * bins).astype(int), bins - 1)
+    yield from (numbers == number for number in np.unique(numbers))
 
 
 def binary_figures(score_0_1: Array, applies: Flags, threshold: float) -> Figures:
@@ -47,6 +59,7 @@ def binary_figures(score_0_1: Array, applies: Flags, threshold: float) -> Figure
         "weighted_f1": float(f1_score(applies, flagged, average="weighted", zero_division=0)),
         "auc": float(roc_auc_score(applies, score_0_1)) if 0 < applies.sum() < len(applies) else None,
         "calibration_error": expected_calibration_error(score_0_1, applies),
+        "calibration_error_by_chance": calibration_error_by_chance(score_0_1),
     }
 
 

@@ -2,8 +2,8 @@
 
 In go the encoder, networks that were fitted on it as it is, and labelled texts; out come the trained tensors and
 networks. A network that already reads the encoder well keeps the first steps from spoiling what the layers know (linear
-probing, then fine-tuning). A tenth of the training texts, whole groups of them, is not learnt from and says when to
-stop; nothing of what calibrates or tests is seen here.
+probing, then fine-tuning). Some of the training texts are not learnt from and say when to stop; nothing of what
+calibrates or tests is seen here.
 
 The same data, seed, libraries and number of threads give the same layers on a processor. Tensors leave as float16,
 and whatever reads their features afterwards reads those of the rounded ones. Needs the `finetune` extra.
@@ -13,7 +13,6 @@ Source: Kumar et al., Fine-tuning can distort pretrained features (2022); Devlin
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +42,6 @@ _WARM_UP_SHARE = 0.1
 _LOOKS_PER_EPOCH = 2
 _PATIENCE = 2  # looks without a better loss
 _SORTED_BATCHES = 16  # so many are cut from one stretch sorted by length: a fifth of the padding, and still at random
-_VALIDATION_TENTHS = 1
 
 _State: TypeAlias = dict[str, Tensor]
 _NetworkTensors: TypeAlias = dict[str, Tensor]
@@ -77,23 +75,17 @@ def fine_tune(
     *,
     special_ids: tuple[int, int],
     sequences: Sequence[TokenIds],
-    groups: Sequence[str],
+    validating: npt.NDArray[np.bool_],
     tasks: Sequence[Task],
     seed: int,
     progress: Callable[[str], None] = lambda line: None,
 ) -> FineTuned:
-    """Train; blocks for minutes. Sequences are within the model's limit; `groups` keep texts on one side."""
-    validating = np.array([_validates(group) for group in groups], dtype=bool)
+    """Train; blocks for minutes. Sequences are within the model's limit; `validating` are not learnt from."""
     texts = _Texts(sequences, special_ids)
     with _seeded(seed):
         trainee = _Trainee(which, folder, weights, tasks)
         stop = _train(trainee, texts, validating, seed, progress)
     return FineTuned(trainee.tensors(), trainee.networks(), stop.steps, stop.before, stop.best)
-
-
-def _validates(group: str) -> bool:
-    """By another hash than the one that splits off the test: of that one, these tenths lack some buckets."""
-    return hashlib.sha256(f"validation {group}".encode()).digest()[0] % 10 < _VALIDATION_TENTHS
 
 
 @contextmanager

@@ -6,11 +6,14 @@ calibrate, which neither has seen. What was fitted before becomes the model's sc
 
 from __future__ import annotations
 
+import hashlib
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from embedder.toxicity.learning.encoding import Encoder
 from embedder.toxicity.learning.examples import Example
@@ -23,6 +26,10 @@ from vocabulary.errors import SettingInvalid, SettingMissing
 # Fewer texts move hundreds of thousands of weights at random, and a tenth of them calibrates nothing.
 LEAST_TO_FINE_TUNE = 1_000
 _LEAST_TO_CALIBRATE = 30
+
+
+# Of the training texts, those that say when to stop: about, at least and at most so many.
+_VALIDATION_SHARE, _LEAST_VALIDATION_SHARE, _MOST_VALIDATION_SHARE = 0.1, 0.05, 0.3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,12 +58,39 @@ def require_fine_tuning() -> Any:
 
 
 def refuse_too_few(training: Sequence[Example]) -> None:
-    """Raise SettingInvalid where there are too few training texts to fine-tune anything."""
+    """Raise SettingInvalid where there are too few training texts to fine-tune anything, or too few groups of them."""
     if len(training) < LEAST_TO_FINE_TUNE:
         raise SettingInvalid(
             f"--fine-tune needs at least {LEAST_TO_FINE_TUNE:,} training texts and there are {len(training):,}; "
             "with --fine-tune none the encoder stays as it is"
         )
+    validation_texts([example.group for example in training])
+
+
+def validation_texts(groups: Sequence[str]) -> npt.NDArray[np.bool_]:
+    """Choose whole groups that hold a tenth of the texts, or as near to it as groups allow; at most three tenths.
+
+    A random order of the groups, by another hash than the one that splits off the test: of that one, some buckets are
+    gone from here. A group that would make too many is passed over.
+
+    Raises:
+        SettingInvalid: nearly all texts are of groups that are too large.
+    """
+    sizes = Counter(groups)
+    chosen: set[str] = set()
+    held = 0
+    for group in sorted(sizes, key=lambda each: hashlib.sha256(f"validation {each}".encode()).digest()):
+        if held >= _VALIDATION_SHARE * len(groups):
+            break
+        if held + sizes[group] <= _MOST_VALIDATION_SHARE * len(groups):
+            chosen.add(group)
+            held += sizes[group]
+    if held < _LEAST_VALIDATION_SHARE * len(groups):
+        raise SettingInvalid(
+            f"--fine-tune stops by groups of texts that it does not learn from, about {_VALIDATION_SHARE:.0%} of them; "
+            f"the {len(groups):,} texts are of {len(sizes):,} groups, most of them of one: give finer groups, or none"
+        )
+    return np.array([group in chosen for group in groups], dtype=bool)
 
 
 def refuse_too_few_to_calibrate(job: Job, held: Sequence[Example]) -> None:
@@ -88,7 +122,7 @@ def with_own_layers(
         encoder.weights,
         special_ids=encoder.tokeniser.special_ids,
         sequences=[text.tokens.ids[: encoder.max_tokens] for text in texts],
-        groups=[example.group for example in training],
+        validating=validation_texts([example.group for example in training]),
         tasks=[_task(learning, each, training) for each in heads.values()],
         seed=seed,
         progress=say,

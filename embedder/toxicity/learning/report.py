@@ -41,6 +41,8 @@ def card_text(card: ModelCard, figures: Figures, notes: Sequence[str]) -> str:
         _alarms(figures),
         "## One toxic text among clean sentences",
         _dilution(figures),
+        "## As documents are scored",
+        *_as_documents(figures["as_documents"]),
         *(["## Notes", "\n".join(f"- {note}" for note in notes)] if notes else []),
         "## Limits",
         _LIMITS,
@@ -58,12 +60,22 @@ _BINARY = (
     "weighted F1",
     "AUC",
     "calibration error",
+    "by chance",
+)
+_BINARY_KEYS = (
+    "precision",
+    "recall",
+    "f1",
+    "weighted_f1",
+    "auc",
+    "calibration_error",
+    "calibration_error_by_chance",
 )
 _LIMITS = f"""\
 A model says what the people who labelled its data would say, with their bias: dialect and reclaimed words tend to be
 flagged too often, and what its data lacks (another language, another tone) it does not know. Figures of fewer than
-{UNRELIABLE} texts are marked with * and say little. Figures of a model with layers of its own are of these layers: what
-the screen lets pass as clean is not among them. The score is an attribute to filter by, never a permission and
+{UNRELIABLE} texts are marked with * and say little; what calibration error so many texts have by chance, if every score
+is exactly true, stands beside it. The score is an attribute to filter by, never a permission and
 never a verdict on a person."""
 
 
@@ -120,7 +132,7 @@ def _data_row(data: Mapping[str, Any]) -> Sequence[str]:
 def _binary_rows(figures: Figures) -> Iterable[Sequence[str]]:
     for name, found in (*figures["by_source"].items(), ("**all**", figures["toxic"])):
         mark = "*" if found["positive"] < UNRELIABLE else ""
-        values = (found[key] for key in ("precision", "recall", "f1", "weighted_f1", "auc", "calibration_error"))
+        values = (found[key] for key in _BINARY_KEYS)
         yield (name, f"{found['texts']:,}", f"{found['positive']:,}{mark}", *map(_number, values))
 
 
@@ -171,6 +183,22 @@ def _dilution(figures: Figures) -> str:
         f"{found['passages']} held-out toxic texts, each between four clean sentences: scored as a whole passage "
         f"{whole} are found, scored sentence by sentence {sentences}."
     )
+
+
+def _as_documents(found: Figures) -> list[str]:
+    toxic, dilution = found["toxic"], found["dilution"]
+    alarms = ", ".join(
+        f"{found[key]['flagged']:,} of {found[key]['texts']:,} {label}"
+        for key, label in (("clean_text", "clean texts"), ("traps", "sentences with trap words"))
+    )
+    return [
+        "All figures above are of texts that the model reads whole. Here the same texts went the way of documents: the "
+        "pass that embeds them says which are looked at closer, sentence by sentence, and the worst counts.",
+        f"Precision {_number(toxic['precision'])}, recall {_number(toxic['recall'])}, F1 {_number(toxic['f1'])}, AUC "
+        f"{_number(toxic['auc'])}. Of toxic texts that the model flags when it reads them whole, "
+        f"{found['toxic_lost']:,} are lost. Flagged are {alarms}; of {dilution['passages']} toxic texts between clean "
+        f"sentences {_number(dilution['found'])} are found.",
+    ]
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> str:

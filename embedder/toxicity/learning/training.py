@@ -113,13 +113,13 @@ def train(order: Order, say: Say = lambda line: None) -> Trained:
     material = gather(order.parts, own=own_clean_examples())
     if order.fine_tune is not FineTune.NONE:
         require_fine_tuning()
-        refuse_too_few(material.by_split[Split.TRAIN])
+        refuse_too_few(material.by_split[Split.TRAIN][: order.network_examples])
     say(_told(material))
     encoder = Encoder.load(order.encoder, cache=order.cache)
     trainer = _Trainer(order, material, encoder, say)
     model = trainer.with_prefilter(trainer.fit())
     say("measuring")
-    figures = measure(model, material.by_split[Split.TEST][:], trainer.judging, most=_MOST_HELD_APART)
+    figures = measure(model, material.by_split[Split.TEST], encoder, trainer.judging, most=_MOST_HELD_APART)
     if model.own_layers is not None and trainer.screen_threshold is not None:
         held_out = material.by_split[Split.TEST][:_MOST_HELD_APART]
         figures["before_fine_tuning"] = measure_screen(model.own_layers, trainer.screen_threshold, held_out, encoder)

@@ -11,6 +11,7 @@ import pytest
 from embedder.toxicity.ngrams import NgramSpec, Unit, occurrences
 from embedder.toxicity.parts import sigmoid, softmax
 from vocabulary.documents import ReadText, Tokens
+from vocabulary.errors import SettingInvalid
 
 pytest.importorskip("sklearn", reason="needs the train extra")
 
@@ -19,6 +20,7 @@ from sklearn.linear_model import LogisticRegression
 from embedder.toxicity.learning.examples import Example
 from embedder.toxicity.learning.figures import (
     binary_figures,
+    calibration_error_by_chance,
     category_figures,
     expected_calibration_error,
     threshold_of_best_f1,
@@ -31,6 +33,7 @@ from embedder.toxicity.learning.fitting import (
     fit_with_folds,
     fit_with_held_apart,
 )
+from embedder.toxicity.learning.own_layers import validation_texts
 from embedder.toxicity.learning.report import confusion_plot
 
 TABLES = (NgramSpec(Unit.WORD_PIECES, (1,), 64), NgramSpec(Unit.CHARACTERS, (2,), 64))
@@ -114,6 +117,14 @@ def test_calibration_error_is_the_gap_between_promise_and_outcome(
     assert found == pytest.approx(error, abs=1e-6)
 
 
+def test_calibration_error_by_chance_is_what_true_scores_show_on_so_few_texts() -> None:
+    random = np.random.default_rng(4)
+    scores = random.uniform(0, 1, 600).astype(np.float32)
+    drawn = [expected_calibration_error(scores, random.uniform(size=600) < scores) for _ in range(200)]
+    assert calibration_error_by_chance(scores) == pytest.approx(np.mean(drawn), rel=0.08)
+    assert calibration_error_by_chance(scores[:0]) == 0
+
+
 def test_thresholds_follow_from_scores() -> None:
     scores = np.array([0.1, 0.2, 0.4, 0.6, 0.8, 0.9], dtype=np.float32)
     toxic = np.array([False, False, True, False, True, True])
@@ -146,3 +157,30 @@ def test_categories_are_measured_with_clean_as_a_class() -> None:
 def test_a_confusion_is_drawn_as_a_picture() -> None:
     pytest.importorskip("matplotlib")
     assert confusion_plot(["clean", "toxic"], [[5, 1], [0, 3]]).startswith(b"\x89PNG")
+
+
+def _groups(**sizes: int) -> list[str]:
+    return [name for name, size in sizes.items() for _ in range(size)]
+
+
+@pytest.mark.parametrize(
+    "groups",
+    [
+        [str(number) for number in range(2_000)],
+        _groups(**{f"g{number}": 200 for number in range(10)}),
+        _groups(a=500, b=500, c=500, d=500),
+        _groups(giant=1_500, **{f"g{number}": 50 for number in range(10)}),
+    ],
+    ids=["of one text each", "ten", "four", "with a giant"],
+)
+def test_whole_groups_of_about_a_tenth_say_when_to_stop(groups: list[str]) -> None:
+    validating = validation_texts(groups)
+    assert 0.05 <= validating.mean() <= 0.3
+    chosen = {group for group, held in zip(groups, validating, strict=True) if held}
+    assert all(held == (group in chosen) for group, held in zip(groups, validating, strict=True))
+
+
+@pytest.mark.parametrize("groups", [_groups(one=1_000), _groups(a=700, b=699, c=1)], ids=["one", "two"])
+def test_texts_of_too_few_groups_are_not_fine_tuned(groups: list[str]) -> None:
+    with pytest.raises(SettingInvalid, match="give finer groups"):
+        validation_texts(groups)

@@ -117,6 +117,7 @@ def test_a_trained_version_has_a_report_and_is_listed_without_approval(trained: 
     kept = Path(listed["folder"])
     assert kept == trained.path / "models" / "ours" / "1"
     assert {file.name for file in kept.iterdir()} == {"model.safetensors", "card.md", "report.json", "confusion.png"}
+    assert "## As documents are scored" in (kept / "card.md").read_text(encoding="utf-8")
     card = load_model(kept / "model.safetensors").card
     assert (card.reference, card.categories) == ("ours@1", ("insult", "threat"))
 
@@ -126,6 +127,7 @@ def test_the_model_tells_what_it_has_learnt_from_what_it_has_not(folder: CliFold
     figures = folder.json("models", "evaluate", "toxicity", "ours", *evaluate_options(folder, data=str(others)))
     assert figures["toxic"]["texts"] == 50
     assert figures["toxic"]["auc"] > 0.9
+    assert (figures["as_documents"]["toxic"]["texts"], figures["as_documents"]["toxic_lost"]) == (50, 0)
 
 
 def test_a_model_scores_once_it_is_approved_and_not_before(folder: CliFolder) -> None:

@@ -1,0 +1,41 @@
+"""What a model says of texts when it scores documents: one pass over everything, a closer look at what is suspicious.
+
+A model's own figures are of texts that it reads whole. A document is scored otherwise: the pass that embeds it suspects
+some sentences, these are scored alone, and the worst counts; layers of a model's own see nothing else. In go texts, out
+comes what would be stored with them, by the same worker and finisher as in a sync.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from embedder.calls import Call, Work
+from embedder.finishing import Finisher
+from embedder.toxicity.learning.encoding import Encoder
+from embedder.toxicity.model import ToxicityModel
+from embedder.toxicity.ngrams import Array
+from embedder.two_encoders import TwoEncoders
+from embedder.worker import Worker
+from vocabulary.documents import ReadText, Tokens
+
+
+def scores_of_documents(model: ToxicityModel, encoder: Encoder, judging: Encoder, texts: Sequence[ReadText]) -> Array:
+    """Return each text's score as it would be stored, float32 [n]. Blocks for a pass over all texts.
+
+    `encoder` embeds, and gives blocks; `judging` is what the model's heads read: the same, or the one with its layers.
+    """
+    run = None if model.own_layers is None else TwoEncoders(encoder.runtime, judging.runtime)
+    worker: Worker[Work] = Worker(encoder.runtime, finish=Finisher(model), run=run)
+    call = Call([_within(text, encoder.max_tokens) for text in texts], dimensions=encoder.folder.shape.hidden)
+    try:
+        worker.submit(call.works)
+        toxicity = call.future.result().toxicity
+    finally:
+        worker.close()
+    return np.array([each.score_0_1 for each in toxicity], dtype=np.float32)
+
+
+def _within(text: ReadText, max_tokens: int) -> ReadText:
+    return ReadText(text.text, Tokens(text.tokens.ids[:max_tokens], text.tokens.offsets[:max_tokens]))
