@@ -7,13 +7,15 @@ next training with the same encoder goes on where the last one was.
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Self
+from typing import IO, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -36,7 +38,10 @@ Progress = Callable[[int, int], None]
 
 
 class FeatureStore:
-    """Features by token ids, float16; on disk two files that only grow, where a folder is given."""
+    """Features by token ids, float16; on disk two files that only grow, where a folder is given.
+
+    Several trainings may use a folder at once: each appends under a lock, and takes up what the others appended.
+    """
 
     def __init__(self, width: int, folder: Path | None = None) -> None:
         self.width = width
@@ -48,7 +53,8 @@ class FeatureStore:
             self._keys, self._values = folder / "keys.bin", folder / "features.f16"
             try:
                 folder.mkdir(parents=True, exist_ok=True)
-                self._recover(self._keys, self._values)
+                with self._locked(self._keys, self._values):
+                    pass
             except OSError as error:
                 raise SettingInvalid(f"cache: {folder} cannot be used: {error}") from error
 
@@ -62,9 +68,9 @@ class FeatureStore:
         if self._keys is None or self._values is None:
             self._memory.append(half)
         else:
-            with self._values.open("ab") as values, self._keys.open("ab") as names:  # values first: see _recover
+            with self._locked(self._keys, self._values) as (names, values):
                 values.write(half.tobytes())
-                values.flush()
+                values.flush()  # before the names: see _take_up
                 names.write(b"".join(keys))
         self._rows.update(zip(keys, range(self._count, self._count + len(keys)), strict=True))
         self._count += len(keys)
@@ -84,17 +90,26 @@ class FeatureStore:
         self._memory = [np.concatenate([np.empty((0, self.width), np.float16), *self._memory])]
         return self._memory[0]
 
-    def _recover(self, keys: Path, values: Path) -> None:
-        """Take up what an earlier run left; a row that it had no time to finish is cut off."""
-        keys.touch()
-        values.touch()
+    @contextmanager
+    def _locked(self, keys: Path, values: Path) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
+        """Open the files to append to while no other training does, with all that others have appended taken up."""
+        with values.open("ab") as open_values, keys.open("ab") as open_keys:
+            fcntl.flock(open_keys, fcntl.LOCK_EX)  # until it is closed
+            self._take_up(keys, values)
+            yield open_keys, open_values
+
+    def _take_up(self, keys: Path, values: Path) -> None:
+        """Learn of rows that other trainings left; one that a killed run had no time to finish is cut off."""
         row = 2 * self.width
         count = min(keys.stat().st_size // _KEY_BYTES, values.stat().st_size // row)
         os.truncate(keys, count * _KEY_BYTES)
         os.truncate(values, count * row)
-        self._count, names = count, keys.read_bytes()
+        with keys.open("rb") as stream:
+            stream.seek(self._count * _KEY_BYTES)
+            names = stream.read()
         for start in range(0, len(names), _KEY_BYTES):
-            self._rows[names[start : start + _KEY_BYTES]] = start // _KEY_BYTES
+            self._rows[names[start : start + _KEY_BYTES]] = self._count + start // _KEY_BYTES
+        self._count = count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
