@@ -14,14 +14,14 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
-from typing import TypeAlias, TypeVar
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 
+from acl.list_entries import in_force, in_pieces, narrowed, read_entries, spelled, takes, write_entries
 from acl.revocations import record_revocation
 from acl.tables import (
     UNCHANGED,
@@ -37,11 +37,6 @@ from acl.tables import (
 )
 from vocabulary.access import Acl, AclId, Principal
 from vocabulary.numbering import KnownAcl
-
-_Item = TypeVar("_Item")
-_Entries: TypeAlias = dict[Effect, set[str]]  # principals in canonical spelling
-
-_KEYS_PER_STATEMENT = 500  # bound parameters: SQLite before 3.32 takes 999, PostgreSQL 65,535
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +84,7 @@ class AclStore:
         def read() -> dict[AclId, str]:
             found: dict[AclId, str] = {}
             with self._engine.connect() as connection:
-                for piece in _in_pieces(list(acl_ids)):
+                for piece in in_pieces(list(acl_ids)):
                     its_own = (acl_lists.c.source == source) & acl_lists.c.id.in_(piece)
                     rows = connection.execute(select(acl_lists.c.id, acl_lists.c.key).where(its_own))
                     found |= {AclId(acl_id): key for acl_id, key in rows}
@@ -152,7 +147,7 @@ class AclStore:
             its_own = (acl_lists.c.id == acl_id) & (acl_lists.c.source == source)
             if connection.execute(select(acl_lists.c.id).where(its_own)).first() is None:
                 return False
-            entries = _entries(connection, [acl_id])[acl_id]
+            entries = read_entries(connection, [acl_id])[acl_id]
         allows = entries[Effect.ALLOW] | entries[Effect.ALLOW_LATER]
         denies = entries[Effect.DENY] - entries[Effect.DENY_NO_LONGER]
         return str(Principal.everyone(source)) in allows and not denies
@@ -175,15 +170,15 @@ def _write(
         return stored
     known = {key: acl for key, acl in changed.items() if key in stored}
     unknown = {key: acl for key, acl in changed.items() if key not in stored}
-    before = _entries(connection, [stored[key].id for key in known])
+    before = read_entries(connection, [stored[key].id for key in known])
     stored |= _update(connection, {stored[key].id: acl for key, acl in known.items()}, version=version)
     stored |= _insert(connection, source, unknown, version=version)
-    narrowed = {stored[key].id: _narrowed(before[stored[key].id], acl) for key, acl in known.items()}
-    after = narrowed | {stored[key].id: _spelled(acl) for key, acl in unknown.items()}
-    _write_entries(connection, before, after, version=version)
+    in_its_place = {stored[key].id: narrowed(before[stored[key].id], acl) for key, acl in known.items()}
+    after = in_its_place | {stored[key].id: spelled(acl) for key, acl in unknown.items()}
+    write_entries(connection, before, after, version=version)
     earliest = min((changed_at[key] for key in changed if key in changed_at), default=None)
     set_version(connection, version, realm=Realm.LISTS, source=source, origin=Origin(run, earliest), at=at)
-    takers = [key for key in known if _takes(before[stored[key].id], narrowed[stored[key].id])]
+    takers = [key for key in known if takes(before[stored[key].id], in_its_place[stored[key].id])]
     if takers:
         told = [changed_at[key] for key in takers if key in changed_at]
         first = min(told) if len(told) == len(takers) else None
@@ -213,27 +208,6 @@ def _insert(connection: Connection, source: str, lists: Mapping[str, Acl], *, ve
     return {key: _Stored(AclId(acl_id), digest) for key, acl_id, digest in inserted}
 
 
-def _spelled(acl: Acl) -> _Entries:
-    """The list as it is meant to be in the end."""
-    return {Effect.ALLOW: set(map(str, acl.allow)), Effect.DENY: set(map(str, acl.deny))}
-
-
-def _narrowed(before: _Entries, acl: Acl) -> _Entries:
-    """What a changed list takes, in force, and what it gives, waiting."""
-    after = _spelled(acl)
-    return {
-        Effect.ALLOW: after[Effect.ALLOW] & before[Effect.ALLOW],
-        Effect.ALLOW_LATER: after[Effect.ALLOW] - before[Effect.ALLOW],
-        Effect.DENY: after[Effect.DENY] | before[Effect.DENY],
-        Effect.DENY_NO_LONGER: before[Effect.DENY] - after[Effect.DENY],
-    }
-
-
-def _takes(before: _Entries, after: _Entries) -> bool:
-    """Whether somebody is allowed no more, or denied anew, by what is in force."""
-    return bool(before[Effect.ALLOW] - after[Effect.ALLOW] or after[Effect.DENY] - before[Effect.DENY])
-
-
 def _carry_out_waiting(connection: Connection, source: str, *, version: int, up_to: int | None) -> bool:
     """Put in force what waits in the source's lists, and say whether anything did."""
     waits = acl_entries.c.effect.in_([Effect.ALLOW_LATER, Effect.DENY_NO_LONGER])
@@ -241,71 +215,17 @@ def _carry_out_waiting(connection: Connection, source: str, *, version: int, up_
     if up_to is not None:
         of_source = of_source.where(acl_lists.c.version <= up_to)
     waiting = [AclId(acl_id) for (acl_id,) in connection.execute(of_source)]
-    for ids in _in_pieces(waiting):
-        before = _entries(connection, ids)
-        after = {acl_id: _in_force(each) for acl_id, each in before.items()}
-        _write_entries(connection, before, after, version=version)
+    for ids in in_pieces(waiting):
+        before = read_entries(connection, ids)
+        after = {acl_id: in_force(each) for acl_id, each in before.items()}
+        write_entries(connection, before, after, version=version)
         connection.execute(update(acl_lists).where(acl_lists.c.id.in_(ids)).values(version=version))
     return bool(waiting)
 
 
-def _in_force(waiting: _Entries) -> _Entries:
-    return {
-        Effect.ALLOW: waiting[Effect.ALLOW] | waiting[Effect.ALLOW_LATER],
-        Effect.DENY: waiting[Effect.DENY] - waiting[Effect.DENY_NO_LONGER],
-    }
-
-
-def _entries(connection: Connection, ids: Sequence[AclId]) -> dict[AclId, _Entries]:
-    """The stored entries of each list, by what they do."""
-    found: dict[AclId, _Entries] = {acl_id: {effect: set() for effect in Effect} for acl_id in ids}
-    for piece in _in_pieces(ids):
-        rows = connection.execute(
-            select(acl_entries.c.acl_id, acl_entries.c.effect, acl_entries.c.principal).where(
-                acl_entries.c.acl_id.in_(piece)
-            )
-        )
-        for acl_id, effect, principal in rows:
-            found[acl_id][Effect(effect)].add(principal)
-    return found
-
-
-def _write_entries(
-    connection: Connection, before: Mapping[AclId, _Entries], after: Mapping[AclId, _Entries], *, version: int
-) -> None:
-    """Take out and put in what differs: an entry that stays keeps the version that brought it."""
-    stored, wanted = _rows(before), _rows(after)
-    if gone := stored - wanted:
-        row = acl_entries.c
-        this_one = (
-            (row.acl_id == bindparam("of_id")) & (row.effect == bindparam("does")) & (row.principal == bindparam("to"))
-        )
-        connection.execute(
-            delete(acl_entries).where(this_one),
-            [{"of_id": acl_id, "does": effect, "to": principal} for acl_id, effect, principal in gone],
-        )
-    if new := wanted - stored:
-        connection.execute(
-            insert(acl_entries),
-            [
-                {"acl_id": acl_id, "effect": effect, "principal": principal, "version": version}
-                for acl_id, effect, principal in new
-            ],
-        )
-
-
-def _rows(lists: Mapping[AclId, _Entries]) -> set[tuple[AclId, str, str]]:
-    return {
-        (acl_id, effect.value, principal)
-        for acl_id, entries in lists.items()
-        for effect, principals in entries.items()
-        for principal in principals
-    }
-
-
 def _stored(connection: Connection, source: str, keys: Iterable[str]) -> dict[str, _Stored]:
     found: dict[str, _Stored] = {}
-    for piece in _in_pieces(list(keys)):
+    for piece in in_pieces(list(keys)):
         rows = connection.execute(
             select(acl_lists.c.key, acl_lists.c.id, acl_lists.c.digest).where(
                 acl_lists.c.source == source, acl_lists.c.key.in_(piece)
@@ -323,8 +243,3 @@ def digest_of(acl: Acl) -> str:
     """One spelling for one set of entries, whatever their order; JSON keeps the entries apart."""
     entries = [sorted(map(str, acl.allow)), sorted(map(str, acl.deny))]
     return hashlib.sha256(json.dumps(entries).encode()).hexdigest()
-
-
-def _in_pieces(items: Sequence[_Item]) -> Iterable[Sequence[_Item]]:
-    for start in range(0, len(items), _KEYS_PER_STATEMENT):
-        yield items[start : start + _KEYS_PER_STATEMENT]
