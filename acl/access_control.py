@@ -80,19 +80,21 @@ class AccessControl:
         which are scoped by its issuer and never equal a source's, unless the source adopts them.
         """
         key = (claims, tuple(sources))
-        versions = await self._versions([rule.source for rule in sources])
+        at_hand = await self._versions([rule.source for rule in sources])
+        versions = _of_filters(at_hand)
         cached = self._cached(key, versions)
         access = cached or self._remember(key, versions, await self._compute(claims, sources, versions))
-        self._note_use(versions)
+        self._note_use(at_hand)
         return access
 
     async def public_filter(self, sources: Sequence[str]) -> AccessFilter:
         """What anybody may see of the named sources: the lists that allow everyone and deny nobody."""
         key = ("public", tuple(sources))
-        versions = await self._versions(sources)
+        at_hand = await self._versions(sources)
+        versions = _of_filters(at_hand)
         cached = self._cached(key, versions)
         access = cached or self._remember(key, versions, await self._compute_public(sources, versions))
-        self._note_use(versions)
+        self._note_use(at_hand)
         return access
 
     @asynccontextmanager
@@ -222,6 +224,11 @@ class AccessControl:
         if len(self._filters) > _CACHED_FILTERS:
             self._filters.popitem(last=False)
         return access
+
+
+def _of_filters(versions: _Versions) -> _Versions:
+    """Those of the versions that a filter depends on: under which list a document is, the index says itself."""
+    return {counter: version for counter, version in versions.items() if counter[0] is not Realm.DOCUMENTS}
 
 
 def _groups_of_token(claims: ReaderClaims, sources: Sequence[SourceIdentityRule]) -> set[str]:

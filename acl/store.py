@@ -14,7 +14,7 @@ import asyncio
 import hashlib
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
@@ -22,6 +22,7 @@ from functools import cached_property
 from sqlalchemy import Connection, Engine, bindparam, func, insert, select, update
 
 from acl.list_entries import in_force, in_pieces, narrowed, read_entries, spelled, takes, write_entries
+from acl.reassignments import record_reassignments
 from acl.revocations import record_revocation
 from acl.tables import (
     UNCHANGED,
@@ -30,13 +31,14 @@ from acl.tables import (
     Realm,
     acl_entries,
     acl_lists,
+    acl_revocations,
     acl_state,
     lock_version,
     read_versions,
     set_version,
 )
 from vocabulary.access import Acl, AclId, Principal
-from vocabulary.numbering import KnownAcl
+from vocabulary.numbering import KnownAcl, Reassignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,28 @@ class AclStore:
         """
         lists = {acl.key: acl for acl in acls}
         return await asyncio.to_thread(self._number, source, lists, run, changed_at or {})
+
+    async def note_reassigned(self, source: str, documents: Sequence[Reassignment], *, run: int | None = None) -> None:
+        """Record what documents were taken from whom by a write that the index has acknowledged."""
+
+        def note() -> None:
+            with self._engine.begin() as connection:
+                record_reassignments(connection, source, documents, run=run, at=self._clock())
+
+        if documents:
+            await asyncio.to_thread(note)
+
+    async def slowest_revocation_s(self, run: int) -> float | None:
+        """The longest of what a run took, from its change at the source until it was in force; None: nobody knows."""
+        taken = acl_revocations.c
+        slowest = select(func.max(taken.in_force_at - taken.changed_at)).where(taken.run == run)
+
+        def read() -> float | None:
+            with self._engine.connect() as connection:
+                seconds = connection.execute(slowest).scalar()
+                return None if seconds is None else max(0.0, float(seconds))  # clocks of two machines may differ
+
+        return await asyncio.to_thread(read)
 
     async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
         """Compare the lists with what is stored under their keys, and change nothing."""

@@ -1,9 +1,9 @@
 """The tables of this room in the state store, and the version counters that keep several processes consistent.
 
-A counter belongs to one realm (lists, identities, mappings) of one source. It grows in the same transaction as the
-change it announces, and whoever changes something first locks it: the order of versions is the order of commits. Each
-step leaves a row in `acl_changes` that says which run made it and when. Entries, lists, people and memberships carry
-the version that brought them, so that each of them leads to its run; 0 there means: before steps were recorded.
+A counter belongs to one realm (`Realm`) of one source. It grows in the same transaction as the change it announces, and
+whoever changes something first locks it: the order of versions is the order of commits. Each step leaves a row in
+`acl_changes` that says which run made it and when. Entries, lists, people and memberships carry the version that
+brought them, so that each of them leads to its run; 0 there means: before steps were recorded.
 """
 
 from __future__ import annotations
@@ -158,6 +158,7 @@ class Realm(StrEnum):
     LISTS = "lists"
     IDENTITIES = "identities"
     MAPPINGS = "mappings"
+    DOCUMENTS = "documents"  # that were put under a list that takes: no filter depends on it, only when it was obeyed
 
 
 class Effect(StrEnum):

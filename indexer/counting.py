@@ -26,6 +26,8 @@ async def counted(walk: Walk) -> AsyncIterator[None]:
     finally:
         walk.tally.requests = Counter(walk.ports.connector.requests)
         walk.tally.lists_changed = await acls.count_changed(source, since=version)
+        slowest_s = await acls.slowest_revocation_s(walk.ticket.run_id)
+        walk.tally.revocation_latency_s = None if slowest_s is None else round(slowest_s, 3)
     if walk.ticket.mode in _READS_ALL_LISTS:
         last_look = await walk.runs.last_begin(source, _READS_ALL_LISTS)
         walk.tally.revoked_within_s = None if last_look is None else round(walk.clock() - last_look, 3)

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from indexer.passages import CutPassage
-from indexer.planning import Plan
+from indexer.planning import Plan, is_under
 from indexer.state.ledger import LedgerRow
-from vocabulary.access import Acl, AclId
-from vocabulary.documents import AccessRead, AclRead, Change, Document, EnrichedPassage, Upsert
+from vocabulary.access import HIDDEN_ACL, Acl, AclId, Principal
+from vocabulary.documents import AccessRead, AclRead, Change, Document, DocumentState, EnrichedPassage, Upsert
 from vocabulary.indexing import Description, IndexOperation, Put
+from vocabulary.numbering import Reassignment
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,7 @@ class Task:
     acl_id: AclId
     previous: LedgerRow | None
     plan: Plan
+    reassigned: tuple[Reassignment, ...] = ()
 
     @property
     def weight(self) -> int:
@@ -60,7 +63,8 @@ class Prepared:
 class Settlement:
     """Changes ready to be written: what the index is told, and what the ledger says once it is acknowledged.
 
-    `earlier` is what the ledger said before of the one document whose content was read.
+    `earlier` is what the ledger said before of the one document whose content was read; `reassigned` are those of the
+    documents that come under another list or owner.
     """
 
     numbers: tuple[int, ...]
@@ -69,11 +73,27 @@ class Settlement:
     removed: tuple[str, ...] = ()
     operations: tuple[IndexOperation, ...] = ()
     earlier: LedgerRow | None = None
+    reassigned: tuple[Reassignment, ...] = ()
 
     @property
     def weight(self) -> int:
         passages = (piece for put in self.operations if isinstance(put, Put) for piece in put.passages)
         return 1 + sum(len(piece.passage.text) + piece.vector.nbytes for piece in passages)
+
+
+def reassignment(
+    previous: LedgerRow | None, acl_id: AclId, owner: Principal | None, *, changed_at: datetime | None = None
+) -> tuple[Reassignment, ...]:
+    """Say that a document comes under another list or owner, where somebody may have found it under the former.
+
+    Nobody knows that of a row in doubt; whoever interrupted its write may have told of it.
+    """
+    if previous is None or not previous.in_index or previous.state is DocumentState.HELD or not previous.acl_id:
+        return ()
+    if is_under(previous, acl_id, owner):
+        return ()
+    ends_ownership = previous.owner is not None and (acl_id == HIDDEN_ACL or previous.owner != str(owner))
+    return (Reassignment(previous.native_id, AclId(previous.acl_id), acl_id, ends_ownership, changed_at),)
 
 
 def acl_of(change: Change) -> Acl | None:

@@ -16,9 +16,10 @@ from acl import Realm, Revocation, RevocationRecords
 from indexer.state.runs import RunStore
 from vocabulary.ports import SyncMode
 
-# People are read at the begin of every run, lists by the modes that walk through the whole scope.
+# People are read at the begin of every run, lists, and what is under them, by modes that walk through the whole scope.
 _READ_PEOPLE = (SyncMode.FULL, SyncMode.CHANGES, SyncMode.PERMISSIONS, SyncMode.IDENTITIES)
-_READINGS = {Realm.LISTS: (SyncMode.FULL, SyncMode.PERMISSIONS), Realm.IDENTITIES: _READ_PEOPLE}
+_READ_LISTS = (SyncMode.FULL, SyncMode.PERMISSIONS)
+_READINGS = {Realm.LISTS: _READ_LISTS, Realm.DOCUMENTS: _READ_LISTS, Realm.IDENTITIES: _READ_PEOPLE}
 
 
 class Since(StrEnum):

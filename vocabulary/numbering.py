@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -16,6 +16,21 @@ class KnownAcl:
 
     id: AclId | None
     is_changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Reassignment:
+    """A document that somebody could find under one list, and that an index holds under another, or another owner, now.
+
+    `after` is `HIDDEN_ACL` where nobody finds it any more; `ends_ownership`: it had an owner who is none of it now.
+    `changed_at` (aware, UTC) is when that was changed at the source, where that is known.
+    """
+
+    native_id: str
+    before: AclId
+    after: AclId
+    ends_ownership: bool
+    changed_at: datetime | None = None
 
 
 class AclNumbering(Protocol):
@@ -39,6 +54,17 @@ class AclNumbering(Protocol):
         Whom a changed list admits no more is shut out at once; whom it admits anew waits for `grant`. Ids are positive
         and are never given twice. What changes is recorded as brought by `run`, with the time (aware, UTC) at which
         each key's list was changed at the source, where that is known.
+        """
+        ...
+
+    async def note_reassigned(self, source: str, documents: Sequence[Reassignment], *, run: int | None = None) -> None:
+        """Record what documents were taken from whom, once the index has acknowledged it. It changes no list."""
+        ...
+
+    async def slowest_revocation_s(self, run: int) -> float | None:
+        """The longest, in seconds, from a change at the source until what the run took for it was in force.
+
+        Of changes whose time the source tells; None: of none. What only gives is none of them.
         """
         ...
 

@@ -22,7 +22,7 @@ from indexer.stages.lists_at_once import ListsAtOnce
 from indexer.state.ledger import LedgerRow, MetRow, spelled_lineage
 from indexer.tombstones import DELETE_BRAKE
 from indexer.walk import Walk
-from indexer.work import Settlement, Task, acl_of
+from indexer.work import Settlement, Task, acl_of, reassignment
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import (
     AccessRead,
@@ -39,6 +39,7 @@ from vocabulary.documents import (
 )
 from vocabulary.errors import RunStopped, SightlineError
 from vocabulary.indexing import Delete, Hide, IndexOperation, Readmit
+from vocabulary.numbering import Reassignment
 
 _MetDocument: TypeAlias = Upsert | Skipped | Removed | AccessRead
 _Met: TypeAlias = _MetDocument | AclRead
@@ -65,6 +66,7 @@ class CrawlStage:
         self._walk = walk
         self._tasks = tasks
         self._settlements = settlements
+        self._told: dict[str, datetime] = {}  # when lists of this walk were changed at the source, by their keys
 
     async def run(self, stream: ChangeStream, start: Checkpoint | None) -> SightlineError | None:
         """Crawl to the end; what ended the crawl early is returned, so that the later stages finish what is theirs."""
@@ -170,9 +172,7 @@ class CrawlStage:
 
     async def _number_lists(self, lists: Sequence[AclRead]) -> None:
         await self._walk.policy.call(lambda: self._number_acls(lists))
-        for read in lists:  # whom these lists shut out, the next query shuts out
-            if read.changed_at is not None:
-                self._walk.tally.note_obeyed(self._walk.clock() - read.changed_at.timestamp())
+        self._told |= _changed_at(lists)
 
     async def _not_public(self, acl_ids: Collection[AclId]) -> frozenset[AclId]:
         """Those of a page's lists that a public index may not hold; none where readers prove who they are."""
@@ -194,18 +194,26 @@ class CrawlStage:
         self._walk.tally.warnings.update(document.warnings)
         previous = known.row if known is not None else None
         needed = plan(document, acl_id, previous, recipe=self._walk.recipe, now=self._walk.clock())
+        reassigned = self._reassigned(document, previous, HIDDEN_ACL if hidden_reason else acl_id)
         if hidden_reason:
-            settled.append(self._withdrawal(document.id, DocumentState.HIDDEN, hidden_reason, previous))
+            withdrawal = self._withdrawal(document.id, DocumentState.HIDDEN, hidden_reason, previous)
+            settled.append(replace(withdrawal, reassigned=reassigned))
         elif needed.need is Need.HIDING:
             settled.append(self._unreadable(document, previous))
         elif needed.need is Need.NOTHING and previous is not None:
             settled.append(self._unchanged(previous, lineage=spelled_lineage(document.lineage)))
         elif needed.need is Need.ACCESS and previous is not None:
             moved = replace(previous, lineage=spelled_lineage(document.lineage))
-            settled.append(self._under(document.id, moved, acl_id, document.owner))
+            settled.append(replace(self._under(document.id, moved, acl_id, document.owner), reassigned=reassigned))
         else:
             number = self._walk.acknowledgements.open()
-            await self._tasks.put(Task(number, document, acl_id, previous, needed))
+            await self._tasks.put(Task(number, document, acl_id, previous, needed, reassigned))
+
+    def _reassigned(self, document: Document, previous: LedgerRow | None, acl_id: AclId) -> tuple[Reassignment, ...]:
+        """Whether the document comes under another list; since when, only the list can tell where it did not move."""
+        stayed = previous is not None and previous.lineage == spelled_lineage(document.lineage)
+        changed_at = self._told.get(document.acl.key) if stayed and document.acl is not None else None
+        return reassignment(previous, acl_id, document.owner, changed_at=changed_at)
 
     def _unchanged(self, previous: LedgerRow, *, lineage: str) -> Settlement:
         """Keep the row; what is held back, or failed and is not to be tried now, stays that and is reported so."""
@@ -243,7 +251,8 @@ class CrawlStage:
             return self._hidden(read.document_id, previous, hidden_reason or "permissions-unreadable")
         if is_under(previous, acl_id, read.owner):
             return self._unchanged(previous, lineage=previous.lineage)
-        return self._under(read.document_id, previous, acl_id, read.owner)
+        reassigned = reassignment(previous, acl_id, read.owner, changed_at=read.changed_at)
+        return replace(self._under(read.document_id, previous, acl_id, read.owner), reassigned=reassigned)
 
     def _unreadable(self, document: Document, previous: LedgerRow | None) -> Settlement:
         """Hide a document that no reader may be named of; an account that lost a right must not cost an index."""
@@ -315,6 +324,7 @@ class CrawlStage:
             unchanged=tuple(native_id for one in settled for native_id in one.unchanged),
             removed=tuple(native_id for one in settled for native_id in one.removed),
             operations=tuple(operation for one in settled for operation in one.operations),
+            reassigned=tuple(each for one in settled for each in one.reassigned),
         )
         await self._settlements.put(together)
 

@@ -92,4 +92,6 @@ def _settlement(document: Prepared, passages: tuple[EnrichedPassage, ...]) -> Se
     operation: IndexOperation = Put(task.description, passages)
     if document.keeps_passages:
         operation = Describe(task.description)
-    return Settlement((task.number,), rows=(document.row,), operations=(operation,), earlier=task.previous)
+    return Settlement(
+        (task.number,), rows=(document.row,), operations=(operation,), earlier=task.previous, reassigned=task.reassigned
+    )

@@ -46,6 +46,7 @@ class IndexStage:
         if operations:
             unjudged = {row.native_id for one in batch for row in one.rows if row.toxicity_rule is None}
             guarded, refused = await self._walk.policy.call(lambda: self._apply(operations, unjudged))
+        await self._note_reassigned(batch, refused)
         rows = [
             self._as_found(self._as_judged(row, guarded), refused, one.earlier) for one in batch for row in one.rows
         ]
@@ -59,6 +60,13 @@ class IndexStage:
         await self._walk.ledger.doubt(self._walk.ticket, [document_of(each).native_id for each in operations])
         shown = {document_of(each).native_id for each in operations if isinstance(each, Describe | Readmit)}
         return await self._walk.write(operations, unjudged=shown & set(unjudged))
+
+    async def _note_reassigned(self, batch: Sequence[Settlement], refused: Mapping[DocumentId, Refusal]) -> None:
+        """Say what the index has taken from readers. Killed before, the write is done and its time never told."""
+        source, run = self._walk.ticket.source, self._walk.ticket.run_id
+        moved = [each for one in batch for each in one.reassigned if DocumentId(source, each.native_id) not in refused]
+        if moved:
+            await self._walk.policy.call(lambda: self._walk.ports.acls.note_reassigned(source, moved, run=run))
 
     def _as_judged(self, row: LedgerRow, guarded: Guarded) -> LedgerRow:
         """What a document whose passages were written was scored and judged by, and whether it is held back."""

@@ -24,9 +24,8 @@ class Tally:
     withheld: int = 0  # indexed and not met by a permissions sweep: hidden until a full sync decides
     lists_changed: int = 0  # ACLs that were new, or had other entries than before
     revoked_within_s: float | None = None  # whom the source shut out, the index shuts out so long after, at most
-    revocation_latency_s: float | None = (
-        None  # the longest from a change of a list, where its time is told, to its effect
-    )
+    # The longest from a change that took something, where the source tells its time, until that was in force.
+    revocation_latency_s: float | None = None
     requests: Counter[str] = field(default_factory=Counter)  # sent to the source, by kind
     bytes_read: int = 0  # of content
     passages_embedded: int = 0
@@ -40,10 +39,6 @@ class Tally:
             self.states[state] += 1
         if reason:
             self.reasons[f"{state}: {reason}"] += 1
-
-    def note_obeyed(self, latency_s: float) -> None:
-        """Note that a changed list took effect so long after it was changed at the source."""
-        self.revocation_latency_s = round(max(latency_s, self.revocation_latency_s or 0.0), 3)
 
     def check(self) -> str:
         """Say what does not add up; empty when every scanned document ended in exactly one state."""

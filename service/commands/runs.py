@@ -157,9 +157,8 @@ def _print_run(report: RunReport) -> None:
         lists = f"{report.tally.lists_changed} lists changed"
         console().print(f"{lists}; whom the source shuts out is shut out within {report.tally.revoked_within_s:.0f} s")
     if report.tally.revocation_latency_s is not None:
-        console().print(
-            f"The slowest changed list took effect {report.tally.revocation_latency_s:.1f} s after its change"
-        )
+        slowest = f"{report.tally.revocation_latency_s:.1f} s after its change"
+        console().print(f"The slowest revocation whose time the source tells was in force {slowest}")
     documents_per_s, passages_per_s = (per_s(n, report) for n in (report.tally.scanned, report.tally.passages_embedded))
     if documents_per_s is not None:
         console().print(f"{documents_per_s:g} documents and {passages_per_s:g} passages a second")

@@ -29,7 +29,7 @@ from vocabulary.documents import (
     Vector,
 )
 from vocabulary.errors import ExtractionFailed
-from vocabulary.numbering import KnownAcl
+from vocabulary.numbering import KnownAcl, Reassignment
 
 DIMENSIONS = 16
 
@@ -124,6 +124,7 @@ class MemoryNumbering:
     def __init__(self, numbering: str = "state-1") -> None:
         self._numbering = numbering
         self.lists: dict[tuple[str, str], tuple[AclId, Acl]] = {}
+        self.reassigned: list[Reassignment] = []
 
     @property
     def numbering(self) -> str:
@@ -143,6 +144,12 @@ class MemoryNumbering:
             self.lists[source, acl.key] = (acl_id, acl)
             numbers[acl.key] = acl_id
         return numbers
+
+    async def note_reassigned(self, source: str, documents: Sequence[Reassignment], *, run: int | None = None) -> None:
+        self.reassigned += documents
+
+    async def slowest_revocation_s(self, run: int) -> float | None:
+        return None
 
     async def look_up(self, source: str, acls: Iterable[Acl]) -> Mapping[str, KnownAcl]:
         stored = {acl.key: self.lists.get((source, acl.key)) for acl in acls}

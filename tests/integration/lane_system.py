@@ -129,7 +129,7 @@ async def lane_system(path: Path, *, lanes: Collection[str] = (), **settings: An
     create_tables(engine)
     create_acl_tables(engine)
     async with MemoryBackend(dimensions=DIMENSIONS) as backend, running_simulator(world) as url:
-        bench = Bench(engine, backend, numbering=AclStore(engine))
+        bench = Bench(engine, backend, numbering=AclStore(engine, clock=lambda: bench.now))
         system = LaneSystem(clock, world, url, bench, AccessControl(engine))
         system.settings |= {"lanes": sorted(lanes)} | settings
         yield system

@@ -52,7 +52,7 @@ class ClosedFolder(IncrementalSource):
 async def test_whom_a_list_shuts_out_is_shut_out_before_anything_else_is_read(bench: Bench, mode: SyncMode) -> None:
     create_tables(bench.engine)
     source = ClosedFolder()
-    bench.source, bench.numbering = source, AclStore(bench.engine)
+    bench.source, bench.numbering = source, AclStore(bench.engine, clock=lambda: bench.now)
     source.access = AccessControl(bench.engine)
     for number in range(25):
         source.put(f"d{number:03}", f"Document number {number}.", acl=OPEN)
