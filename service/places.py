@@ -22,7 +22,7 @@ from vocabulary.ports import CheckResult, SearchBackend
 from vocabulary.search import Tuning
 
 _MISSING_EXTRA = 'engine: "opensearch" needs the extra sightline[opensearch]'
-_DATABASE_FILES = ("", "-wal", "-shm", "-picture")
+_DATABASE_FILES = ("", "-wal", "-shm", "-picture", "-vectors")
 
 
 @dataclass(frozen=True, slots=True)

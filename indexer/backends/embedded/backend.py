@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
-import uuid
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from indexer.backends.embedded import integrity, picture_check, picture_file, schema, segments, stored_rows, writer
-from indexer.backends.embedded.catalogue import Catalogue
+from indexer.backends.embedded import integrity, picture_check, schema, segments, stored_rows, vector_check, writer
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.current_catalogue import CurrentCatalogue
+from indexer.backends.embedded.current_vectors import CurrentVectors
+from indexer.backends.embedded.keeping import Keeping
 from indexer.backends.embedded.search import Search
 from indexer.backends.embedded.shown_document import shown_document
 from indexer.search import suggestions
@@ -58,8 +57,9 @@ class EmbeddedBackend:
         self._tuned = Tuned(tuning, self._analyzer)
         self._connections = Connections(path)
         self._catalogue = CurrentCatalogue(path, dimensions)
+        self._vectors = CurrentVectors(path, dimensions)
+        self._keeping = Keeping(path, dimensions, self._connections, self._catalogue, self._vectors)
         self._index_id = ""
-        self._keeping: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
         await self._connections.open(dimensions=self._dimensions, languages=self._analyzer.languages)
@@ -69,8 +69,7 @@ class EmbeddedBackend:
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._keeping is not None:
-            await self._keeping
+        await self._keeping.end()
         await self._connections.close()
 
     @property
@@ -146,8 +145,7 @@ class EmbeddedBackend:
         """
         needed = needed_vector(query, vector, dimensions=self._dimensions)
         page = await self._connections.read(lambda connection: self._search(connection, query, needed, access))
-        if self._keeping is None and (picture := self._catalogue.to_keep()) is not None:
-            self._keeping = asyncio.create_task(self._keep(picture))
+        self._keeping.begin()
         return page
 
     async def suggest(
@@ -199,7 +197,10 @@ class EmbeddedBackend:
     def _inspect(self, connection: Any) -> tuple[str, ...]:
         connection.execute("BEGIN")
         found = tuple(integrity.inspect(connection, self._analyzer, dimensions=self._dimensions))
-        return found or tuple(picture_check.inspect(connection, self._path, dimensions=self._dimensions))
+        return found or (
+            *picture_check.inspect(connection, self._path, dimensions=self._dimensions),
+            *vector_check.inspect(connection, self._path, dimensions=self._dimensions),
+        )
 
     async def _tidy(self) -> None:
         """Merge segments of the text index and shorten the file, where due. What cannot be done now is due again."""
@@ -210,29 +211,12 @@ class EmbeddedBackend:
         except IndexBusy as error:
             _log.warning("the text index could not be tidied: %s", error)
 
-    async def _keep(self, picture: Catalogue) -> None:
-        """Put the picture beside the index, for the next start. What cannot be kept is made anew then."""
-        try:
-            kept = await asyncio.to_thread(picture.kept)
-            if kept is not None:
-                token = uuid.uuid4().hex
-                written = await asyncio.to_thread(picture_file.write, self._path, kept, token=token)
-                try:
-                    await self._connections.write(
-                        lambda connection: picture_file.put_in_place(connection, self._path, written, token=token)
-                    )
-                finally:
-                    written.unlink(missing_ok=True)  # where it is not in its place
-        except (IndexBusy, OSError) as error:
-            _log.warning("the picture of %s could not be kept: %s", self._path, error)
-        finally:
-            self._keeping = None
-
     def _search(self, connection: Any, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         catalogue = self._catalogue.open_transaction(connection)
         if not _is_numbered_as(connection, access):
             return _NOTHING
-        return Search(connection, catalogue, query, vector, access, self._analyzer, self._tuned).answer()
+        vectors = self._vectors.at(connection)
+        return Search(connection, catalogue, vectors, query, vector, access, self._analyzer, self._tuned).answer()
 
 
 def _show(connection: Any, document_id: DocumentId, access: AccessFilter) -> ShownDocument | None:

@@ -40,6 +40,10 @@ class CurrentCatalogue:
                 return catalogue
             connection.execute("ROLLBACK")  # another thread has seen a newer state: look again
 
+    def latest(self) -> Catalogue | None:
+        """Return the latest picture, of whatever change; None before the first search."""
+        return self._latest
+
     def to_keep(self) -> Catalogue | None:
         """Return the latest picture where it is much newer than the one on disk; each is returned once."""
         if not self._lock.acquire(blocking=False):  # a picture is being taken: the event loop does not wait for that

@@ -15,7 +15,16 @@ from typing import Any
 
 import apsw
 
-from indexer.backends.embedded import codec, picture_file, segments, stored_rows, text_rows, vocabulary, writer
+from indexer.backends.embedded import (
+    codec,
+    picture_file,
+    segments,
+    stored_rows,
+    text_rows,
+    vector_file,
+    vocabulary,
+    writer,
+)
 from indexer.backends.embedded.postings import Space
 from indexer.search.analysis import Analyzer
 from vocabulary.documents import DocumentId
@@ -96,6 +105,7 @@ def repair(connection: Any, analyzer: Analyzer, *, dimensions: int) -> int:
     writer.apply(connection, deletes, analyzer)
     connection.execute("INSERT INTO change(document_id) SELECT id FROM document ORDER BY id")  # pictures are taken anew
     picture_file.disown(connection)
+    vector_file.disown(connection)
     return len(incomplete)
 
 

@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 
 from indexer.backends.embedded.catalogue import Catalogue, Integers
-from indexer.backends.embedded.changes import id_parameter
-from indexer.backends.embedded.codec import vectors_from_blobs
 from indexer.backends.embedded.columns import Column, Mask
+from indexer.backends.embedded.current_vectors import StoredVectors
 from indexer.backends.embedded.facet_counts import counted
 from indexer.backends.embedded.filters import documents_satisfying
 from indexer.backends.embedded.hits import Shown, fetch_hits
@@ -45,8 +44,6 @@ from vocabulary.search import (
     TotalRelation,
 )
 
-# In the order of the ids, a step each: without a table of them beside it.
-_VECTORS = "SELECT e.passage_id, e.vector FROM carray(?) wanted CROSS JOIN embedding e ON e.passage_id = wanted.value"
 # How much of an answer is put in order at first; a page that needs more asks for several times as much.
 _RANKED_FIRST = 64
 _GROWTH = 4
@@ -72,13 +69,14 @@ class _Found:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """A query in the state that the connection's open transaction and the catalogue share.
+    """A query in the state that the connection's open transaction, the catalogue and the vectors share.
 
     `vector` is None where the query needs none.
     """
 
     connection: Any
     catalogue: Catalogue
+    vectors: StoredVectors
     query: Query
     vector: Vector | None
     access: AccessFilter
@@ -234,16 +232,10 @@ class Search:
         return self.catalogue.vectors.begin_nearest(vector, mask=mask, count=ranking.SEMANTIC_PASSAGES)
 
     def _by_meaning(self, vector: Vector, slots: Integers) -> Ranking:
-        ids, similarities = self._rescored(np.sort(self.catalogue.passage_ids[slots]), vector)
+        ids, vectors = self.vectors.of(np.sort(self.catalogue.passage_ids[slots]))
+        similarities = inner_products(vectors, vector).astype(np.float64)
         documents = self.catalogue.passage_documents[self.catalogue.slots_of(ids)]
         return ranking.nearest_passages(documents, ids, similarities)
-
-    def _rescored(self, passage_ids: Integers, vector: Vector) -> tuple[Integers, ranking.Scores]:
-        """Return the exact similarities of candidate passages, from the vectors in the file."""
-        rows = self.connection.execute(_VECTORS, (id_parameter(passage_ids),)).fetchall()
-        ids = np.asarray([row[0] for row in rows], np.int64)
-        vectors = vectors_from_blobs([row[1] for row in rows], vector.size)
-        return ids, inner_products(vectors, vector).astype(np.float64)
 
     def _sorted(self, found: Ranking) -> Ranking:
         sort = self.query.sort
