@@ -6,6 +6,7 @@
                        `filters.py`, `columns.py`, `hits.py`
     catalogue.py       who may read which row, as of one change of the file; `changes.py` is the log that it follows,
                        `current_catalogue.py` the latest
+    new_file.py        what is written beside an index before it takes its place there
     picture_file.py    the catalogue of a large index on disk, so that a start need not read every row
     vector_file.py     the vectors of a large index in a file of their own, which queries read quickest;
                        `current_vectors.py` reads them there or from the rows, `keeping.py` writes both files

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from functools import partial
@@ -64,6 +65,7 @@ class EmbeddedBackend:
     async def __aenter__(self) -> Self:
         await self._connections.open(dimensions=self._dimensions, languages=self._analyzer.languages)
         self._index_id = await self._connections.read(_index_id)
+        await asyncio.to_thread(self._keeping.remove_left)
         return self
 
     async def __aexit__(

@@ -45,7 +45,8 @@ class CurrentCatalogue:
         return self._latest
 
     def to_keep(self) -> Catalogue | None:
-        """Return the latest picture where it is much newer than the one on disk; each is returned once."""
+        """Return the latest picture where it is much newer than the one on disk; each is returned once, unless
+        `was_not_kept` says that it did not get there."""
         if not self._lock.acquire(blocking=False):  # a picture is being taken: the event loop does not wait for that
             return None
         try:
@@ -60,6 +61,10 @@ class CurrentCatalogue:
             return latest
         finally:
             self._lock.release()
+
+    def was_not_kept(self) -> None:
+        """Have the latest picture returned again, whatever is on disk. Never waits."""
+        self._kept_until = 0
 
     def _at(self, connection: Any, sequence: int) -> Catalogue:
         with self._lock:

@@ -68,6 +68,10 @@ class CurrentVectors:
         finally:
             self._lock.release()
 
+    def were_not_kept(self) -> None:
+        """Have it said again that the file is to be written. Never waits."""
+        self._tried = (None, 0)
+
     def _opened(self, token: str | None) -> VectorFile | None:
         if token is None:
             return None

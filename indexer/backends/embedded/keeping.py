@@ -1,15 +1,17 @@
 """What is kept beside a large index is written behind a search that found it missing or old, one at a time.
 
 None of it is needed: what cannot be written, for want of room or because another process writes, is told in the log and
-due again when the index has grown.
+tried again behind a search of a minute later.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
+import time
 import uuid
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 
 from indexer.backends.embedded import picture_file, vector_file
@@ -17,9 +19,12 @@ from indexer.backends.embedded.catalogue import Catalogue
 from indexer.backends.embedded.connections import Connections
 from indexer.backends.embedded.current_catalogue import CurrentCatalogue
 from indexer.backends.embedded.current_vectors import CurrentVectors
+from indexer.backends.embedded.new_file import remove_left
 from vocabulary.errors import SightlineError
 
 _log = logging.getLogger(__name__)
+
+_AGAIN_S = 60.0  # a full disk waits for a person, another's writing for a moment, and only the next start for us
 
 
 class Keeping:
@@ -39,15 +44,21 @@ class Keeping:
         self._catalogue = catalogue
         self._vectors = vectors
         self._running: asyncio.Task[None] | None = None
+        self._not_before = 0.0  # on the monotonic clock
 
     def begin(self) -> None:
         """Write in the background what is due; does not wait."""
-        if self._running is not None:
+        if self._running is not None or time.monotonic() < self._not_before:
             return
         picture = self._catalogue.to_keep()
         passages = self._due_vectors()
         if picture is not None or passages:
             self._running = asyncio.create_task(self._keep(picture, passages))
+
+    def remove_left(self) -> None:
+        """Remove what killed processes have left of files that they wrote. Blocks."""
+        for place in (picture_file.path_beside(self._path), vector_file.path_beside(self._path)):
+            remove_left(place)
 
     async def end(self) -> None:
         """Wait for what is being written."""
@@ -63,32 +74,47 @@ class Keeping:
 
     async def _keep(self, picture: Catalogue | None, passages: int) -> None:
         try:
-            if picture is not None:
-                await self._keep_picture(picture)
-            if passages:
-                await self._keep_vectors(passages)
-        except (SightlineError, OSError) as error:
-            _log.warning("what is kept beside %s could not be written: %s", self._path, error)
+            if picture is not None and not await self._is_done(self._keep_picture(picture)):
+                self._catalogue.was_not_kept()
+            if passages and not await self._is_done(self._keep_vectors(passages)):
+                self._vectors.were_not_kept()
         finally:
             self._running = None
 
-    async def _keep_picture(self, picture: Catalogue) -> None:
+    async def _is_done(self, keeping: Awaitable[bool]) -> bool:
+        """Carry it out; whatever goes wrong, no query and no close depends on what only a start needs."""
+        try:
+            done = await keeping
+        except (SightlineError, OSError) as error:
+            _log.warning("what is kept beside %s could not be written: %s", self._path, error)
+            done = False
+        except Exception:  # noqa: BLE001 - as the docstring says
+            _log.exception("what is kept beside %s could not be written", self._path)
+            done = False
+        if not done:
+            self._not_before = time.monotonic() + _AGAIN_S
+        return done
+
+    async def _keep_picture(self, picture: Catalogue) -> bool:
+        """Put the picture beside the index; False where a later one has gone on with its arrays."""
         kept = await asyncio.to_thread(picture.kept)
         if kept is None:
-            return
+            return False
         token = uuid.uuid4().hex
-        written = await asyncio.to_thread(picture_file.write, self._path, kept, token=token)
-        await self._put_in_place(picture_file.put_in_place, written, token)
+        writing = picture_file.written(self._path, kept, token=token)
+        await self._put_in_place(picture_file.put_in_place, writing, token)
+        return True
 
-    async def _keep_vectors(self, passages: int) -> None:
+    async def _keep_vectors(self, passages: int) -> bool:
         token = uuid.uuid4().hex
-        written = await asyncio.to_thread(
-            vector_file.write, self._path, token=token, dimensions=self._dimensions, expected=passages
-        )
-        await self._put_in_place(vector_file.put_in_place, written, token)
+        writing = vector_file.written(self._path, token=token, dimensions=self._dimensions, expected=passages)
+        await self._put_in_place(vector_file.put_in_place, writing, token)
+        return True
 
-    async def _put_in_place(self, put: Callable[..., None], written: Path, token: str) -> None:
+    async def _put_in_place(self, put: Callable[..., None], writing: AbstractContextManager[Path], token: str) -> None:
+        opened = ExitStack()
         try:
+            written = await asyncio.to_thread(opened.enter_context, writing)
             await self._connections.write(lambda connection: put(connection, self._path, written, token=token))
         finally:
-            await asyncio.to_thread(written.unlink, missing_ok=True)  # where it is not in its place
+            await asyncio.to_thread(opened.close)

@@ -22,8 +22,8 @@ import mmap
 import os
 import struct
 import sys
-import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -32,6 +32,7 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.backends.embedded import schema
+from indexer.backends.embedded.new_file import new_file
 from indexer.backends.embedded.vector_sidecar import KeptCodes
 
 _log = logging.getLogger(__name__)
@@ -66,41 +67,34 @@ def path_beside(index: Path) -> Path:
     return index.with_name(index.name + _SUFFIX)
 
 
-def write(index: Path, picture: KeptPicture, *, token: str) -> Path:
-    """Write a picture into a new file beside the index, onto the disk; return its path. Blocks for some tenths of a
-    second at a million passages.
+@contextmanager
+def written(index: Path, picture: KeptPicture, *, token: str) -> Iterator[Path]:
+    """Write a picture into a new file beside the index, onto the disk, and yield its path (`new_file.py`).
+
+    Blocks for some tenths of a second at a million passages.
 
     Raises:
         OSError: the disk is full or cannot be written; nothing is left of the file.
     """
-    descriptor, name = tempfile.mkstemp(prefix=path_beside(index).name + ".", dir=index.parent)
-    written = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            digest = hashlib.sha256()
-            for piece in _pieces(picture, token):
-                digest.update(piece)
-                file.write(piece)
-            file.write(digest.digest())
-            os.fchmod(descriptor, index.stat().st_mode & 0o777)  # it tells of owners what the index tells
-            file.flush()
-            os.fsync(descriptor)
-    except BaseException:
-        written.unlink(missing_ok=True)
-        raise
-    return written
+    with new_file(path_beside(index), index=index) as (path, file):
+        digest = hashlib.sha256()
+        for piece in _pieces(picture, token):
+            digest.update(piece)
+            file.write(piece)
+        file.write(digest.digest())
+        file.flush()
+        os.fsync(file.fileno())
+        yield path
 
 
-def put_in_place(connection: Any, index: Path, written: Path, *, token: str) -> None:
+def put_in_place(connection: Any, index: Path, path: Path, *, token: str) -> None:
     """Make a written file the picture of the index, in the caller's writing transaction.
 
     Raises:
         OSError: it cannot be renamed.
     """
     schema.write_state(connection, _TOKEN, token)
-    written.replace(path_beside(index))
-    for left in index.parent.glob(f"{path_beside(index).name}.*"):  # by processes that were killed
-        left.unlink(missing_ok=True)
+    path.replace(path_beside(index))
 
 
 def disown(connection: Any) -> None:

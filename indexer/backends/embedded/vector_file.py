@@ -24,9 +24,9 @@ import logging
 import os
 import shutil
 import struct
-import tempfile
 import weakref
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -37,6 +37,7 @@ import numpy.typing as npt
 from indexer.backends.embedded import schema
 from indexer.backends.embedded.codec import vector_bytes
 from indexer.backends.embedded.connections import connect, our_errors
+from indexer.backends.embedded.new_file import new_file
 
 _log = logging.getLogger(__name__)
 
@@ -171,8 +172,9 @@ def token_of(connection: Any) -> str | None:
     return schema.read_state(connection, _STATE_KEY)
 
 
-def write(index: Path, *, token: str, dimensions: int, expected: int) -> Path:
-    """Write the stored vectors, about `expected` of them, into a new file beside the index; return its path.
+@contextmanager
+def written(index: Path, *, token: str, dimensions: int, expected: int) -> Iterator[Path]:
+    """Write the stored vectors, about `expected` of them, into a new file beside the index; yield its path.
 
     Blocks for seconds at a million vectors, some MB of memory at a time.
 
@@ -184,28 +186,19 @@ def write(index: Path, *, token: str, dimensions: int, expected: int) -> Path:
     needed = expected * form.row_bytes
     if shutil.disk_usage(index.parent).free < _FREE_ROOM * needed:
         raise OSError(errno.ENOSPC, f"no room for {needed / 1e6:,.0f} MB of vectors")
-    descriptor, name = tempfile.mkstemp(prefix=path_beside(index).name + ".", dir=index.parent)
-    written = Path(name)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, index.stat().st_mode & 0o777)
-            _write(file, form, _stored(index, dimensions))
-    except BaseException:
-        written.unlink(missing_ok=True)
-        raise
-    return written
+    with new_file(path_beside(index), index=index) as (path, file):
+        _write(file, form, _stored(index, dimensions))
+        yield path
 
 
-def put_in_place(connection: Any, index: Path, written: Path, *, token: str) -> None:
+def put_in_place(connection: Any, index: Path, path: Path, *, token: str) -> None:
     """Make a written file that of the index, in the caller's writing transaction.
 
     Raises:
         OSError: it cannot be renamed.
     """
     schema.write_state(connection, _STATE_KEY, token)
-    written.replace(path_beside(index))
-    for left in index.parent.glob(f"{path_beside(index).name}.*"):  # by processes that were killed
-        left.unlink(missing_ok=True)
+    path.replace(path_beside(index))
 
 
 def disown(connection: Any) -> None:

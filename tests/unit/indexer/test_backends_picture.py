@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -184,6 +185,43 @@ async def test_a_full_disk_costs_no_answer(path: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr("os.fsync", full)
     assert await readable(path, 1) == having_acl(1)
     assert [each.name for each in path.parent.glob("*picture*")] == []
+
+
+@pytest.mark.parametrize("error", [OSError(28, "no space left on device"), RuntimeError("codes of an odd size")])
+async def test_what_could_not_be_kept_is_told_and_kept_later(
+    path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: Exception
+) -> None:
+    def fail(_: int) -> None:
+        raise error
+
+    await fill(path)
+    query, vector = Query("apple", mode=SearchMode.HYBRID, size=100), hashed_vector("apple")
+    async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+        with monkeypatch.context() as failing:
+            failing.setattr("os.fsync", fail)
+            await index.search(query, vector, reader(1))
+            await index._keeping.end()
+        assert f"what is kept beside {path} could not be written" in caplog.text
+        await index.search(query, vector, reader(1))
+        await index._keeping.end()
+        assert list(path.parent.glob("*-picture*")) == [], "not with every query"
+        monkeypatch.setattr(index._keeping, "_not_before", 0.0)
+        assert len((await index.search(query, vector, reader(1))).hits) == len(having_acl(1))
+    assert await readable(path, 1) == having_acl(1)
+    assert len(FROM_ROWS) == 1
+
+
+@pytest.mark.parametrize("kind", ["picture", "vectors"])
+async def test_what_killed_processes_left_is_removed_and_what_another_writes_is_not(path: Path, kind: str) -> None:
+    await fill(path)
+    left, under_way = (path.with_name(f"index.db-{kind}.{name}") for name in ("left", "under_way"))
+    left.write_bytes(b"half of it")
+    with under_way.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        await readable(path, 1)
+        assert list(path.parent.glob(f"*-{kind}.*")) == [under_way]
+    await readable(path, 1)
+    assert list(path.parent.glob(f"*-{kind}.*")) == []
 
 
 async def test_the_check_finds_a_picture_that_says_otherwise_than_the_rows(path: Path) -> None:
