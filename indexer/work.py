@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -105,3 +106,13 @@ def acl_of(change: Change) -> Acl | None:
             return acl
         case _:
             return None
+
+
+def changed_at_of(changes: Iterable[Change]) -> Mapping[str, datetime]:
+    """When lists that changes bring were changed at the source, by their keys, where it says so; the earlier of two."""
+    earliest: dict[str, datetime] = {}
+    for change in changes:
+        if isinstance(change, AclRead | AccessRead) and change.acl is not None and change.changed_at is not None:
+            key = change.acl.key
+            earliest[key] = min(change.changed_at, earliest.get(key, change.changed_at))
+    return earliest

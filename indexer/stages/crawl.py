@@ -22,7 +22,7 @@ from indexer.stages.lists_at_once import ListsAtOnce
 from indexer.state.ledger import LedgerRow, MetRow, spelled_lineage
 from indexer.tombstones import DELETE_BRAKE
 from indexer.walk import Walk
-from indexer.work import Settlement, Task, acl_of, reassignment
+from indexer.work import Settlement, Task, acl_of, changed_at_of, reassignment
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import (
     AccessRead,
@@ -167,12 +167,12 @@ class CrawlStage:
         await self._walk.ledger.require_lease(self._walk.ticket)  # whoever slept may hold lists that changed since
         ticket = self._walk.ticket
         return await self._walk.ports.acls.number(
-            ticket.source, acls.values(), run=ticket.run_id, changed_at=_changed_at(page)
+            ticket.source, acls.values(), run=ticket.run_id, changed_at=changed_at_of(page)
         )
 
     async def _number_lists(self, lists: Sequence[AclRead]) -> None:
         await self._walk.policy.call(lambda: self._number_acls(lists))
-        self._told |= _changed_at(lists)
+        self._told |= changed_at_of(lists)
 
     async def _not_public(self, acl_ids: Collection[AclId]) -> frozenset[AclId]:
         """Those of a page's lists that a public index may not hold; none where readers prove who they are."""
@@ -331,13 +331,3 @@ class CrawlStage:
 
 def _id(change: _MetDocument) -> DocumentId:
     return change.document.id if isinstance(change, Upsert) else change.document_id
-
-
-def _changed_at(page: Sequence[_Met]) -> Mapping[str, datetime]:
-    """When the lists of a page were changed at the source, where it says so; the earliest, said twice."""
-    earliest: dict[str, datetime] = {}
-    for change in page:
-        if isinstance(change, AclRead | AccessRead) and change.acl is not None and change.changed_at is not None:
-            key = change.acl.key
-            earliest[key] = min(change.changed_at, earliest.get(key, change.changed_at))
-    return earliest
