@@ -99,6 +99,8 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.simulator --nodes 2000
 	$(BIN)/python -m benchmarks.sync --documents 500 --slow-documents 100
 	$(BIN)/python -m benchmarks.extraction
+	$(BIN)/python -m benchmarks.toxicity_clean --passages 40
+	$(BIN)/python -m benchmarks.toxicity_infer --requests 40
 
 clean:
 	rm -rf $(VENV) .venv-reference .cache sightline-demo tests/fidelity/js/node_modules
