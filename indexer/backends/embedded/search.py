@@ -89,7 +89,9 @@ class Search:
         text = TextSearch(self.connection, self.catalogue, self.catalogue.admitted(self.access))
         wanted = self._wanted(text.readable)
         kept = self._filtered(wanted, text)
-        found = self._headed(self._found(wanted, text, kept), kept)
+        scan = self._begin_scan(wanted, kept)  # words are looked up and spelled while the vectors are scanned
+        spelling = self._spelling(text) if position is None else None
+        found = self._headed(self._found(wanted, text, kept, scan), kept)
         ranked, cut = self._cut(found, position)
         shown = ranked.reordered(cut.places)
         hits = fetch_hits(
@@ -113,7 +115,7 @@ class Search:
             next_cursor=cursor.encode(self.query, cursor.Position(cut.hits_so_far, hits[-1].document_id))
             if more
             else None,
-            spelling=self._spelling(text) if position is None else None,
+            spelling=spelling,
         )
 
     def _spelling(self, text: TextSearch) -> str | None:
@@ -158,15 +160,13 @@ class Search:
             passing |= self._column(test.field).documents_where(predicate, size=passing.size)
         return passing
 
-    def _found(self, wanted: Wanted, text: TextSearch, kept: Mask) -> _Found:
+    def _found(self, wanted: Wanted, text: TextSearch, kept: Mask, scan: Callable[[], Ranking]) -> _Found:
         if wanted.is_browse:
             by_title = self._by_title(kept)
             return _Found(by_title.documents, lambda _: by_title, lambda shown: [{}] * shown.size)
-        scan = None if self.vector is None else self._begin_scan(self.vector, wanted=kept)
         is_semantic = self.query.mode is SearchMode.SEMANTIC
-        boosts = self.tuned.boosts  # the words are looked up while the vectors are scanned
-        matches = None if is_semantic else text.matches(wanted.scored, wanted=kept, boosts=boosts)
-        semantic = ranking.NOTHING if scan is None or self.vector is None else self._by_meaning(self.vector, scan())
+        matches = None if is_semantic else text.matches(wanted.scored, wanted=kept, boosts=self.tuned.boosts)
+        semantic = scan()
         recency = self._recency()
         if recency is not None:
             semantic = ranking.multiplied(semantic, recency[semantic.documents])
@@ -227,9 +227,14 @@ class Search:
         documents = documents[wanted[documents]]
         return Ranking(documents, np.zeros(documents.size), np.full(documents.size, NO_PASSAGE))
 
-    def _begin_scan(self, vector: Vector, *, wanted: Mask) -> Callable[[], Integers]:
-        mask = np.take(wanted, self.catalogue.passage_documents) & self.catalogue.has_vector
-        return self.catalogue.vectors.begin_nearest(vector, mask=mask, count=ranking.SEMANTIC_PASSAGES)
+    def _begin_scan(self, wanted: Wanted, kept: Mask) -> Callable[[], Ranking]:
+        """Begin to look for what is near by meaning; the function that is returned waits for it."""
+        vector = self.vector
+        if vector is None or wanted.is_browse:
+            return lambda: ranking.NOTHING
+        mask = np.take(kept, self.catalogue.passage_documents) & self.catalogue.has_vector
+        slots = self.catalogue.vectors.begin_nearest(vector, mask=mask, count=ranking.SEMANTIC_PASSAGES)
+        return lambda: self._by_meaning(vector, slots())
 
     def _by_meaning(self, vector: Vector, slots: Integers) -> Ranking:
         ids, vectors = self.vectors.of(np.sort(self.catalogue.passage_ids[slots]))

@@ -145,16 +145,24 @@ class Matches:
         if count < self.documents.size:
             place = self.documents.size - count
             chosen = self.scores >= np.partition(self.scores, place)[place] - _CLOSE
-            chosen |= np.isin(self.documents, besides)
+            chosen |= np.take(self._marked(besides), self.documents)
         documents = self.documents[chosen]
-        of_chosen = np.zeros(int(self.documents.max(initial=0)) + 1, np.bool_)
-        of_chosen[documents] = True
+        of_chosen = self._marked(documents)
         kept = np.flatnonzero(np.take(of_chosen, self.slot_documents))
         by_passage = ranking.rank_documents(
             self.slot_documents[kept], self.passage_ids[self.slots[kept]], self.slot_scores[kept]
         )
         own = self.own.of(documents)
         return ranking.with_own_scores(by_passage, documents[own > 0], own[own > 0])
+
+    def _marked(self, documents: Ids) -> Mask:
+        """Return which documents are among these; bool by row id, up to the last that matches.
+
+        To mark and to look up is linear: `numpy.isin` sorts, 1 ms for 30,000 documents.
+        """
+        marked = np.zeros(int(self.documents.max(initial=0)) + 1, np.bool_)
+        marked[documents[documents < marked.size]] = True
+        return marked
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -191,9 +199,9 @@ class TextSearch:
                 scores = weight * boosts[each.field] * self._saturated(clause, each)
                 seen = np.take(wanted, each.documents)
                 if each.field is TextField.BODY:
-                    by_slot.append((each.places[seen], scores[seen]))
+                    by_slot.append(_chosen(seen, each.places, scores))
                 else:
-                    own.append((each.documents[seen], scores[seen]))
+                    own.append(_chosen(seen, each.documents, scores))
         return Matches.of(
             self.catalogue,
             _Sums.added(by_slot, size=self.catalogue.passage_ids.size),
@@ -229,7 +237,8 @@ class TextSearch:
     def _seen(self, field: TextField, rows: Rows, frequencies: Frequencies) -> Found:
         places, documents = self._located(field, rows)
         seen = np.take(self.readable, documents)
-        return Found(field, places[seen], documents[seen], frequencies[seen].astype(np.float64))
+        places, documents, frequencies = _chosen(seen, places, documents, frequencies)
+        return Found(field, places, documents, frequencies.astype(np.float64))
 
     def _located(self, field: TextField, rows: Rows) -> tuple[Ids, Ids]:
         """Return the place of each row (`Found`) and its document."""
@@ -267,3 +276,15 @@ class TextSearch:
         if field is TextField.BODY:
             return catalogue.passage_terms
         return catalogue.title_terms if field is TextField.TITLE else catalogue.attribute_terms
+
+
+def _chosen(mask: Mask, *columns: Any) -> Any:
+    """Return the masked places of each column.
+
+    By their numbers: copied by the mask itself, every place is a guess of the processor, of which half are wrong where
+    half is masked. Measured for three columns of 16,384 places: 0.08 ms against 0.38.
+    """
+    if mask.all():
+        return columns
+    places = np.flatnonzero(mask)
+    return tuple(np.take(each, places) for each in columns)
