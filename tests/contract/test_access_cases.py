@@ -8,13 +8,14 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, StaticPool, create_engine
+from sqlalchemy import Engine
 
 from acl import AccessControl, AccessExplainer, AccessExplanation, AclStore, Decision, Effect, Ground
 from tests.contract.access_cases import (
     AccessCase,
     AccessReader,
     decision_on,
+    engine_in_memory,
     filter_of,
     load_cases,
     may_read_one_by_one,
@@ -34,12 +35,16 @@ ALFRESCO_CASES = [case for case in CASES if case.repository is not None]
 every_case = pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 
 
+@pytest.fixture(scope="module")
+def _engine() -> Engine:
+    return engine_in_memory()
+
+
 @pytest.fixture
-def engine() -> Iterator[Engine]:
-    """A state store in memory: one connection for the threads that take turns in it."""
-    engine = create_engine("sqlite://", poolclass=StaticPool, connect_args={"check_same_thread": False})
-    yield engine
-    engine.dispose()
+def engine(_engine: Engine) -> Iterator[Engine]:
+    """An empty state store in memory."""
+    yield _engine
+    _engine.dispose()
 
 
 def test_the_table_has_rows_for_both_answers() -> None:
