@@ -8,7 +8,7 @@ the one that the last sync found it under. Killed anywhere, the next run comes t
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from indexer.judging.guard import HoldGuard
@@ -186,25 +186,22 @@ class Rejudging:
         done = [each for each in judged if DocumentId(ticket.source, each.native_id) not in refused]
         await rooms.guard.store.forget(ticket, [each.native_id for each in done if each.hold is None and each.was_held])
         await rooms.guard.store.note_shown(ticket, [each.native_id for each in done if each.is_shown])
-        await rooms.rows.note(ticket, [each.row for each in done], listed=self._counts)
-        self._count(judged, refused)
-
-    def _count(self, judged: Sequence[_Judged], refused: Collection[DocumentId]) -> None:
-        for each in judged:
-            is_done = DocumentId(self._ticket.source, each.native_id) not in refused
-            self._tally.rescored += each.is_rescored and is_done
-            if not self._counts:
-                continue
-            self._tally.scanned += 1
-            if not is_done:
-                self._tally.settle(DocumentState.FAILED, Refusal.CHANGED)
-            elif each.is_hidden and each.hold is not None:
-                self._tally.settle(DocumentState.HELD, each.hold.category)
-            elif each.operations:
-                self._tally.settle(DocumentState.METADATA_ONLY, "toxicity")
-            else:
-                self._tally.settle(DocumentState.UNCHANGED, "")
+        endings = {each.native_id: _ending(each, is_done=each in done) for each in judged} if self._counts else {}
+        await rooms.rows.note(ticket, [each.row for each in done], endings=endings)
+        self._tally.rescored += sum(each.is_rescored for each in done)
+        self._tally.scanned += len(endings)
+        for state, reason in endings.values():
+            self._tally.settle(state, reason)
         self._on_progress(self._tally)
+
+
+def _ending(judged: _Judged, *, is_done: bool) -> tuple[DocumentState, str]:
+    """How a document ended in a run that has scanned it, whatever the ledger says of its last sync."""
+    if not is_done:
+        return DocumentState.FAILED, Refusal.CHANGED
+    if judged.is_hidden and judged.hold is not None:
+        return DocumentState.HELD, judged.hold.category
+    return (DocumentState.METADATA_ONLY, "toxicity") if judged.operations else (DocumentState.UNCHANGED, "")
 
 
 def _noted(row: LedgerRow, model: str, rule: str) -> LedgerRow:

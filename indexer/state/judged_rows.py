@@ -7,7 +7,7 @@ other way round.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -21,8 +21,9 @@ from vocabulary.documents import DocumentState
 
 _IS_CERTAIN = ledger.c.recipe.is_not(None)
 _ROW = [ledger.c[field.name] for field in fields(LedgerRow)]
-# What nobody knows of a document while its scores or its mark are being written, and perhaps whether it is shown.
-_IN_DOUBT = {"toxicity_version": None, "toxicity_rule": None, "description_sha256": None, "acl_id": None}
+# What nobody knows of a document while its scores or its mark are being written, and perhaps whether it is shown. Under
+# which list it would be stays known: without, nobody could show again what was let go of.
+_IN_DOUBT = {"toxicity_version": None, "toxicity_rule": None, "description_sha256": None}
 
 
 class JudgedRows:
@@ -74,14 +75,21 @@ class JudgedRows:
             doubtful = sa.update(ledger).where(which).values(_IN_DOUBT)
             await asyncio.to_thread(self._write, ticket, lambda connection: connection.execute(doubtful))
 
-    async def note(self, ticket: RunTicket, rows: Sequence[LedgerRow], *, listed: bool) -> None:
-        """Note how documents were judged. `listed`: as the run's own documents, too.
+    async def note(
+        self, ticket: RunTicket, rows: Sequence[LedgerRow], *, endings: Mapping[str, tuple[DocumentState, str]]
+    ) -> None:
+        """Note how documents were judged, and how the run's own documents ended, with the reason; none are listed
+        where they are not the run's.
 
         Raises:
             RunInProgress: the lease was lost to another run; nothing is noted.
         """
-        if rows:
-            await asyncio.to_thread(self._write, ticket, lambda connection: _note(connection, ticket, rows, listed))
+
+        def note(connection: sa.Connection) -> None:
+            _note(connection, ticket, rows)
+            _list(connection, ticket, endings)
+
+        await asyncio.to_thread(self._write, ticket, note)
 
     def _write(self, ticket: RunTicket, work: Any) -> None:
         with self._engine.begin() as connection:
@@ -103,7 +111,9 @@ def _row(row: sa.Row[Any]) -> LedgerRow:
     return LedgerRow(**values)
 
 
-def _note(connection: sa.Connection, ticket: RunTicket, rows: Sequence[LedgerRow], listed: bool) -> None:
+def _note(connection: sa.Connection, ticket: RunTicket, rows: Sequence[LedgerRow]) -> None:
+    if not rows:
+        return
     mine = (ledger.c.source == ticket.source) & (ledger.c.native_id == sa.bindparam("which"))
     names = ("state", "reason", *_IN_DOUBT)
     noted = sa.update(ledger).where(mine).values({name: sa.bindparam(f"new_{name}") for name in names})
@@ -111,14 +121,15 @@ def _note(connection: sa.Connection, ticket: RunTicket, rows: Sequence[LedgerRow
         noted.values(run=ticket.run_id),
         [{"which": row.native_id} | {f"new_{name}": getattr(row, name) for name in names} for row in rows],
     )
-    changed = [row for row in rows if row.state is not DocumentState.UNCHANGED] if listed else []
-    if changed:
+
+
+def _list(connection: sa.Connection, ticket: RunTicket, endings: Mapping[str, tuple[DocumentState, str]]) -> None:
+    listed = [
+        {"run_id": ticket.run_id, "native_id": native_id, "state": state, "reason": reason}
+        for native_id, (state, reason) in endings.items()
+        if state is not DocumentState.UNCHANGED
+    ]
+    if listed:
         statement = upsert(connection, run_documents)
         ended = {name: statement.excluded[name] for name in ("state", "reason")}
-        connection.execute(
-            statement.on_conflict_do_update(index_elements=["run_id", "native_id"], set_=ended),
-            [
-                {"run_id": ticket.run_id, "native_id": row.native_id, "state": row.state, "reason": row.reason}
-                for row in changed
-            ],
-        )
+        connection.execute(statement.on_conflict_do_update(index_elements=["run_id", "native_id"], set_=ended), listed)

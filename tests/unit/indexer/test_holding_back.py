@@ -296,6 +296,35 @@ async def test_a_released_document_is_shown_at_once_under_its_own_list(world: Wo
     assert bench.enricher.scored == 0
 
 
+@pytest.mark.parametrize("moment", ["before", "behind"])
+async def test_a_release_whose_run_was_killed_is_carried_out_and_counted_by_the_next(world: World, moment: str) -> None:
+    """Without the source, under the list that the last sync found it under."""
+    bench, source = world
+    bench.backend = mortal = _MortalBackend(dimensions=bench.enricher.dimensions)
+    bench.toxicity = HIDE
+    source.acls["rude"] = STAFF
+    await bench.sync()
+    await decide(bench, Decision.RELEASED)
+    mortal.dies = moment
+    with pytest.raises((_Killed, ExceptionGroup)):
+        await bench.rescore("rude")
+    mortal.dies = ""
+    report = await bench.rescore()
+    assert report.tally.states == {DocumentState.METADATA_ONLY: 1}
+    assert await bench.listed(report, DocumentState.METADATA_ONLY) == {"rude": "toxicity"}
+    assert await bench.find("walruses", acl=STAFF) == {"rude"}
+    assert not (await hold(bench)).is_hidden
+
+
+async def test_a_run_lists_what_it_counts_whatever_the_last_sync_called_it(world: World) -> None:
+    bench, source = world
+    source.content_faults["d000"] = [ContentUnavailable("archived", reason="archived")]
+    await bench.sync()
+    report = await bench.rescore("d000", "d001", "rude")
+    assert (report.state, report.tally.states) == (RunState.SUCCEEDED, {DocumentState.UNCHANGED: 3})
+    assert await bench.listed(report, DocumentState.FAILED) == await bench.listed(report, DocumentState.INDEXED) == {}
+
+
 async def test_a_release_that_met_a_run_under_way_takes_effect_with_the_next_one(world: World) -> None:
     bench, _ = world
     bench.toxicity = HIDE
