@@ -6,7 +6,8 @@
 Keyword, semantic, hybrid and faceted queries are asked by readers who see all, half, a tenth, a hundredth and a
 thousandth of 20,000 ACLs, and by one whom no filter stops (`without`: the engine's search with its access clause taken
 out, which no setting can do). All take turns, some queries each, so that a busy machine slows all alike; no reader asks
-twice, so that nothing is remembered of them. Embedding a query is not part of the figures: see `benchmarks.embedding`.
+twice, so that nothing is remembered of them, unless they are `--returning`. Embedding a query is not part of the
+figures: see `benchmarks.embedding`.
 
 The recall of the vector side is the share of the true ten nearest passages, of those that the reader may see, that are
 among the first ten hits.
@@ -24,7 +25,7 @@ import multiprocessing
 import tempfile
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TypeVar
 
@@ -63,6 +64,9 @@ def main() -> None:
     parser.add_argument("--opensearch-passages", default="", help="sizes of indexes in the cluster, as above")
     parser.add_argument("--queries", type=int, default=40, help="queries of each kind for each reader and client")
     parser.add_argument("--clients", default="1,8", help="numbers of clients that ask at once")
+    parser.add_argument(
+        "--returning", action="store_true", help="one reader of each kind asks all queries, and a cluster may remember"
+    )
     parser.add_argument("--keep", type=Path, help="folder for filled indexes; made if missing")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     arguments = parser.parse_args()
@@ -73,6 +77,7 @@ def main() -> None:
         places = [Place("embedded", int(each), folder) for each in arguments.passages.split(",") if each]
         in_cluster = arguments.opensearch_passages.split(",") if arguments.opensearch else []
         places += [Place("opensearch", int(each), folder, arguments.opensearch) for each in in_cluster if each]
+        places = [replace(each, is_returning=arguments.returning) for each in places]
         measured = [(place, *measure(place, queries=arguments.queries, clients=clients)) for place in places]
     if arguments.json:
         sizes = [{**asdict(filled), **asdict(asked), "engine": place.engine} for place, filled, asked in measured]

@@ -33,6 +33,7 @@ class Place:
     folder: Path
     url: str = ""  # of the cluster
     acls: int = ACLS
+    is_returning: bool = False  # whether one reader of each kind asks everything, and what was asked is remembered
 
     @property
     def name(self) -> str:
@@ -73,14 +74,14 @@ class Place:
 
     @asynccontextmanager
     async def _in_cluster(self) -> AsyncIterator[SearchBackend]:
-        """Open the index in the cluster, which is to compute every answer: what it remembers of others is left out."""
+        """Open the index in the cluster, which computes every answer, unless readers return."""
         config = OpenSearchConfig(
             urls=(self.url,), alias=self.alias, request_timeout_s=PATIENCE_S, options=IndexOptions(replicas=0)
         )
         async with OpenSearchBackend(config, dimensions=DIMENSIONS) as index:
-            forgetful = {"index": {"requests": {"cache": {"enable": False}}}}
+            cache = {"index": {"requests": {"cache": {"enable": self.is_returning}}}}
             async with httpx.AsyncClient(base_url=self.url, trust_env=False) as cluster:
-                (await cluster.put(f"/{self.alias}/_settings", json=forgetful)).raise_for_status()
+                (await cluster.put(f"/{self.alias}/_settings", json=cache)).raise_for_status()
             yield index
 
 

@@ -26,6 +26,7 @@ from vocabulary.search import FacetRequest, Query, SearchMode
 BATCH = 2_000  # documents in one transaction: a first crawl is written in bulk
 RECALL_QUESTIONS = 20
 TOP = 10
+_MANY = 1_000  # readers who see as much as each other, and not the same: none asks twice
 FACETS = (FacetRequest("collection"), FacetRequest("section"), FacetRequest("source"))
 
 
@@ -118,7 +119,7 @@ async def ask(place: Place, *, queries: int, clients: Sequence[int]) -> Asked:
             await write(index, place, {"seconds": 0.0, "cpu_seconds": 0.0})
         await index.search(Query("warm", mode=SearchMode.KEYWORD), None, reader(1.0, 0, acls=place.acls))
         first_answer_s = time.perf_counter() - start
-        clock = _Clock(index, acls=place.acls)
+        clock = _Clock(index, acls=place.acls, readers=1 if place.is_returning else _MANY)
         for count in clients:
             await clock.run(asked, clients=count)
         memory = process.memory_info().rss
@@ -135,15 +136,16 @@ async def ask(place: Place, *, queries: int, clients: Sequence[int]) -> Asked:
 class _Clock:
     """Asks every kind of query as every kind of reader, in turns, and keeps the times."""
 
-    def __init__(self, index: SearchBackend, *, acls: int) -> None:
+    def __init__(self, index: SearchBackend, *, acls: int, readers: int) -> None:
         self._index = index
         self._acls = acls
+        self._readers = readers
         self._seconds: dict[tuple[str, str, int], list[float]] = defaultdict(list)
         self._totals: dict[tuple[str, str, int], list[int]] = defaultdict(list)
         self._spans: dict[tuple[str, int], list[tuple[int, float]]] = defaultdict(list)
 
     async def run(self, asked: Sequence[Question], *, clients: int) -> None:
-        readers = cycle(range(1_000))
+        readers = cycle(range(self._readers))
         for turn, questions_of_turn in enumerate(_turns(asked, clients)):
             for name, share in SHARES.items():
                 jobs = [

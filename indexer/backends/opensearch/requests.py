@@ -56,10 +56,9 @@ class Reader:
         # Copies of a shard may be a moment apart: the searches of one query are answered by the same ones.
         self.preference = hashlib.sha256(json.dumps(self._admitted).encode()).hexdigest()[:16]
 
-    def counting(self, holding: Sequence[Clause]) -> PermittedSearch:
-        """Count all that the reader may read, and how many of these documents each clause holds for."""
-        counted = {"holding": {"filters": {"filters": list(holding)}}}
-        return self._search([], size=0, track_total_hits=True, aggs=counted)
+    def counting(self, holding: Sequence[Clause] = ()) -> PermittedSearch:
+        """Count the reader's documents that all of the clauses hold for; all of the reader's where there is none."""
+        return self._search(holding, size=0, track_total_hits=True)
 
     def rows(self, wanted: Rows) -> PermittedSearch:
         """List documents by their columns, and count them all."""

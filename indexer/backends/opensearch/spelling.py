@@ -66,8 +66,8 @@ class Speller:
         near = sorted(await self._near(token, slips))
         if not near:
             return None
-        (counted,) = await self.ask([self.reader.counting([_spelled(_is(term)) for term in near])])
-        counts = zip(near, statistics.counts_of(counted), strict=True)
+        counted = await self.ask([self.reader.counting([_spelled(_is(term))]) for term in near])
+        counts = zip(near, map(statistics.count_of, counted), strict=True)
         terms = best_terms(token, counts, held=self.held[token.term])
         answers = await self.ask([_holders_of(self.reader, term) for term in terms])
         forms = {term: tuple(self._forms(term, answer)) for term, answer in zip(terms, answers, strict=True)}
