@@ -16,6 +16,7 @@ from pydantic import SecretStr, ValidationError
 
 from embedder import EmbedderConfig, LoadedModel, open_enricher
 from service.http.app import create_app
+from service.models import desk
 from service.models.access import ModelAccess, model_access
 from service.models.desk import MAX_REQUESTS, MAX_TEXTS, CallerGone, ModelDesk
 from service.models.key_config import ModelKeyConfig
@@ -40,6 +41,12 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 async def model() -> AsyncIterator[LoadedModel]:
     async with open_enricher(EmbedderConfig(threads=1)) as opened:
         yield opened
+
+
+@pytest.fixture
+def small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pieces of an eighth of the size: requests of an eighth are cut into as many."""
+    monkeypatch.setattr(desk, "_PIECE_TOKENS", desk._PIECE_TOKENS // 8)
 
 
 @pytest.fixture
@@ -165,12 +172,13 @@ async def test_usage_counts_the_tokens_of_all_texts(client: httpx.AsyncClient, m
     assert (await embed(client, input=TEXTS)).json()["usage"] == {"prompt_tokens": tokens, "total_tokens": tokens}
 
 
+@pytest.mark.usefixtures("small_pieces")
 async def test_many_texts_keep_their_order_over_all_pieces(client: httpx.AsyncClient, model: LoadedModel) -> None:
-    texts = [f"{LONG[: 50 * (number % 9 + 1)]} number {number}" for number in range(200)]
+    texts = [f"{LONG[: 50 * (number % 9 + 1)]} number {number}" for number in range(60)]
     answer = (await embed(client, input=texts)).json()
     vectors = np.array([entry["embedding"] for entry in answer["data"]])
-    assert len(vectors) == 200
-    for number in (0, 57, 199):
+    assert len(vectors) == 60
+    for number in (0, 27, 59):
         np.testing.assert_allclose(vectors[number], (await embedded(model, texts[number]))[0], atol=1e-5)
 
 
@@ -350,13 +358,15 @@ async def test_a_short_text_waits_for_no_request_of_many(model: LoadedModel, cli
     await asyncio.wait({many})
 
 
+@pytest.mark.usefixtures("small_pieces")
 async def test_a_syncs_passages_wait_for_a_piece_of_a_request_and_not_for_all_of_it(model: LoadedModel) -> None:
     pieces = ModelDesk(model).embed(short_of_limit(model, 600), gone=never_gone)
     first = await anext(aiter(pieces))
-    assert len(first) < 100
+    assert len(first) < 13
     await pieces.aclose()
 
 
+@pytest.mark.usefixtures("small_pieces")
 async def test_nothing_more_is_computed_once_the_caller_is_gone(model: LoadedModel) -> None:
     asked: list[int] = []
 
@@ -368,7 +378,7 @@ async def test_nothing_more_is_computed_once_the_caller_is_gone(model: LoadedMod
     with pytest.raises(CallerGone):
         async for piece in ModelDesk(model).embed(short_of_limit(model, 600), gone=gone_after_the_first_piece):
             computed += len(piece)
-    assert 0 < computed < 100
+    assert 0 < computed < 13
 
 
 async def test_a_long_text_to_score_keeps_no_other_text_waiting(model: LoadedModel, client: httpx.AsyncClient) -> None:
