@@ -47,7 +47,7 @@ def _binned(score_0_1: Array, bins: int) -> Iterator[Flags]:
 
 
 def binary_figures(score_0_1: Array, applies: Flags, threshold: float) -> Figures:
-    """Precision, recall, F1 of the class, weighted F1, area under the ROC curve (None of one class), calibration."""
+    """Precision, recall, F1 of the class, weighted and macro F1, AUC (None of one class), calibration."""
     flagged = score_0_1 >= threshold
     precision, recall, f1, _ = precision_recall_fscore_support(applies, flagged, average="binary", zero_division=0)
     return {
@@ -57,6 +57,7 @@ def binary_figures(score_0_1: Array, applies: Flags, threshold: float) -> Figure
         "recall": float(recall),
         "f1": float(f1),
         "weighted_f1": float(f1_score(applies, flagged, average="weighted", zero_division=0)),
+        "macro_f1": float(f1_score(applies, flagged, average="macro", zero_division=0)),  # what OffensEval ranks by
         "auc": float(roc_auc_score(applies, score_0_1)) if 0 < applies.sum() < len(applies) else None,
         "calibration_error": expected_calibration_error(score_0_1, applies),
         "calibration_error_by_chance": calibration_error_by_chance(score_0_1),
