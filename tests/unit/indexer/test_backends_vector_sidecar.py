@@ -63,6 +63,17 @@ def test_nothing_admitted_gives_nothing() -> None:
         assert sidecar.nearest(clustered(1)[0], mask=np.zeros(500, np.bool_), count=5).size == 0
 
 
+@pytest.mark.parametrize("share", [1.0, 0.1, 0.003])
+def test_masks_that_are_made_beside_the_scan_admit_the_same(share: float) -> None:
+    vectors, numbers = clustered(ROWS), np.random.default_rng(5)
+    sidecar = VectorSidecar(DIMENSIONS, exact_limit=100, block=1_500)
+    sidecar.add(vectors)
+    mask = numbers.random(ROWS - 100) < share
+    for query in vectors[:5]:
+        beside = sidecar.begin_nearest(query, mask.__getitem__, size=mask.size, count=50, many=True)()
+        assert set(beside.tolist()) == set(sidecar.nearest(query, mask=mask, count=50).tolist())
+
+
 def test_without_faiss_every_scan_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(vector_sidecar, "_faiss", lambda: None)
     sidecar = VectorSidecar(DIMENSIONS, exact_limit=10)
