@@ -23,8 +23,6 @@ from vocabulary.search import Query, SearchMode
 # Neighbours looked for beyond those that count: Lucene finds the nearest ones the surer the more it is asked for.
 _NEIGHBOURS = 2 * ranking.SEMANTIC_DEPTH
 
-ALL = "all"  # the name of the search that counts what the reader may read
-
 
 class Asked:
     """A query under a reader's filter, and what the first round trip is to find out for it."""
@@ -49,7 +47,7 @@ class Asked:
         self.recency = None if wanted.is_browse else tuned.recency()
         self.is_browse = wanted.is_browse
         self.filters = list(_narrowing(query, wanted))
-        self.counted = {} if query.mode is SearchMode.SEMANTIC else _counted(wanted, words)
+        self.counted = () if query.mode is SearchMode.SEMANTIC else _counted(wanted, words)
         self.order = Order(query.sort, is_browse=self.is_browse)
         self.columns = (*KEY_COLUMNS, Field.CONTENT_KEY) if query.collapse else KEY_COLUMNS
 
@@ -58,8 +56,8 @@ class Asked:
         """The searches of the first round trip."""
         searches: dict[str, PermittedSearch] = {}
         if self.counted:
-            searches[ALL] = self.reader.counting()
-            searches |= zip(self.counted, statistics.counting(self.reader, self.counted.values()), strict=True)
+            searches["all"] = self.reader.everything()
+            searches["counts"] = statistics.counting(self.reader, self.counted)
         if self.vector is not None:
             searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_NEIGHBOURS)
         if self.pinned:
@@ -74,13 +72,9 @@ class Asked:
         return self.reader.rows(Rows(None, filters, self.order.clauses, size=len(documents), columns=KEY_COLUMNS))
 
 
-def _counted(wanted: Wanted, words: Sequence[Token]) -> dict[str, TextClause]:
-    """Return what the reader's documents are counted for, by the names of the searches that count them.
-
-    What ranks them, and the words that may be slips.
-    """
-    clauses = dict.fromkeys((*wanted.scored, *(Word(token.term) for token in words)))
-    return {f"holding {place}": clause for place, clause in enumerate(clauses)}
+def _counted(wanted: Wanted, words: Sequence[Token]) -> tuple[TextClause, ...]:
+    """Return what the reader's documents are counted for: what ranks them, and the words that may be slips."""
+    return tuple(dict.fromkeys((*wanted.scored, *(Word(token.term) for token in words))))
 
 
 def _narrowing(query: Query, wanted: Wanted) -> Iterator[Clause]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, access_clause
+from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, access_clause, any_of
 from indexer.backends.opensearch.mapping import Field, PassageField
 from vocabulary.access import AccessFilter
 from vocabulary.documents import Vector
@@ -56,9 +56,14 @@ class Reader:
         # Copies of a shard may be a moment apart: the searches of one query are answered by the same ones.
         self.preference = hashlib.sha256(json.dumps(self._admitted).encode()).hexdigest()[:16]
 
-    def counting(self, holding: Sequence[Clause] = ()) -> PermittedSearch:
-        """Count the reader's documents that all of the clauses hold for; all of the reader's where there is none."""
-        return self._search(holding, size=0, track_total_hits=True)
+    def everything(self) -> PermittedSearch:
+        """Count all that the reader may read."""
+        return self._search([], size=0, track_total_hits=True)
+
+    def counting(self, holding: Sequence[Clause]) -> PermittedSearch:
+        """Count the reader's documents that each clause holds for, beginning at those that any of them holds for."""
+        counted = {"holding": {"filters": {"filters": list(holding)}}}
+        return self._search([any_of(holding)], size=0, track_total_hits=False, aggs=counted)
 
     def rows(self, wanted: Rows) -> PermittedSearch:
         """List documents by their columns, and count them all."""

@@ -26,7 +26,7 @@ import numpy as np
 
 from indexer.backends.opensearch import facets, statistics
 from indexer.backends.opensearch.access_clause import AclIdSpelling, Clause, any_of, spelling_for, unheard
-from indexer.backends.opensearch.asked import ALL, Asked
+from indexer.backends.opensearch.asked import Asked
 from indexer.backends.opensearch.candidates import Candidates, browsed, nearest, ranked, shown_of, with_copies
 from indexer.backends.opensearch.clauses import (
     matching,
@@ -151,8 +151,8 @@ class Searcher:
         names = sorted(candidate_fields(query.text))
         fields: set[str] = set()
         if names:
-            counted = await send(self._connection, statistics.looking_for_fields(reader, names))
-            fields = {name for name, each in zip(names, counted, strict=True) if statistics.count_of(each)}
+            (answered,) = await send(self._connection, [statistics.looking_for_fields(reader, names)])
+            fields = {name for name, count in zip(names, statistics.counts_of(answered), strict=True) if count}
         return self._tuned.expanded(parse(query.text, self._analyzer, is_field=fields.__contains__))
 
     async def _first_trip(self, searches: Mapping[str, PermittedSearch]) -> tuple[dict[str, Answer], IndexState]:
@@ -176,10 +176,9 @@ class _Search:
         self._analyzer = analyzer
         self._held: dict[TextClause, int] = {}
         self._weights: dict[TextClause, float] = {}
-        if asked.counted:
-            counts = {name: statistics.count_of(answers[name]) for name in (ALL, *asked.counted)}
-            documents = counts.pop(ALL)
-            self._held = {clause: counts[name] for name, clause in asked.counted.items()}
+        if "counts" in answers:
+            documents = statistics.total_of(answers["all"])
+            self._held = dict(zip(asked.counted, statistics.counts_of(answers["counts"]), strict=True))
             self._weights = statistics.weights_of(asked.wanted.scored, self._held, documents=documents)
         self._near = nearest(answers["nearest"]) if "nearest" in answers else {}
         held = {row.key[1:]: row.key for row in asked.order.rows(answers["pinned"])} if "pinned" in answers else {}
@@ -190,7 +189,11 @@ class _Search:
 
     async def answer(self) -> Page:
         """Return the page that the query's cursor asks for, or the first; a better spelling is looked for beside it."""
-        page, spelling = await asyncio.gather(self._page(), self._spelling())
+        page, spelling = await asyncio.gather(self._page(), self._spelling(), return_exceptions=True)
+        if isinstance(page, BaseException):
+            raise page
+        if isinstance(spelling, BaseException):
+            raise spelling
         return replace(page, spelling=spelling)
 
     async def _page(self) -> Page:

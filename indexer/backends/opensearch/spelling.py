@@ -52,8 +52,14 @@ class Speller:
         """Return the query with better spelled words; None where there is nothing better."""
         plain = [token for token in plain_words(text, self.analyzer) if token.term in self.held]
         suspected = suspects(plain, self.held)
-        forms = await asyncio.gather(*(self._better(token) for token in suspected))
-        return respelled(text, {token: form for token, form in zip(suspected, forms, strict=True) if form is not None})
+        forms = await asyncio.gather(*(self._better(token) for token in suspected), return_exceptions=True)
+        better: dict[Token, str] = {}
+        for token, form in zip(suspected, forms, strict=True):
+            if isinstance(form, BaseException):
+                raise form
+            if form is not None:
+                better[token] = form
+        return respelled(text, better)
 
     async def _better(self, token: Token) -> str | None:
         for slips in slips_tried(token):
@@ -66,8 +72,8 @@ class Speller:
         near = sorted(await self._near(token, slips))
         if not near:
             return None
-        counted = await self.ask([self.reader.counting([_spelled(_is(term))]) for term in near])
-        counts = zip(near, map(statistics.count_of, counted), strict=True)
+        (counted,) = await self.ask([self.reader.counting([_spelled(_is(term)) for term in near])])
+        counts = zip(near, statistics.counts_of(counted), strict=True)
         terms = best_terms(token, counts, held=self.held[token.term])
         answers = await self.ask([_holders_of(self.reader, term) for term in terms])
         forms = {term: tuple(self._forms(term, answer)) for term, answer in zip(terms, answers, strict=True)}

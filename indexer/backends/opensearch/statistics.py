@@ -4,14 +4,14 @@ The clusters' own statistics count every document, and would let a hidden one mo
 reader's documents are counted in the first round trip, under the reader's filter, and the weights travel with the
 second.
 
-Each count is a search of its own. It begins at what holds the clause, which is little, where one aggregation with all
-of them would walk through all that the reader may read; and a cluster answers the same count for the same reader from
-its request cache until something is written, whatever else a query asks for.
+All that the reader may read is counted apart: a cluster answers that from its request cache, whatever else is asked,
+until something is written. The words are counted among the documents that hold one of them, which are few, and by one
+search: a reader's filter may be long, and each search carries it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from indexer.backends.opensearch.clauses import holding
@@ -22,20 +22,25 @@ from indexer.search.query_language import Clause
 from vocabulary.search import Exists
 
 
-def counting(reader: Reader, clauses: Iterable[Clause]) -> list[PermittedSearch]:
-    """Return the searches that count the reader's documents that hold each of the clauses."""
-    return [reader.counting([holding(clause)]) for clause in clauses]
+def counting(reader: Reader, clauses: Sequence[Clause]) -> PermittedSearch:
+    """Return the search that counts the reader's documents that hold each of the clauses."""
+    return reader.counting([holding(clause) for clause in clauses])
 
 
-def looking_for_fields(reader: Reader, names: Sequence[str]) -> list[PermittedSearch]:
-    """Return the searches that find out which names are fields of one of the reader's documents."""
-    return [reader.counting([filter_clause(Exists(name))]) for name in names]
+def looking_for_fields(reader: Reader, names: Sequence[str]) -> PermittedSearch:
+    """Return the search that finds out which names are fields of one of the reader's documents."""
+    return reader.counting([filter_clause(Exists(name)) for name in names])
 
 
-def count_of(answered: Mapping[str, Any]) -> int:
-    """Return how many documents a search has counted."""
-    count: int = answered["hits"]["total"]["value"]
-    return count
+def total_of(answered: Mapping[str, Any]) -> int:
+    """Return how many documents a search has found."""
+    total: int = answered["hits"]["total"]["value"]
+    return total
+
+
+def counts_of(answered: Mapping[str, Any]) -> list[int]:
+    """Return how many of the reader's documents each clause holds for, in their order."""
+    return [bucket["doc_count"] for bucket in answered["aggregations"]["holding"]["buckets"]]
 
 
 def weights_of(clauses: Sequence[Clause], held: Mapping[Clause, int], *, documents: int) -> dict[Clause, float]:
