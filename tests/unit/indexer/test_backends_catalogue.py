@@ -15,6 +15,7 @@ from indexer.backends.embedded import catalogue as catalogue_module
 from indexer.backends.embedded import connections, current_catalogue, schema, writer
 from indexer.backends.embedded.catalogue import Catalogue
 from indexer.backends.embedded.current_catalogue import CurrentCatalogue
+from indexer.backends.embedded.current_vectors import CurrentVectors
 from indexer.backends.embedded.hits import Shown, fetch_hits
 from indexer.backends.embedded.search import Search
 from indexer.search.analysis import analyzer
@@ -111,7 +112,9 @@ def test_columns_follow_changes_of_attributes(connection: Any) -> None:
     def order() -> list[str]:
         catalogue = current.open_transaction(connection)
         tuned = Tuned(Tuning(), analyzer())
-        page = Search(connection, catalogue, Query("", sort=Sort("n")), None, access, analyzer(), tuned).answer()
+        vectors = CurrentVectors(NOWHERE, DIMENSIONS).at(connection)
+        query = Query("", sort=Sort("n"))
+        page = Search(connection, catalogue, vectors, query, None, access, analyzer(), tuned).answer()
         connection.execute("COMMIT")
         return names(page)
 

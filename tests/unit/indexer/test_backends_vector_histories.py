@@ -103,15 +103,16 @@ class World:
         if self._file.exists():
             shutil.copy(self._file, self._former)
         token = uuid.uuid4().hex
-        written = vector_file.write(self._index, token=token, dimensions=DIMENSIONS, expected=1)
-        with self._transaction(end):
-            vector_file.put_in_place(self._connection, self._index, written, token=token)
+        writing = vector_file.written(self._index, token=token, dimensions=DIMENSIONS, expected=1)
+        with writing as path, self._transaction(end):
+            vector_file.put_in_place(self._connection, self._index, path, token=token)
 
     def _be_killed_before_the_commit(self) -> None:
         self._keep(end="ROLLBACK")
 
     def _be_killed_before_the_file_is_in_place(self) -> None:
-        vector_file.write(self._index, token=uuid.uuid4().hex, dimensions=DIMENSIONS, expected=1)
+        with vector_file.written(self._index, token=uuid.uuid4().hex, dimensions=DIMENSIONS, expected=1) as path:
+            shutil.copy(path, path.with_name(f"{self._file.name}.left"))
 
     def _back_up(self) -> None:
         self._backup.unlink(missing_ok=True)
