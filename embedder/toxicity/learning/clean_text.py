@@ -1,10 +1,10 @@
 """Clean business text of the project's own, so that every model knows some whatever data it is given.
 
-Heads trained on chat alone flag up to two thirds of ordinary documentation; a
-thousand clean texts cure most of it. The sentences are put together from patterns, always the same ones in the same
-order; many use words that abuse uses as well (kill, abort, slave, harassment). They repeat themselves, so they say
-little about how a model does on other text: false alarms are measured on held-out documents and on
-`held_out_traps.txt`, of which no sentence is made here.
+Heads trained on chat alone flag up to two thirds of ordinary documentation; a thousand clean texts cure most of it. The
+sentences are put together from patterns, always the same ones in the same order; many use words that abuse uses as well
+(kill, abort, slave, harassment). Fragments that are no English sentence stand beside them, for documents are full of
+such. All repeat themselves, so they say little about how a model does on other text: false alarms are measured on
+held-out documents and on `held_out_traps.txt`, of which no sentence is made here.
 """
 
 from __future__ import annotations
@@ -14,11 +14,13 @@ from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
 
+from embedder.toxicity.learning.clean_fragments import FRAGMENT_PATTERNS, Patterns
 from embedder.toxicity.learning.examples import Example, words_of
 
 SOURCE = "sightline-clean"
 SENTENCES, PASSAGES = 3_000, 400
 _OF_EACH_PATTERN = 250  # some have fewer combinations; 5,022 sentences in all
+_OF_EACH_FRAGMENT_PATTERN = 45  # some have fewer; 1,245 different ones in all
 _TRAPS = Path(__file__).parent / "held_out_traps.txt"
 
 _PEOPLE = (
@@ -76,7 +78,7 @@ _ANIMALS = (
 )  # fmt: skip
 
 # Each pattern with the words for its places; all combinations are formed and a fixed choice of them is taken.
-_PATTERNS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
+_PATTERNS: Patterns = (
     ("{0} needs {1} {2}.", (_PEOPLE, _THINGS, _WHEN)),
     ("Please send {1} to {0} {2}.", (_PEOPLE, _THINGS, _WHEN)),
     ("{0} asked whether {1} could be changed {2}.", (_PEOPLE, _THINGS, _WHEN)),
@@ -105,13 +107,21 @@ _PATTERNS: tuple[tuple[str, tuple[tuple[str, ...], ...]], ...] = (
 
 
 def own_clean_examples() -> list[Example]:
-    """Return the project's own clean texts: sentences, and passages of several."""
-    sentences = sorted(_sentences(), key=_shuffled)
+    """Return the project's own clean texts, mixed: sentences, passages of several, and what is no English sentence."""
+    made = (text[0].upper() + text[1:] for text in _made(_PATTERNS, of_each=_OF_EACH_PATTERN))
+    sentences = sorted(made, key=_shuffled)
     passages = [" ".join(sentences[start : start + 5]) for start in range(SENTENCES, SENTENCES + 5 * PASSAGES, 5)]
+    texts = [*sentences[:SENTENCES], *passages, *own_fragments()]
     return [
         Example(text, toxic=False, categories=(), source=SOURCE, group=f"{SOURCE} {number}", is_clean_text=True)
-        for number, text in enumerate(sorted(sentences[:SENTENCES] + passages, key=_shuffled))
+        for number, text in enumerate(sorted(texts, key=_mixed))
     ]
+
+
+def own_fragments() -> list[str]:
+    """Return the clean texts that are no English sentence, each with different words."""
+    different = {words_of(text): text for text in _made(FRAGMENT_PATTERNS, of_each=_OF_EACH_FRAGMENT_PATTERN)}
+    return list(different.values())
 
 
 def held_out_traps() -> list[str]:
@@ -125,12 +135,17 @@ def held_out_keys() -> frozenset[str]:
     return frozenset(words_of(trap) for trap in held_out_traps())
 
 
-def _sentences() -> Iterator[str]:
+def _made(patterns: Patterns, *, of_each: int) -> Iterator[str]:
     # As many of each pattern, however many combinations it has: the choice is by a hash, so it is the same everywhere.
-    for pattern, places in _PATTERNS:
+    for pattern, places in patterns:
         made = (pattern.format(*words) for words in product(*places))
-        yield from (sentence[0].upper() + sentence[1:] for sentence in sorted(made, key=_shuffled)[:_OF_EACH_PATTERN])
+        yield from sorted(made, key=_shuffled)[:of_each]
 
 
 def _shuffled(text: str) -> bytes:
     return hashlib.sha256(text.encode()).digest()
+
+
+def _mixed(text: str) -> bytes:
+    # Not the hash that chose: what was chosen from many combinations has low ones, and would come first.
+    return hashlib.sha256(f"mixed {text}".encode()).digest()

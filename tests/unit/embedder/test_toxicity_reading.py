@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from embedder.toxicity.learning.clean_text import held_out_keys, held_out_traps, own_clean_examples
+from embedder.toxicity.learning.clean_text import held_out_keys, held_out_traps, own_clean_examples, own_fragments
 from embedder.toxicity.learning.examples import (
     Example,
     Split,
@@ -18,6 +19,7 @@ from embedder.toxicity.learning.examples import (
     split_examples,
     with_known_categories,
     without_duplicates,
+    words_of,
 )
 from embedder.toxicity.learning.manifest import Part, parts_of
 from embedder.toxicity.learning.reading import Reading, read_part
@@ -197,3 +199,23 @@ def test_own_clean_text_is_varied_always_the_same_and_holds_no_trap() -> None:
     unique = without_duplicates(examples, held_out=held_out_keys())
     assert len(unique.examples) == len(examples) > 3_000
     assert len(held_out_traps()) == len(held_out_keys()) >= 100
+
+
+def test_own_clean_text_that_is_no_sentence_is_mixed_in() -> None:
+    fragments = set(own_fragments())
+    chosen = [example.text in fragments for example in own_clean_examples()]
+    assert sum(chosen) == len(fragments) > 1_000
+    # Of little data the first 400 are taken: not mostly fragments, and not hardly any.
+    assert 0.2 < sum(chosen[:400]) / 400 < 0.35
+
+
+def test_every_fragment_has_words_of_its_own() -> None:
+    keys = [words_of(fragment) for fragment in own_fragments()]
+    assert all(keys)
+    assert len(set(keys)) == len(keys)
+
+
+def test_fragments_name_only_hosts_that_are_reserved_for_examples() -> None:
+    hosts = {host for fragment in own_fragments() for host in re.findall(r"(?:://|@)([\w.-]+)", fragment)}
+    assert hosts
+    assert all(re.search(r"(^|\.)example(\.(com|net|org))?$", host) for host in hosts)
