@@ -6,6 +6,7 @@ The first building of an index is where the settings say; later ones lie beside 
 from __future__ import annotations
 
 import asyncio
+import glob
 from collections import Counter
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
@@ -130,4 +131,6 @@ def file_of(configured: EmbeddedIndexSettings, place: Place) -> Path:
 
 def _remove(file: Path) -> None:
     for suffix in _DATABASE_FILES:
-        file.with_name(file.name + suffix).unlink(missing_ok=True)
+        place = file.with_name(file.name + suffix)
+        for left in (place, *place.parent.glob(f"{glob.escape(place.name)}.new-*")):  # not yet in their place
+            left.unlink(missing_ok=True)

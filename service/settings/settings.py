@@ -35,6 +35,7 @@ from service.api_keys import KeyConfig, contradictions
 from service.models.key_config import ModelKeyConfig
 from service.settings.embedder import EmbedderSettings
 from service.settings.environment import overlaid, setting_overrides
+from service.settings.index_files import files_in_the_way
 from service.settings.indexes import IndexAccess, IndexSettings
 from service.settings.metrics import MetricsSettings
 from service.settings.reading import Reading, read_toml
@@ -306,6 +307,7 @@ def _contradictions(
     for name, (key, *_) in places.items():
         if list(places.values()).count(places[name]) > 1:
             yield f"indexes.{name}.{key}: is another index's {key}, too"
+    yield from files_in_the_way(indexes)
 
 
 def _impossible_adoption(source: ConfiguredSource, tokens: Sequence[TokenConfig]) -> Iterator[str]:

@@ -128,9 +128,9 @@ class Connections:
             self._writer.close()
 
 
-def connect(path: Path) -> Any:
+def connect(path: Path, *, flags: int = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE) -> Any:
     """Open one connection with the settings that all share."""
-    connection = apsw.Connection(str(path))
+    connection = apsw.Connection(str(path), flags=flags)
     connection.set_busy_timeout(_BUSY_TIMEOUT_MS)
     connection.pragma("foreign_keys", "ON")
     connection.pragma("cache_size", -_CACHE_KIB)

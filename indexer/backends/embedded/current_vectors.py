@@ -39,20 +39,29 @@ class CurrentVectors:
         self._lock = threading.Lock()
         self._token: str | None = None
         self._file: VectorFile | None = None
+        self._is_bad = False  # what the token names could be read, and is not as it was written
+        self._is_named = False
+        self._told: str | None = None  # the token whose file could not be opened
         self._tried: tuple[str | None, int] = (None, 0)  # the file and the last passage when one was last to be written
 
     def at(self, connection: Any) -> StoredVectors:
         """Return the vectors in the state that the connection's open transaction sees."""
         token = vector_file.token_of(connection)
         with self._lock:
+            self._is_named = token is not None
             if token != self._token:
-                self._token, self._file = token, self._opened(token)
+                self._file = self._opened(token)
             return StoredVectors(connection, self._file, self._dimensions)
 
-    def is_due(self, passage_ids: Ids) -> bool:
-        """Whether the file is to be written, for it lacks many of these passages or holds many others; said once.
+    def names_a_file(self) -> bool:
+        """Whether the state that was seen last has a file of vectors."""
+        return self._is_named
 
-        They are all that there are, ascending. Never waits.
+    def is_due(self, passage_ids: Ids, *, living: int) -> bool:
+        """Whether the file is to be written: it is damaged, lacks many of these passages, or holds many deleted ones.
+
+        They are all that were not deleted long ago, ascending; so many of them are living. Said once of what is wrong
+        with a file. Never waits.
         """
         if not self._lock.acquire(blocking=False):
             return False
@@ -61,10 +70,11 @@ class CurrentVectors:
             held, last = (self._file.ids().size, self._file.last_id) if self._file else (0, 0)
             lacking = passage_ids.size - int(np.searchsorted(passage_ids, max(last, tried_until), side="right"))
             is_far_behind = lacking >= max(_KEPT_BEHIND, _KEPT_BEHIND_SHARE * passage_ids.size)
-            is_mostly_deleted = held > _DELETED * passage_ids.size and tried_for != self._token
-            if is_far_behind or is_mostly_deleted:
+            is_bad = self._is_bad or (self._file is not None and self._file.is_bad)
+            is_unfit = (is_bad or held > _DELETED * living) and tried_for != self._token
+            if is_far_behind or is_unfit:
                 self._tried = (self._token, int(passage_ids[-1]))
-            return is_far_behind or is_mostly_deleted
+            return is_far_behind or is_unfit
         finally:
             self._lock.release()
 
@@ -73,13 +83,27 @@ class CurrentVectors:
         self._tried = (None, 0)
 
     def _opened(self, token: str | None) -> VectorFile | None:
-        if token is None:
-            return None
+        """Open the file that a token names, and take the token as seen, unless another try may do better."""
+        self._is_bad, opened = False, None
         try:
-            return vector_file.opened(self._path, token=token, dimensions=self._dimensions)
-        except (OSError, vector_file.VectorFileDamaged) as error:
-            _log.warning("the vectors of %s are read from the index alone: %s", self._path, error)
+            if token is not None:
+                opened = vector_file.opened(self._path, token=token, dimensions=self._dimensions)
+        except vector_file.VectorFileDamaged as error:
+            self._is_bad = True
+            self._tell(token, error)
+        except OSError as error:
+            self._token = None
+            self._tell(token, error)
             return None
+        else:
+            self._told = None
+        self._token = token
+        return opened
+
+    def _tell(self, token: str | None, error: Exception) -> None:
+        if token != self._told:
+            self._told = token
+            _log.warning("the vectors of %s are read from the index alone: %s", self._path, error)
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,6 +13,9 @@ import uuid
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import Any
+
+import numpy as np
 
 from indexer.backends.embedded import picture_file, vector_file
 from indexer.backends.embedded.catalogue import Catalogue
@@ -50,6 +53,9 @@ class Keeping:
         """Write in the background what is due; does not wait."""
         if self._running is not None or time.monotonic() < self._not_before:
             return
+        if self._keeps_too_much():
+            self._running = asyncio.create_task(self._drop())
+            return
         picture = self._catalogue.to_keep()
         passages = self._due_vectors()
         if picture is not None or passages:
@@ -68,9 +74,34 @@ class Keeping:
     def _due_vectors(self) -> int:
         """Return of how many passages the vectors are to be written; 0 where they are not."""
         latest = self._catalogue.latest()
-        if latest is None or not latest.vectors.trained_for or not self._vectors.is_due(latest.passage_ids):
+        if latest is None or not latest.vectors.trained_for:
             return 0
-        return int(latest.passage_ids.size)
+        living = int(np.count_nonzero(latest.passage_documents))
+        return living if self._vectors.is_due(latest.passage_ids, living=living) else 0
+
+    def _keeps_too_much(self) -> bool:
+        """Whether the index has shrunk so far that it keeps nothing beside it, and what was kept is still there."""
+        latest = self._catalogue.latest()
+        if latest is None or not self._vectors.names_a_file():
+            return False
+        return not latest.vectors.trained_for or not latest.passage_documents.any()
+
+    async def _drop(self) -> None:
+        try:
+            await self._is_done(self._drop_all())
+        finally:
+            self._running = None
+
+    async def _drop_all(self) -> bool:
+        """Remove what is kept: it holds passages that were deleted, and nothing would write it again without them."""
+
+        def drop(connection: Any) -> None:
+            for kept in (picture_file, vector_file):
+                kept.disown(connection)
+                kept.path_beside(self._path).unlink(missing_ok=True)
+
+        await self._connections.write(drop)
+        return True
 
     async def _keep(self, picture: Catalogue | None, passages: int) -> None:
         try:

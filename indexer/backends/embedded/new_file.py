@@ -6,9 +6,12 @@ therefore known, and removed when the index is opened next, and before another o
 
 from __future__ import annotations
 
+import errno
 import fcntl
+import glob
 import logging
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +19,8 @@ from pathlib import Path
 from typing import IO
 
 _log = logging.getLogger(__name__)
+
+_NEW = ".new-"  # no index may be called so (`service/settings/index_files.py`)
 
 
 @contextmanager
@@ -26,20 +31,50 @@ def new_file(place: Path, *, index: Path) -> Iterator[tuple[Path, IO[bytes]]]:
         OSError: the disk cannot be written.
     """
     remove_left(place)
-    descriptor, name = tempfile.mkstemp(prefix=f"{place.name}.", dir=place.parent)
-    path = Path(name)
+    path, file = _locked(place)
     try:
-        with os.fdopen(descriptor, "wb") as file:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            os.fchmod(descriptor, index.stat().st_mode & 0o777)  # it tells what the index tells
+        with file:
+            os.fchmod(file.fileno(), index.stat().st_mode & 0o777)  # it tells what the index tells
             yield path, file
     finally:
         path.unlink(missing_ok=True)
 
 
+def put_in_place(path: Path, place: Path, *, index: Path) -> None:
+    """Rename a written file to its place beside the index.
+
+    Raises:
+        OSError: it cannot be renamed, or the index has been removed meanwhile.
+    """
+    if not index.exists():
+        raise FileNotFoundError(errno.ENOENT, "the index has been removed", str(index))
+    path.replace(place)
+
+
+def narrow(descriptor: int, *, index: Path) -> None:
+    """Let nobody read a file who may not read the index beside it. Only its owner can: another's stays as it is."""
+    mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
+    allowed = mode & index.stat().st_mode
+    if allowed != mode:
+        try:
+            os.fchmod(descriptor, allowed)
+        except OSError as error:
+            _log.warning("what is kept beside %s can be read by more than may read the index: %s", index, error)
+
+
+def _locked(place: Path) -> tuple[Path, IO[bytes]]:
+    while True:
+        descriptor, name = tempfile.mkstemp(prefix=f"{place.name}{_NEW}", dir=place.parent)
+        file = os.fdopen(descriptor, "wb")
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        if os.fstat(descriptor).st_nlink:
+            return Path(name), file
+        file.close()  # another process took it for one that was left, before it was locked
+
+
 def remove_left(place: Path) -> None:
     """Remove what killed processes have left of files for this place. What cannot be removed stays."""
-    for left in place.parent.glob(f"{place.name}.*"):
+    for left in place.parent.glob(f"{glob.escape(place.name)}{_NEW}*"):
         try:
             with left.open("rb") as file:
                 fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)

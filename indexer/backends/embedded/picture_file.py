@@ -31,8 +31,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.embedded import schema
-from indexer.backends.embedded.new_file import new_file
+from indexer.backends.embedded import new_file, schema
 from indexer.backends.embedded.vector_sidecar import KeptCodes
 
 _log = logging.getLogger(__name__)
@@ -76,7 +75,7 @@ def written(index: Path, picture: KeptPicture, *, token: str) -> Iterator[Path]:
     Raises:
         OSError: the disk is full or cannot be written; nothing is left of the file.
     """
-    with new_file(path_beside(index), index=index) as (path, file):
+    with new_file.new_file(path_beside(index), index=index) as (path, file):
         digest = hashlib.sha256()
         for piece in _pieces(picture, token):
             digest.update(piece)
@@ -94,7 +93,7 @@ def put_in_place(connection: Any, index: Path, path: Path, *, token: str) -> Non
         OSError: it cannot be renamed.
     """
     schema.write_state(connection, _TOKEN, token)
-    path.replace(path_beside(index))
+    new_file.put_in_place(path, path_beside(index), index=index)
 
 
 def disown(connection: Any) -> None:

@@ -31,13 +31,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
+import apsw
 import numpy as np
 import numpy.typing as npt
 
-from indexer.backends.embedded import schema
+from indexer.backends.embedded import new_file, schema
 from indexer.backends.embedded.codec import vector_bytes
 from indexer.backends.embedded.connections import connect, our_errors
-from indexer.backends.embedded.new_file import new_file
 
 _log = logging.getLogger(__name__)
 
@@ -120,7 +120,7 @@ class VectorFile:
         self._descriptor = descriptor
         self._form = form
         self._ids = ids
-        self._told = False  # that rows are damaged
+        self.is_bad = False  # some of it is not as it was written, or cannot be read
         self.last_id = int(ids[-1]) if ids.size else 0
         weakref.finalize(self, os.close, descriptor)
 
@@ -134,6 +134,7 @@ class VectorFile:
             rows = self._rows(places[is_held])
         except OSError as error:
             _log.warning("vectors are read from the index alone: %s", error)
+            self.is_bad = True
             self._ids = held[:0]
             is_held[:] = False
             rows = self._rows(places[:0])
@@ -157,8 +158,8 @@ class VectorFile:
         return np.frombuffer(joined, "<u8").reshape(places.size, size // _WORD)
 
     def _tell(self) -> None:
-        if not self._told:
-            self._told = True
+        if not self.is_bad:
+            self.is_bad = True
             _log.warning("vectors beside the index are damaged, and are read from the index")
 
 
@@ -186,7 +187,7 @@ def written(index: Path, *, token: str, dimensions: int, expected: int) -> Itera
     needed = expected * form.row_bytes
     if shutil.disk_usage(index.parent).free < _FREE_ROOM * needed:
         raise OSError(errno.ENOSPC, f"no room for {needed / 1e6:,.0f} MB of vectors")
-    with new_file(path_beside(index), index=index) as (path, file):
+    with new_file.new_file(path_beside(index), index=index) as (path, file):
         _write(file, form, _stored(index, dimensions))
         yield path
 
@@ -198,7 +199,7 @@ def put_in_place(connection: Any, index: Path, path: Path, *, token: str) -> Non
         OSError: it cannot be renamed.
     """
     schema.write_state(connection, _STATE_KEY, token)
-    path.replace(path_beside(index))
+    new_file.put_in_place(path, path_beside(index), index=index)
 
 
 def disown(connection: Any) -> None:
@@ -213,12 +214,16 @@ def opened(index: Path, *, token: str, dimensions: int) -> VectorFile | None:
         VectorFileDamaged: it is not as it was written.
         OSError: it cannot be read.
     """
-    form = _Form(bytes.fromhex(token), dimensions)
+    try:
+        form = _Form(bytes.fromhex(token), dimensions)
+    except ValueError as error:
+        raise VectorFileDamaged("the index names its file of vectors by no token") from error
     try:
         descriptor = os.open(path_beside(index), os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return None
     try:
+        new_file.narrow(descriptor, index=index)
         ids = _ids(descriptor, form)
     except BaseException:
         os.close(descriptor)
@@ -270,7 +275,7 @@ def _stored(index: Path, dimensions: int) -> Iterator[tuple[Ids, Halves]]:
     """Yield the committed vectors of the right size by their ids, a piece and a transaction at a time."""
     size = vector_bytes(dimensions)
     with our_errors(index, is_opening=False):
-        connection = connect(index)
+        connection = connect(index, flags=apsw.SQLITE_OPEN_READONLY)  # one that was removed is not made anew
         try:
             connection.pragma("query_only", "ON")
             connection.pragma("cache_size", -_CACHE_KIB)

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from indexer.backends import EmbeddedBackend
-from indexer.backends.embedded import catalogue, current_vectors, picture_file, vector_file
+from indexer.backends.embedded import catalogue, current_vectors, picture_file, schema, vector_file
 from tests.fakes.documents import DIMENSIONS, NUMBERING, document, hashed_vector, reader
 from vocabulary.documents import DocumentId
 from vocabulary.indexing import Delete
@@ -110,7 +110,6 @@ async def test_deleted_vectors_give_their_room_back(path: Path) -> None:
     before = vector_file.path_beside(path).stat().st_size
     async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
         await index.apply([Delete(DocumentId("wiki", f"d{each}")) for each in range(25)])
-    picture_file.path_beside(path).unlink()  # one that counts the deleted passages among its own
     await answer(path)
     assert vector_file.path_beside(path).stat().st_size < before / 2
 
@@ -144,9 +143,12 @@ async def test_what_is_damaged_is_read_from_the_rows(path: Path, damage: Callabl
     assert FROM_ROWS[1] > 0
 
 
-async def test_a_file_that_is_damaged_while_it_is_open_is_not_believed(path: Path) -> None:
+async def test_a_file_that_is_damaged_while_it_is_open_is_not_believed(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     await fill(path)
     from_rows = await answer(path)
+    monkeypatch.setattr(current_vectors.CurrentVectors, "is_due", lambda *_, **__: False)  # nor written anew yet
     async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
         assert await ask(index) == from_rows
         _turned(vector_file.path_beside(path), 100)
@@ -191,10 +193,87 @@ async def test_a_full_disk_leaves_nothing_of_a_file(path: Path, monkeypatch: pyt
 
 async def test_what_a_killed_process_has_left_is_removed(path: Path) -> None:
     await fill(path)
-    left = path.with_name(f"{path.name}-vectors.killed")
+    left = path.with_name(f"{path.name}-vectors.new-killed")
     left.write_bytes(b"half a file")
     await answer(path)
     assert [each.name for each in path.parent.glob("*-vectors*")] == ["index.db-vectors"]
+
+
+async def test_another_file_of_a_similar_name_is_not_taken_for_one_that_was_left(path: Path) -> None:
+    await fill(path)
+    other = path.with_name(f"{path.name}-vectors.2")
+    other.write_bytes(b"the second building of another index")
+    await answer(path)
+    assert other.exists()
+
+
+async def test_a_file_that_is_damaged_while_it_is_open_is_written_anew(path: Path) -> None:
+    await fill(path)
+    await answer(path)
+    damaged = vector_file.path_beside(path).read_bytes()
+    async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+        await ask(index)
+        _turned(vector_file.path_beside(path), 100)
+        await ask(index)
+    assert vector_file.path_beside(path).read_bytes()[8:24] != damaged[8:24]  # the token
+
+
+async def test_a_file_that_could_not_be_opened_once_is_tried_again(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    await fill(path)
+    await answer(path)
+    opened = vector_file.opened
+
+    def none_free(*_: object, **__: object) -> None:
+        raise OSError(24, "too many open files")
+
+    async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+        monkeypatch.setattr(index._vectors, "is_due", lambda *_, **__: False)
+        monkeypatch.setattr(vector_file, "opened", none_free)
+        await ask(index)
+        monkeypatch.setattr(vector_file, "opened", opened)
+        await ask(index)
+    assert FROM_ROWS == [DOCUMENTS, DOCUMENTS]
+
+
+async def test_a_damaged_token_costs_no_answer(path: Path) -> None:
+    await fill(path)
+    from_rows = await answer(path)
+    async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+        await index._connections.write(lambda connection: schema.write_state(connection, "vectors", "no token"))
+        assert await ask(index) == from_rows
+
+
+async def test_an_index_that_became_small_keeps_no_vectors_of_deleted_documents(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await fill(path)
+    await answer(path)
+    async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+        await index.apply([Delete(DocumentId("wiki", f"d{each}")) for each in range(35)])
+    picture_file.path_beside(path).unlink()  # the next start counts what is left
+    await answer(path)
+    assert not vector_file.path_beside(path).exists()
+    async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+        assert await index._connections.read(vector_file.token_of) is None
+
+
+async def test_nothing_is_put_beside_an_index_that_was_removed(path: Path) -> None:
+    await fill(path)
+    with vector_file.written(path, token="ab" * 16, dimensions=DIMENSIONS, expected=1) as written:
+        async with EmbeddedBackend(path, dimensions=DIMENSIONS) as index:
+            path.unlink()
+            with pytest.raises(FileNotFoundError):
+                vector_file.put_in_place(index._connections._writer, path, written, token="ab" * 16)
+    assert not vector_file.path_beside(path).exists()
+
+
+async def test_vectors_can_be_read_by_no_more_than_the_index(path: Path) -> None:
+    await fill(path)
+    await answer(path)
+    vector_file.path_beside(path).chmod(0o644)
+    path.chmod(0o600)
+    await answer(path)
+    assert vector_file.path_beside(path).stat().st_mode & 0o777 == 0o600
 
 
 async def test_the_check_finds_vectors_that_differ_from_the_rows(path: Path) -> None:

@@ -178,6 +178,17 @@ def test_every_key_can_be_set_by_the_environment(load: Load) -> None:
         ('root = "share"', "", "sources.files.root: is required"),
         ("[sources.files]", "[sources.My_Files]", "sources.My_Files: "),
         ('path = "data/public"', 'path = "data/private"', "indexes.public.path: is another index's path, too"),
+        (
+            'path = "data/public"',
+            'path = "data/private-vectors"',
+            "indexes.public.path: is where indexes.private keeps",
+        ),
+        (
+            'path = "data/public"',
+            'path = "data/private.2-picture"',
+            "indexes.public.path: is where indexes.private keeps",
+        ),
+        ('path = "data/public"', 'path = "data/private.3"', "indexes.public.path: is where indexes.private keeps"),
         ('url = "sqlite:///data/state.db"', 'url = "mysql://x/y"', "state.url: expected a database of sqlite or"),
     ],
 )
