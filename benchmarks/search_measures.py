@@ -68,7 +68,7 @@ class Asked:
 
     first_answer_s: float
     rss_mb: float
-    rss_growth_mb: float  # since before it was opened
+    rss_growth_mb: float  # since before the first of two openings: what the first leaves in the process is in it
     latencies: tuple[Latency, ...]
     rates: tuple[Rate, ...]
     recall: dict[str, float]

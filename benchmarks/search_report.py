@@ -25,7 +25,7 @@ def show(measured: Iterable[tuple[str, Filled, Asked]], *, acls: int = ACLS) -> 
         console.print(f"\n[bold]{engine}, {filled.passages:,} passages[/bold]: written at {rate:,.0f}/s", end="")
         console.print(f" ({filled.passages / max(filled.cpu_seconds, 1e-9):,.0f} a processor second),", end="")
         console.print(f" {filled.size_mb:,.0f} MB; first answer {asked.first_answer_s:.2f} s;", end="")
-        console.print(f" memory {asked.rss_mb:,.0f} MB, of it the open index {asked.rss_growth_mb:,.0f} MB")
+        console.print(f" memory {asked.rss_mb:,.0f} MB, {asked.rss_growth_mb:,.0f} MB more than before two openings")
         for clients in sorted({each.clients for each in asked.latencies}):
             console.print(_latencies(asked, clients))
         shares = ", ".join(f"{name}: {share:.4f}" for name, share in asked.recall.items())
