@@ -47,6 +47,7 @@ class Keeping:
         self._catalogue = catalogue
         self._vectors = vectors
         self._running: asyncio.Task[None] | None = None
+        self._counted: tuple[int | None, int] = (None, 0)  # the change, and the passages then
         self._not_before = 0.0  # on the monotonic clock
 
     def begin(self) -> None:
@@ -76,15 +77,21 @@ class Keeping:
         latest = self._catalogue.latest()
         if latest is None or not latest.vectors.trained_for:
             return 0
-        living = int(np.count_nonzero(latest.passage_documents))
+        living = self._living(latest)
         return living if self._vectors.is_due(latest.passage_ids, living=living) else 0
+
+    def _living(self, catalogue: Catalogue) -> int:
+        """Return how many passages are not deleted; counted once for each change of the index."""
+        if self._counted[0] != catalogue.sequence:
+            self._counted = (catalogue.sequence, int(np.count_nonzero(catalogue.passage_documents)))
+        return self._counted[1]
 
     def _keeps_too_much(self) -> bool:
         """Whether the index has shrunk so far that it keeps nothing beside it, and what was kept is still there."""
         latest = self._catalogue.latest()
         if latest is None or not self._vectors.names_a_file():
             return False
-        return not latest.vectors.trained_for or not latest.passage_documents.any()
+        return not latest.vectors.trained_for or not self._living(latest)
 
     async def _drop(self) -> None:
         try:
