@@ -214,7 +214,7 @@ async def test_what_could_not_be_kept_is_told_and_kept_later(
 @pytest.mark.parametrize("kind", ["picture", "vectors"])
 async def test_what_killed_processes_left_is_removed_and_what_another_writes_is_not(path: Path, kind: str) -> None:
     await fill(path)
-    left, under_way = (path.with_name(f"index.db-{kind}.{name}") for name in ("left", "under_way"))
+    left, under_way = (path.with_name(f"index.db-{kind}.new-{name}") for name in ("left", "under_way"))
     left.write_bytes(b"half of it")
     with under_way.open("wb") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
