@@ -1,8 +1,9 @@
 """One run of a sync, in any mode: lease and heartbeat around it, a report behind it.
 
 What a mode does is in `modes/`. A run that ended early keeps its checkpoint; the next of its mode goes on from there,
-and is followed by a run that reads permissions from the beginning. Where it was not, the next complete run of any mode
-is: what is owed stands in the history.
+and is followed by a run that reads permissions from the beginning. Where it was not, the next complete run of
+documents is (full, changes or permissions): what is owed stands in the history. A look that was tried in vain is tried
+again an hour after it began.
 """
 
 from __future__ import annotations
@@ -37,6 +38,10 @@ from vocabulary.ports import Connector, Enricher, IncrementalConnector, SyncMode
 
 # What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
 DELETE_BRAKE = 0.15
+
+# A look that fails is mostly begun by a run of changes, which come every few minutes: it must not sweep the source each
+# time, nor undo that a person stopped it. Chosen, not measured.
+_LOOK_AGAIN_S = 3_600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +84,8 @@ async def run_sync(
 
     Changes of a source that was never walked to its end are all of it: such a run is a full one. A run that went on
     with an interrupted pass is followed by one that reads from the beginning who may read what; so is the next one, if
-    the process died or was stopped in between. Cancelled, the run ends as interrupted with what was acknowledged kept,
-    and the cancellation goes on.
+    the process died or was stopped in between, unless that was tried within the last hour. Cancelled, the run ends as
+    interrupted with what was acknowledged kept, and the cancellation goes on.
 
     Raises:
         SettingInvalid: the source's connector lacks the mode, or nothing scores the text that it is to hide by scores.
@@ -114,7 +119,10 @@ async def run_sync(
 
 async def _is_look_owed(settings: SyncSettings, runs: RunStore, ended: RunReport) -> bool:
     """Whether who may read what is to be read from the beginning behind a run, this one or an earlier one."""
-    return ended.state in COMPLETE and await settings.policy.call(lambda: runs.owes_a_look(ended.source))
+    if ended.state not in COMPLETE:
+        return False
+    tried_before = None if ended.resumed else settings.clock() - _LOOK_AGAIN_S
+    return await settings.policy.call(lambda: runs.owes_a_look(ended.source, tried_before=tried_before))
 
 
 async def _is_stopped(settings: SyncSettings, runs: RunStore, ended: RunReport) -> bool:

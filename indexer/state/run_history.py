@@ -121,19 +121,28 @@ class RunHistory:
         begun_at = (await asyncio.to_thread(self._rows, wanted))[0].at
         return None if begun_at is None else float(begun_at)
 
-    async def owes_a_look(self, source: str) -> bool:
+    async def owes_a_look(self, source: str, *, tried_before: float | None = None) -> bool:
         """Whether the last complete pass was gone on with after an interruption, and nothing is read anew behind it.
 
-        What it had met before may have changed its readers since. History knows it, so no kill makes it forgotten.
+        What it had met before may have changed its readers since. History knows it, so no kill makes it forgotten. With
+        `tried_before` (epoch seconds), only if no run that began since then has tried to pay it.
         """
         wanted = (
-            sa.select(runs.c.resumed)
+            sa.select(runs.c.id, runs.c.resumed)
             .where(runs.c.source == source, runs.c.mode.in_(_LOOKS), runs.c.state.in_(COMPLETE))
             .order_by(runs.c.id.desc())
             .limit(1)
         )
         found = await asyncio.to_thread(self._rows, wanted)
-        return bool(found) and bool(found[0].resumed)
+        if not found or not found[0].resumed:
+            return False
+        return tried_before is None or not await self._has_looked(source, behind=found[0].id, since=tried_before)
+
+    async def _has_looked(self, source: str, *, behind: int, since: float) -> bool:
+        """Whether a look, however it ended, began behind that run and at that time or later."""
+        tried = (runs.c.source == source) & runs.c.mode.in_(_LOOKS) & (runs.c.id > behind)
+        wanted = sa.select(runs.c.id).where(tried & (runs.c.started_at >= since)).limit(1)
+        return bool(await asyncio.to_thread(self._rows, wanted))
 
     async def show(self, run_id: int) -> RunReport:
         """One run.

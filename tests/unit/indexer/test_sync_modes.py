@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import replace
 from itertools import pairwise
@@ -257,6 +258,28 @@ async def test_permissions_that_a_resumed_walk_left_owed_are_read_behind_the_nex
     assert [run.mode for run in await runs.recent(limit=2)] == [SyncMode.PERMISSIONS, SyncMode.CHANGES]
     await bench.sync(SyncMode.CHANGES)
     assert (await runs.recent(limit=1))[0].mode is SyncMode.CHANGES, "once"
+
+
+async def test_an_owed_sweep_that_fails_or_is_stopped_is_tried_again_after_an_hour(synced: Synced) -> None:
+    """Each run of changes forgets how far it came: begun behind every one, it would never leave the source alone."""
+    bench, source = synced
+    bench.now = time.time()  # as the state store tells it
+    source.faults = {1: [CredentialsRejected("no")]}
+    await bench.sync()
+    runs = RunStore(bench.engine)
+    source.sweep_faults = {2: [CredentialsRejected("no")]}
+    resumed = await runs.begin(SOURCE, SyncMode.FULL, index_id=bench.backend.index_id)
+    await runs.finish(resumed, RunState.SUCCEEDED, Tally(), "")
+    for _ in range(3):
+        await bench.sync(SyncMode.CHANGES)
+    tried = [(run.mode, run.state) for run in reversed(await runs.recent(limit=4))]
+    assert tried[:2] == [(SyncMode.CHANGES, RunState.SUCCEEDED), (SyncMode.PERMISSIONS, RunState.FAILED)]
+    assert {mode for mode, _ in tried[2:]} == {SyncMode.CHANGES}
+    assert await runs.owes_a_look(SOURCE), "it is not forgotten"
+    bench.now += 3_700
+    await bench.sync(SyncMode.CHANGES)
+    assert (await runs.recent(limit=1))[0].mode is SyncMode.PERMISSIONS
+    assert not await runs.owes_a_look(SOURCE)
 
 
 async def test_a_run_of_another_mode_ends_an_interrupted_sweep(synced: Synced) -> None:
