@@ -93,8 +93,10 @@ def reassignment(
         return ()
     if is_under(previous, acl_id, owner):
         return ()
-    ends_ownership = previous.owner is not None and (acl_id == HIDDEN_ACL or previous.owner != str(owner))
-    return (Reassignment(previous.native_id, AclId(previous.acl_id), acl_id, ends_ownership, changed_at),)
+    is_given_away = previous.owner is not None and previous.owner != str(owner)
+    ends_ownership = is_given_away or (previous.owner is not None and acl_id == HIDDEN_ACL)
+    told = None if is_given_away else changed_at  # when a list was changed says nothing of owners
+    return (Reassignment(previous.native_id, AclId(previous.acl_id), acl_id, ends_ownership, told),)
 
 
 def acl_of(change: Change) -> Acl | None:

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import TypeAlias
 
 from indexer.channel import Channel
@@ -19,6 +18,7 @@ from indexer.layers import ChangeStream, resumed
 from indexer.planning import Need, is_under, plan
 from indexer.retrying import standing_failure
 from indexer.stages.lists_at_once import ListsAtOnce
+from indexer.stages.told_times import ToldTimes
 from indexer.state.ledger import LedgerRow, MetRow, spelled_lineage
 from indexer.tombstones import DELETE_BRAKE
 from indexer.walk import Walk
@@ -66,7 +66,7 @@ class CrawlStage:
         self._walk = walk
         self._tasks = tasks
         self._settlements = settlements
-        self._told: dict[str, datetime] = {}  # when lists of this walk were changed at the source, by their keys
+        self._told = ToldTimes(walk.ports.acls, walk.ticket.source)
 
     async def run(self, stream: ChangeStream, start: Checkpoint | None) -> SightlineError | None:
         """Crawl to the end; what ended the crawl early is returned, so that the later stages finish what is theirs."""
@@ -171,8 +171,9 @@ class CrawlStage:
         )
 
     async def _number_lists(self, lists: Sequence[AclRead]) -> None:
+        differing = await self._walk.policy.call(lambda: self._told.differing(lists))
         await self._walk.policy.call(lambda: self._number_acls(lists))
-        self._told |= changed_at_of(lists)
+        self._told.note(lists, differing)
 
     async def _not_public(self, acl_ids: Collection[AclId]) -> frozenset[AclId]:
         """Those of a page's lists that a public index may not hold; none where readers prove who they are."""
@@ -212,7 +213,7 @@ class CrawlStage:
     def _reassigned(self, document: Document, previous: LedgerRow | None, acl_id: AclId) -> tuple[Reassignment, ...]:
         """Whether the document comes under another list; since when, only the list can tell where it did not move."""
         stayed = previous is not None and previous.lineage == spelled_lineage(document.lineage)
-        changed_at = self._told.get(document.acl.key) if stayed and document.acl is not None else None
+        changed_at = self._told.of(document.acl) if stayed and document.acl is not None else None
         return reassignment(previous, acl_id, document.owner, changed_at=changed_at)
 
     def _unchanged(self, previous: LedgerRow, *, lineage: str) -> Settlement:
@@ -248,11 +249,15 @@ class CrawlStage:
         if not previous.in_index:
             return self._settlement(rows=(previous,))
         if hidden_reason or acl_id == HIDDEN_ACL:
-            return self._hidden(read.document_id, previous, hidden_reason or "permissions-unreadable")
+            hidden = self._hidden(read.document_id, previous, hidden_reason or "permissions-unreadable")
+            return replace(hidden, reassigned=self._withdrawn(read, previous) if hidden_reason else ())
         if is_under(previous, acl_id, read.owner):
             return self._unchanged(previous, lineage=previous.lineage)
         reassigned = reassignment(previous, acl_id, read.owner, changed_at=read.changed_at)
         return replace(self._under(read.document_id, previous, acl_id, read.owner), reassigned=reassigned)
+
+    def _withdrawn(self, read: AccessRead, previous: LedgerRow) -> tuple[Reassignment, ...]:
+        return reassignment(previous, HIDDEN_ACL, read.owner, changed_at=read.changed_at)
 
     def _unreadable(self, document: Document, previous: LedgerRow | None) -> Settlement:
         """Hide a document that no reader may be named of; an account that lost a right must not cost an index."""

@@ -1,8 +1,8 @@
-"""Index: writes to the index, then to the ledger, then moves the checkpoint.
+"""Index: writes to the index, records what that took from readers, writes to the ledger, then moves the checkpoint.
 
 The order is the promise: what is about to change is in doubt before the index changes, what the ledger calls indexed
 is in the index, and everything before the checkpoint is in the ledger. Killed between two of these steps, the next run
-reads again what is in doubt.
+reads again what is in doubt; what was taken is in force then, and is in no record of revocations.
 """
 
 from __future__ import annotations

@@ -117,13 +117,16 @@ class PermissionSweep:
         behind: Sequence[PendingFolder] = (),
         changed_at: datetime | None = None,
     ) -> AsyncIterator[Change]:
-        """The access of every document from a position on, with a checkpoint after each page."""
+        """The access of every document from a position on, with a checkpoint after each page.
+
+        `changed_at` is of the lists: a document may have been moved in at another time, or have a list of its own.
+        """
         walk = self._tools.everything(pending, self._apart)
         async for page in walk.pages():
             lists = [access for _, access in page.subfolders]
             for change in anchored_lists(lists, besides=page.access, changed_at=changed_at):
                 yield change
             placed = [(node, self._tools.places.below(node, page.access)) for node in page.items]
-            for change in self._tools.changes.accesses(placed, changed_at=changed_at):
+            for change in self._tools.changes.accesses(placed):
                 yield change
             yield self._tools.checkpoint([*behind, *walk.pending], self._apart)

@@ -28,12 +28,19 @@ class TellingSource(IncrementalSource):
     """Tells when the list of a folder was changed, and who owns the documents."""
 
     changed_at: datetime | None = None
+    told_again_at: datetime | None = (
+        None  # tells of every list a second time, behind enough others to be numbered apart
+    )
     owner: Principal | None = None
 
     async def changes(self, checkpoint: Checkpoint, known: KnownDocuments) -> AsyncIterator[Change]:
         if self.changed_at is not None:
             for acl in {acl.key: acl for acl in self.acls.values() if acl is not None}.values():
                 yield AclRead(acl, self.changed_at)
+                if self.told_again_at is not None:
+                    for number in range(600):
+                        yield AclRead(Acl(f"node:other-{number}", NARROW.allow))
+                    yield AclRead(acl, self.told_again_at)
         async for change in super().changes(checkpoint, known):
             yield self._owned(change)
 
@@ -123,6 +130,59 @@ async def test_a_folder_that_gets_a_list_of_its_own_is_timed_from_its_change(
         timedelta(seconds=42)
     }
     assert report.tally.revocation_latency_s == 42
+
+
+def told_at(moment: float) -> datetime:
+    return datetime.fromtimestamp(moment, UTC)
+
+
+async def times_told(bench: Bench) -> set[datetime | None]:
+    return {one.changed_at for one in await taken(bench) if one.realm is Realm.DOCUMENTS}
+
+
+@pytest.mark.parametrize("acl", [OPEN, NARROW], ids=lambda acl: acl.key)
+async def test_when_an_owner_changed_no_list_tells(bench: Bench, source: TellingSource, acl: Acl) -> None:
+    source.owner = ANN
+    await bench.sync()
+    source.owner, source.changed_at = BOB, told_at(bench.now + 3600)
+    put_under(source, acl)
+    bench.now += 3605
+    await bench.sync(SyncMode.CHANGES)
+    assert await times_told(bench) == {None}
+
+
+async def test_of_two_times_of_a_list_the_earlier_counts(bench: Bench, source: TellingSource) -> None:
+    source.changed_at = told_at(bench.now)
+    source.told_again_at = told_at(bench.now + 30)
+    put_under(source, NARROW)
+    bench.now += 42
+    await bench.sync(SyncMode.CHANGES)
+    assert await times_told(bench) == {source.changed_at}
+
+
+async def test_documents_that_come_under_a_list_that_stands_are_not_timed_from_its_change(
+    bench: Bench, source: TellingSource
+) -> None:
+    """They inherit again from a folder whose list was known before, and was changed and changed back."""
+    source.put("d11", "Under the narrow list before.", acl=NARROW)
+    await bench.sync(SyncMode.CHANGES)
+    source.changed_at = told_at(bench.now)
+    put_under(source, NARROW)
+    bench.now += 42
+    await bench.sync(SyncMode.CHANGES)
+    assert await times_told(bench) == {None}
+
+
+@pytest.mark.parametrize("mode", [SyncMode.FULL, SyncMode.CHANGES, SyncMode.PERMISSIONS])
+async def test_what_a_public_index_may_not_hold_any_more_is_one_in_every_mode(
+    bench: Bench, source: TellingSource, mode: SyncMode
+) -> None:
+    source.acls |= dict.fromkeys(DOCUMENTS, EVERYONE)
+    await bench.sync(public=True)
+    put_under(source, NARROW)
+    before = len(await taken(bench))
+    report = await bench.sync(mode, public=True)
+    assert {(one.realm, one.run) for one in (await taken(bench))[before:]} == {(Realm.DOCUMENTS, report.id)}
 
 
 async def test_the_first_query_behind_the_write_obeys_and_no_filter_is_built_anew(
