@@ -68,7 +68,7 @@ def record_revocation(
 
 
 class RevocationRecords:
-    """Reads revocations from the state store behind `engine`, whose tables exist."""
+    """Reads revocations from the state store behind `engine`, whose tables exist; none of realms of newer programs."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
@@ -89,9 +89,11 @@ class RevocationRecords:
         return await self._read(select(acl_revocations).where((columns.in_force_at >= at) | (columns.obeyed_at >= at)))
 
     async def _read(self, statement: Select[Any]) -> list[Revocation]:
+        known = statement.where(acl_revocations.c.realm.in_([realm.value for realm in Realm]))
+
         def read() -> list[Revocation]:
             with self._engine.connect() as connection:
-                return [_revocation(row) for row in connection.execute(statement)]
+                return [_revocation(row) for row in connection.execute(known)]
 
         return await asyncio.to_thread(read)
 

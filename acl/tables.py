@@ -267,13 +267,16 @@ UNCHANGED = Version()  # of a source before its first change
 
 
 def read_versions(connection: Connection, sources: Iterable[str]) -> Mapping[tuple[Realm, str], Version]:
-    """The counters of all realms of the sources, in one statement; a source without changes is absent."""
+    """The counters of all realms of the sources, in one statement; a source without changes is absent.
+
+    A realm that only a newer version of the program knows is left out, so that its first step stops no running server.
+    """
     counter, step = acl_versions.c, acl_changes.c
     its_step = (step.realm == counter.realm) & (step.source == counter.source) & (step.version == counter.version)
     rows = connection.execute(
         select(counter.realm, counter.source, counter.version, step.at)
         .select_from(acl_versions.outerjoin(acl_changes, its_step))
-        .where(counter.source.in_(sorted(sources)))
+        .where(counter.source.in_(sorted(sources)), counter.realm.in_([realm.value for realm in Realm]))
     )
     return {(Realm(realm), source): Version(number, at) for realm, source, number, at in rows}
 

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, insert, text
 
 from acl.access_control import AccessControl
 from acl.identity_store import IdentityStore
@@ -15,7 +15,7 @@ from acl.mapping_store import MappingStore
 from acl.reader import MatchUserBy, ReaderClaims, SourceIdentityRule
 from acl.revocations import FirstUses, Revocation, RevocationRecords
 from acl.store import AclStore
-from acl.tables import Realm
+from acl.tables import Realm, acl_changes, acl_revocations, acl_versions
 from vocabulary.access import Acl, Identity, Membership, Person, Principal
 
 ANN, BOB = (Principal.user("hr", name) for name in ("ann", "bob"))
@@ -54,6 +54,18 @@ async def test_a_list_revokes_where_it_allows_no_more_or_denies_anew_and_never_w
         (7, Realm.LISTS, None),
         (8, Realm.LISTS, None),
     ]
+
+
+async def test_a_realm_that_only_a_newer_program_knows_stops_nobody(engine: Engine) -> None:
+    store, control = AclStore(engine), AccessControl(engine)
+    await store.number("hr", [acl(ANN, Principal.everyone("hr"))])
+    of_newer = {"realm": "of-a-newer-program", "source": "hr", "version": 1}
+    with engine.begin() as connection:
+        connection.execute(insert(acl_versions).values(of_newer))
+        connection.execute(insert(acl_changes).values({**of_newer, "at": NOON.timestamp()}))
+        connection.execute(insert(acl_revocations).values({**of_newer, "in_force_at": NOON.timestamp()}))
+    assert len((await control.public_filter(["hr"])).visible) == 1
+    assert await revoked(engine) == []
 
 
 async def test_what_never_was_in_force_is_not_revoked(engine: Engine) -> None:
