@@ -13,9 +13,10 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from indexer.state import beside
 from indexer.state.judged_rows import JudgedRows
 from indexer.state.leases import RunInProgress
-from indexer.state.run_history import RunState
+from indexer.state.run_history import RunReport, RunState
 from indexer.state.tally import Tally
 from service.audit.auditing import audit_source
 from service.audit.sampling import Sampling
@@ -31,7 +32,6 @@ from vocabulary.ports import SyncMode
 _STATE_RETRY_S = 5.0  # a state store that is away for a restart or a lock
 
 _log = logging.getLogger(__name__)
-_UNFINISHED = frozenset({RunState.INTERRUPTED, RunState.RUNNING})  # running before the scheduler is: its process died
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +113,7 @@ async def owed_jobs(settings: Settings, entries: Sequence[ScheduledJob], state: 
     owed = []
     for entry in entries:
         run = latest.get((entry.job.source, entry.job.mode))
-        last = None if run is None else LastRun(run.started_at, unfinished=run.state in _UNFINISHED)
+        last = None if run is None else LastRun(run.started_at, unfinished=_is_unfinished(run))
         if entry.is_owed(last, now=now):
             owed.append(entry.job)
     for source in dict.fromkeys(entry.job.source for entry in entries):
@@ -121,6 +121,14 @@ async def owed_jobs(settings: Settings, entries: Sequence[ScheduledJob], state: 
         if look not in owed and await state.runs.owes_a_look(source):
             owed.append(look)
     return owed
+
+
+def _is_unfinished(run: RunReport) -> bool:
+    """Whether a run was interrupted, or is under way and is to be gone on with should its process die.
+
+    What holds no lease of its source is closed once its process is dead: under way, it lives in another process.
+    """
+    return run.state is RunState.INTERRUPTED or (run.state is RunState.RUNNING and run.mode not in beside.MODES)
 
 
 def _look_of(settings: Settings, source: str) -> SyncMode:

@@ -99,6 +99,17 @@ async def test_an_audit_counts_what_is_held_back_as_that_and_not_as_lost(folder:
     assert (run.state, record.counts.even_wrong) == (RunState.SUCCEEDED, 0)
 
 
+async def test_an_audit_that_another_program_carries_out_is_not_owed(folder: CliFolder) -> None:
+    folder.write_settings(f'{SETTINGS}schedule = {{ audit = "0 0 1 1 *", identities = "0 0 1 1 *" }}\n')
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, _):
+        begun = [await state.runs.begin_beside("handbook", mode) for mode in (SyncMode.AUDIT, SyncMode.IDENTITIES)]
+        assert await owed_jobs(settings, timetable(settings), state, now=datetime.now(UTC)) == []
+        for run_id in begun:
+            await state.runs.finish_beside(run_id, RunState.INTERRUPTED, "")
+        owed = await owed_jobs(settings, timetable(settings), state, now=datetime.now(UTC))
+    assert {job.mode for job in owed} == {SyncMode.AUDIT, SyncMode.IDENTITIES}
+
+
 async def test_a_look_that_a_killed_program_left_owed_behind_a_resumed_run_is_owed_at_the_start(
     folder: CliFolder,
 ) -> None:
