@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -17,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from indexer.backends import EmbeddedBackend, MemoryBackend
-from indexer.backends.embedded import search, text_search
+from indexer.backends.embedded import catalogue, search, text_search
+from indexer.backends.embedded.vector_sidecar import VectorSidecar
 from indexer.search.analysis import analyzer
 from indexer.search.query_language import meaning_of
 from tests.fakes.documents import DIMENSIONS, NUMBERING, description, document, hashed_vector, reader
@@ -133,6 +135,19 @@ def test_answers_equal_one_by_one_checks_and_each_other(
         mock.patch.object(search, "_RANKED_FIRST", 0),
         mock.patch.object(search, "_GROWTH", 2),
         mock.patch.object(text_search, "_PLACES_AT_ONCE", 2),
+    ):
+        asyncio.run(_check(world, asked))
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(batches, st.lists(st.tuples(queries, readers), min_size=3, max_size=3))
+def test_answers_are_the_same_where_threads_scan_blocks_of_codes(
+    world: Sequence[Sequence[IndexOperation]], asked: Sequence[tuple[Query, AccessFilter]]
+) -> None:
+    with (
+        mock.patch.object(search, "_MANY_DOCUMENTS", 0),
+        mock.patch.object(catalogue, "EXACT_LIMIT", 1),
+        mock.patch.object(catalogue, "VectorSidecar", partial(VectorSidecar, block=4)),
     ):
         asyncio.run(_check(world, asked))
 
