@@ -33,7 +33,8 @@ _log = logging.getLogger(__name__)
 
 _IDS_AT_ONCE = 1_000
 # Searches of one process at a time. They compute, and threads that compute take the interpreter from each other: eight
-# people got 10 to 50 % more answers from two at a time than from four (docs/benchmarks.md).
+# people got 8 to 55 % more answers from two at a time than from four (docs/benchmarks.md), on two cores; on more it was
+# not measured.
 _SEARCHES_AT_ONCE = 2
 _NOTHING = Page(total=Total(0, TotalRelation.EQUAL), hits=(), facets={}, next_cursor=None)
 
