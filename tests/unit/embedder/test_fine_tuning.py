@@ -46,10 +46,14 @@ def _network(outputs: int, seed: int) -> Network:
 
 
 def _tuned(tiny: tuple[ModelFolder, BertWeights], which: FineTune, *, seed: int = 4) -> FineTuned:
-    """Train on sequences whose order of two words tells what they are; a third does not have the second target."""
+    """Train on sequences whose half of the vocabulary tells what they are; a third does not have the last target."""
     random = np.random.default_rng(1)
-    sequences = [random.integers(5, 31, size=random.integers(2, 10)).astype(np.int32) for _ in range(COUNT)]
-    toxic = np.array([int(sequence[0] < sequence[1]) for sequence in sequences])
+    toxic = random.integers(2, size=COUNT)
+    lengths = random.integers(2, 10, size=COUNT)
+    sequences = [
+        random.integers(5 + 13 * half, 18 + 13 * half, size=length).astype(np.int32)
+        for half, length in zip(toxic, lengths, strict=True)
+    ]
     which_letter = np.array([int(sequence.max() % 3) for sequence in sequences])
     tasks = [
         Task(Kind.BINARY, _network(1, 1), toxic, np.ones(COUNT, dtype=bool)),
