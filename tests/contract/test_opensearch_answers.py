@@ -103,7 +103,7 @@ async def test_copies_beyond_the_fetched_rows_are_folded_and_counted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mode: SearchMode
 ) -> None:
     monkeypatch.setattr(search, "_SPARE_ROWS", 0)
-    monkeypatch.setattr(asked, "_NEIGHBOURS", 3)
+    monkeypatch.setattr(asked, "_TAKEN", 3)
     copies = [document(f"copy{n}", TEXT) for n in range(30)]
     others = [document(f"other{n}", f"word {n}") for n in range(5)]
     async with filled(tmp_path, *copies, *others) as index:

@@ -20,8 +20,10 @@ from indexer.search.tuning import Tuned
 from vocabulary.documents import DocumentId, Vector
 from vocabulary.search import Query, SearchMode
 
-# Neighbours looked for beyond those that count: Lucene finds the nearest ones the surer the more it is asked for.
-_NEIGHBOURS = 2 * ranking.SEMANTIC_DEPTH
+# Documents looked for beyond those that count: Lucene finds the nearest ones the surer the more it is asked for. Some
+# more are taken than count, so that equal ones are cut by the ranking's rule.
+_LOOKED_FOR = ranking.SEMANTIC_PASSAGES
+_TAKEN = 2 * ranking.SEMANTIC_DEPTH
 
 
 class Asked:
@@ -59,7 +61,7 @@ class Asked:
             searches["all"] = self.reader.everything()
             searches["counts"] = statistics.counting(self.reader, self.counted)
         if self.vector is not None:
-            searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_NEIGHBOURS)
+            searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_TAKEN, looked_for=_LOOKED_FOR)
         if self.pinned:
             searches["pinned"] = self._places(self.pinned)
         if self.position is not None:

@@ -78,11 +78,14 @@ class Reader:
             **_FROM_COLUMNS,
         )
 
-    def nearest(self, vector: Vector, filters: Sequence[Clause], *, count: int) -> PermittedSearch:
-        """List the documents with the passages nearest to a vector, among those that the filters hold for."""
+    def nearest(self, vector: Vector, filters: Sequence[Clause], *, count: int, looked_for: int) -> PermittedSearch:
+        """List `count` documents with the passages nearest to a vector, among those that the filters hold for.
+
+        In each segment's graph `looked_for` passages are kept while it is searched.
+        """
         near = {
             "vector": vector.tolist(),
-            "k": count,
+            "k": looked_for,
             "filter": {"bool": {"filter": [self._admitted, *filters]}},
         }
         matching = nested({"knn": {PassageField.VECTOR.value: near}})

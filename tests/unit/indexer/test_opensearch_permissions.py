@@ -56,7 +56,7 @@ def _every_search(spelling: AclIdSpelling, access: AccessFilter = ACCESS) -> dic
     recency = RecencyRule.on(Recency("at", half_life_days=30, weight=0.5), now_s=0.0)
     return {
         "counts": asks.counting([holding(BUDGET)]),
-        "nearest": asks.nearest(vector, filters, count=10),
+        "nearest": asks.nearest(vector, filters, count=10, looked_for=20),
         "rows": asks.rows(Rows(by_words, filters, order, size=10, counted=counted)),
         "browse": asks.rows(Rows(None, size=10)),
         "newer first": asks.rows(Rows(preferring_newer(by_words, recency), filters, order, size=10)),
