@@ -9,7 +9,7 @@ for 1,000 characters) takes a full stop before a small letter, as in chat, for n
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import TypeAlias
@@ -69,7 +69,17 @@ def sentences_of(text: ReadText, *, max_tokens: int = MAX_TOKENS) -> list[Senten
     if not len(offsets):
         return []
     cuts = np.searchsorted(offsets[:, 0], np.fromiter(_breaks(text.text), dtype=np.int32))
-    edges = _joined(sorted({0, *cuts.tolist(), len(offsets)}))
+    return _runs(text, _joined(sorted({0, *cuts.tolist(), len(offsets)})), max_tokens)
+
+
+def equal_parts_of(text: ReadText, *, max_tokens: int) -> list[Sentence]:
+    """Cut a text without regard to its sentences into parts of at most `max_tokens`; one without tokens has none."""
+    return _runs(text, [0, len(text.tokens.ids)], max_tokens) if len(text.tokens.ids) else []
+
+
+def _runs(text: ReadText, edges: Sequence[int], max_tokens: int) -> list[Sentence]:
+    """Return what lies between edges, cut where it is too long."""
+    offsets = text.tokens.offsets
     gaps = np.flatnonzero(offsets[1:, 0] > offsets[:-1, 1]) + 1  # the tokens before which there is a space
     runs = [run for first, last in pairwise(edges) for run in _shortened(first, last, gaps, max_tokens)]
     return [Sentence(first, last, int(offsets[first, 0]), int(offsets[last - 1, 1])) for first, last in runs]

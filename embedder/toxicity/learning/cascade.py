@@ -8,34 +8,40 @@ comes what would be stored with them, by the same worker and finisher as in a sy
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import islice
 
 import numpy as np
 
-from embedder.calls import Call, Work
+from embedder.calls import Call, Work, part_of
 from embedder.finishing import Finisher
 from embedder.toxicity.learning.encoding import Encoder
 from embedder.toxicity.model import ToxicityModel
 from embedder.toxicity.ngrams import Array
+from embedder.toxicity.sentences import equal_parts_of
 from embedder.two_encoders import TwoEncoders
 from embedder.worker import Worker
-from vocabulary.documents import ReadText, Tokens
+from vocabulary.documents import ReadText
 
 
 def scores_of_documents(model: ToxicityModel, encoder: Encoder, judging: Encoder, texts: Sequence[ReadText]) -> Array:
     """Return each text's score as it would be stored, float32 [n]. Blocks for a pass over all texts.
 
+    A text that is too long for one pass is several passages of a document, which is as toxic as the worst of them.
     `encoder` embeds, and gives blocks; `judging` is what the model's heads read: the same, or the one with its layers.
     """
     run = None if model.own_layers is None else TwoEncoders(encoder.runtime, judging.runtime)
     worker: Worker[Work] = Worker(encoder.runtime, finish=Finisher(model), run=run)
-    call = Call([_within(text, encoder.max_tokens) for text in texts], dimensions=encoder.folder.shape.hidden)
+    passages = [_passages(text, encoder.max_tokens) for text in texts]
+    call = Call([passage for own in passages for passage in own], dimensions=encoder.folder.shape.hidden)
     try:
         worker.submit(call.works)
-        toxicity = call.future.result().toxicity
+        scores = iter([each.score_0_1 for each in call.future.result().toxicity])
     finally:
         worker.close()
-    return np.array([each.score_0_1 for each in toxicity], dtype=np.float32)
+    return np.array([max(islice(scores, len(own))) for own in passages], dtype=np.float32)
 
 
-def _within(text: ReadText, max_tokens: int) -> ReadText:
-    return ReadText(text.text, Tokens(text.tokens.ids[:max_tokens], text.tokens.offsets[:max_tokens]))
+def _passages(text: ReadText, max_tokens: int) -> list[ReadText]:
+    if len(text.tokens.ids) <= max_tokens:
+        return [text]
+    return [part_of(text, part) for part in equal_parts_of(text, max_tokens=max_tokens)]

@@ -70,7 +70,7 @@ class Plan:
 
 def fit_with_held_apart(plan: Plan, *, all_texts: Lot, encoded: Lot, calibration: Lot) -> Head:
     """Fit tables on all texts, the network on the encoded ones, and the stack on the calibration set."""
-    return fit_around(plan, _fit_network(plan, encoded), _fit_tables(plan, all_texts), calibration)
+    return fit_around(plan, fit_network(plan, encoded), _fit_tables(plan, all_texts), calibration)
 
 
 def fit_around(plan: Plan, network: Network, tables: tuple[NgramTable, ...], calibration: Lot) -> Head:
@@ -85,9 +85,9 @@ def fit_with_folds(plan: Plan, lot: Lot, groups: Sequence[str]) -> tuple[Head, A
     for fold in range(FOLDS):
         inside = fold_of == fold
         rest = lot.at(~inside)
-        logits[inside] = _part_logits(_fit_network(plan, rest), _fit_tables(plan, rest), lot.at(inside))
+        logits[inside] = _part_logits(fit_network(plan, rest), _fit_tables(plan, rest), lot.at(inside))
     weight, bias = _fit_stack(plan, logits, lot.targets)
-    return Head(_fit_network(plan, lot), _fit_tables(plan, lot), weight, bias), logits @ weight + bias
+    return Head(fit_network(plan, lot), _fit_tables(plan, lot), weight, bias), logits @ weight + bias
 
 
 def _folds(groups: Sequence[str]) -> npt.NDArray[np.int64]:
@@ -105,7 +105,7 @@ def _part_logits(network: Network, tables: tuple[NgramTable, ...], lot: Lot) -> 
     return Head(network, tables, nothing, nothing[0:0].ravel()).part_logits(lot.features, lot.texts)
 
 
-def _fit_network(plan: Plan, lot: Lot) -> Network:
+def fit_network(plan: Plan, lot: Lot) -> Network:
     """Fit several networks that begin differently; their units side by side are one that gives their mean."""
     scaler = StandardScaler().fit(lot.features)
     inputs = scaler.transform(lot.features)

@@ -1,7 +1,8 @@
 """From heads that read the encoder as it is to heads that read layers of their own.
 
-The tables of n-grams stay; networks and layers are trained on, and every regression is fitted anew on the texts that
-calibrate, which neither has seen. What was fitted before becomes the model's screen.
+The tables of n-grams stay. Networks are fitted anew without the texts that say when to stop, and trained on together
+with the layers; every regression is fitted anew on the texts that calibrate, which neither has seen. What was fitted
+before becomes the model's screen.
 """
 
 from __future__ import annotations
@@ -17,10 +18,10 @@ import numpy.typing as npt
 
 from embedder.toxicity.learning.encoding import Encoder
 from embedder.toxicity.learning.examples import Example
-from embedder.toxicity.learning.fitting import Kind, fit_around
+from embedder.toxicity.learning.fitting import Kind, fit_around, fit_network
 from embedder.toxicity.learning.jobs import Fitted, Job
 from embedder.toxicity.model import FineTune, OwnLayers
-from embedder.toxicity.parts import Head
+from embedder.toxicity.parts import Head, Network
 from vocabulary.errors import SettingInvalid, SettingMissing
 
 # Fewer texts move hundreds of thousands of weights at random, and a tenth of them calibrates nothing.
@@ -116,14 +117,15 @@ def with_own_layers(
     """Fine-tune for all heads together, on the training examples that networks learn from. Blocks for minutes."""
     learning = require_fine_tuning()
     texts = encoder.read([example.text for example in training])
+    validating = validation_texts([example.group for example in training])
     tuned = learning.fine_tune(
         which,
         encoder.folder,
         encoder.weights,
         special_ids=encoder.tokeniser.special_ids,
         sequences=[text.tokens.ids[: encoder.max_tokens] for text in texts],
-        validating=validation_texts([example.group for example in training]),
-        tasks=[_task(learning, each, training) for each in heads.values()],
+        validating=validating,
+        tasks=[_task(learning, encoder, each.job, training, validating) for each in heads.values()],
         seed=seed,
         progress=say,
     )
@@ -140,20 +142,30 @@ def with_own_layers(
     return Tuned(refitted, own, judge, note)
 
 
-def _task(learning: Any, fitted: Fitted, training: Sequence[Example]) -> Any:
-    plan = fitted.job.plan
-    wanted = [fitted.job.target(example) for example in training]
+def first_network(
+    encoder: Encoder, job: Job, training: Sequence[Example], validating: npt.NDArray[np.bool_]
+) -> Network:
+    """Fit a network to begin with that has seen no validation text: of those that it knew it would look best."""
+    learnt = [example for example, held in zip(training, validating, strict=True) if not held]
+    return fit_network(job.plan, job.lot(encoder, job.of(learnt), lambda done, total: None))
+
+
+def _task(
+    learning: Any, encoder: Encoder, job: Job, training: Sequence[Example], validating: npt.NDArray[np.bool_]
+) -> Any:
+    plan = job.plan
+    wanted = [job.target(example) for example in training]
     nothing: Any = [0] * plan.outputs if plan.kind is Kind.INDEPENDENT else 0
     return learning.Task(
         kind=plan.kind,
-        network=fitted.head.network,
+        network=first_network(encoder, job, training, validating),
         targets=np.array([nothing if each is None else each for each in wanted], dtype=np.int64),
         known=np.array([each is not None for each in wanted], dtype=bool),
     )
 
 
-def _refitted(judge: Encoder, fitted: Fitted, network: Any) -> Fitted:
-    job: Job = fitted.job
+def _refitted(judge: Encoder, fitted: Fitted, network: Network) -> Fitted:
+    job = fitted.job
     lot = job.lot(judge, fitted.calibration, lambda done, total: None)
     head = fit_around(job.plan, network, fitted.head.tables, lot)
     return Fitted(job, head, fitted.calibration, head.logits(lot.features, lot.texts), lot.targets)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 
 from embedder.toxicity.ngrams import NgramSpec, Unit, occurrences
 from embedder.toxicity.parts import sigmoid, softmax
+from tests.unit.embedder.conftest import write_tiny_model
 from vocabulary.documents import ReadText, Tokens
 from vocabulary.errors import SettingInvalid
 
@@ -17,6 +20,7 @@ pytest.importorskip("sklearn", reason="needs the train extra")
 
 from sklearn.linear_model import LogisticRegression
 
+from embedder.toxicity.learning.encoding import Encoder
 from embedder.toxicity.learning.examples import Example
 from embedder.toxicity.learning.figures import (
     binary_figures,
@@ -33,7 +37,8 @@ from embedder.toxicity.learning.fitting import (
     fit_with_folds,
     fit_with_held_apart,
 )
-from embedder.toxicity.learning.own_layers import validation_texts
+from embedder.toxicity.learning.jobs import Job
+from embedder.toxicity.learning.own_layers import first_network, validation_texts
 from embedder.toxicity.learning.report import confusion_plot
 
 TABLES = (NgramSpec(Unit.WORD_PIECES, (1,), 64), NgramSpec(Unit.CHARACTERS, (2,), 64))
@@ -184,3 +189,19 @@ def test_whole_groups_of_about_a_tenth_say_when_to_stop(groups: list[str]) -> No
 def test_texts_of_too_few_groups_are_not_fine_tuned(groups: list[str]) -> None:
     with pytest.raises(SettingInvalid, match="give finer groups"):
         validation_texts(groups)
+
+
+def test_fine_tuning_begins_with_a_network_that_has_seen_no_validation_text(tmp_path: Path) -> None:
+    encoder = Encoder.load(str(write_tiny_model(tmp_path / "tiny")))
+    job = Job(Plan(Kind.BINARY, 1, (), 3), lambda example: int(example.toxic))
+    texts = [f"{first} {second}" for first in "abcdef" for second in "uvwxyz"]
+    training = [Example(text, text[0] < "d", None, "letters", text) for text in texts]
+    validating = np.arange(len(texts)) % 6 == 0
+
+    def output_weight(relabelled: Any) -> list[Any]:
+        told = [replace(each, toxic=each.toxic != other) for each, other in zip(training, relabelled, strict=True)]
+        return first_network(encoder, job, told, validating).output_weight.ravel().tolist()
+
+    first = output_weight(np.zeros(len(texts), dtype=bool))
+    assert output_weight(validating) == first
+    assert output_weight(np.roll(validating, 1)) != first

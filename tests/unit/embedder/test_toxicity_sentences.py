@@ -8,7 +8,7 @@ import time
 import numpy as np
 import pytest
 
-from embedder.toxicity.sentences import MAX_TOKENS, sentences_of
+from embedder.toxicity.sentences import MAX_TOKENS, Sentence, equal_parts_of, sentences_of
 from vocabulary.documents import ReadText, Tokens
 
 
@@ -113,3 +113,13 @@ def test_a_long_run_of_one_character_takes_no_time(run: str) -> None:
     began = time.process_time()
     assert len(_cut(f"Ready{run}go")) >= 1
     assert time.process_time() - began < 1.0  # seconds; each looked at from each of the others takes tens
+
+
+def test_equal_parts_go_over_the_ends_of_sentences_and_end_at_spaces() -> None:
+    text = "One two. three four, five (six seven)"
+    parts = equal_parts_of(_read(text), max_tokens=5)
+    assert [text[each.start : each.end] for each in parts] == ["One two. three", "four, five", "(six seven)"]
+    assert [equal_parts_of(_read(text), max_tokens=100), equal_parts_of(_read(""), max_tokens=5)] == [
+        [Sentence(0, 11, 0, len(text))],
+        [],
+    ]
