@@ -52,6 +52,7 @@ _ALFRESCO_DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}\+0000")
 
 _IDENTITY_PROVIDER = ("/realms/", "/auth/realms/")
 _INDEX_TRACKING = "/alfresco/service/api/solr/"
+_SHARE = "/share/page/"
 
 _formats = FormatChecker(formats=())
 
@@ -176,6 +177,8 @@ class AnswerWatch:
             return  # its answers follow RFC 6749, not these files
         if answer.path.startswith(_INDEX_TRACKING):
             return  # internal web scripts, which no file describes and whose templates write empty values
+        if answer.path.startswith(_SHARE):
+            return  # a web page for people
         self.answers += 1
         digest = answer.digest()
         if digest in self._found_good:

@@ -27,6 +27,7 @@ from connectors.alfresco.simulator.routes import (
     people,
     renditions,
     search,
+    share,
     sites,
     tickets,
     tracking,
@@ -78,6 +79,7 @@ _WITH_LOGIN: Mapping[str, Mapping[str, Handler]] = {
     f"{_SEARCH}/search": {"POST": search.search},
 }
 _WITHOUT_LOGIN: Mapping[str, Mapping[str, Handler]] = {
+    "/share/page/document-details": {"GET": share.get_document_details},
     f"{_CORE}/probes/{{probe_id}}": {"GET": discovery.get_probe},
     f"{_AUTHENTICATION}/tickets": {"POST": tickets.create_ticket},
     f"{_TRACKING}/transactions": {"GET": tracking.list_transactions},
