@@ -259,3 +259,10 @@ async def test_a_narrow_window_shows_results_before_facets_unfold(page: Any, sys
     await page.click("#narrow summary")
     assert await page.locator("#facets").is_visible()
     assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+async def test_words_without_a_blank_do_not_make_the_page_wider_than_the_window(page: Any, system: WholeSystem) -> None:
+    await apply_token(page, system.token_for(DEV_1))
+    await ask(page, "z" * 500)
+    await async_api.expect(page.locator("#nothing")).to_contain_text("Nothing found")
+    assert await page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
