@@ -95,6 +95,24 @@ async def test_a_full_file_is_survived_and_recovered_from(tmp_path: Path) -> Non
         await recovers(index, lambda: unlimit(writer))
 
 
+async def test_a_disk_that_lets_nobody_write_any_more_is_survived_and_recovered_from(tmp_path: Path) -> None:
+    """As where the system makes a faulty disk read-only while the index is open: SQLite says so of each write."""
+    async with EmbeddedBackend(tmp_path / "index.db", dimensions=DIMENSIONS) as index:
+        await index.adopt(NUMBERING)
+        await index.apply([large(0)])
+        writer = index._connections._writer
+        writer.pragma("query_only", "ON")
+        for write in (index.apply([large(1)]), index.put_seal("seal", hide_all=True), index.repair()):
+            with pytest.raises(IndexBusy, match=r"index\.db cannot be written now") as busy:
+                await write
+            assert busy.value.retry_after_s
+        assert await found(index, "word0 word1") == ["d0"]
+        writer.pragma("query_only", "OFF")
+        await index.apply([large(1)])
+        assert await found(index, "word0 word1") == ["d0", "d1"]
+        assert await index.inspect() == ()
+
+
 def _read_only(path: Path) -> None:
     async def run() -> None:
         with pytest.raises(ConfigurationError, match=r"index\.db"):
