@@ -51,7 +51,24 @@ def put_in_place(path: Path, place: Path, *, index: Path) -> None:
     path.replace(place)
 
 
-def narrow(descriptor: int, *, index: Path) -> None:
+def open_kept(place: Path, *, index: Path) -> int:
+    """Open what is kept beside the index for reading, and return its descriptor, which the caller closes.
+
+    From then on nobody may read the file who may not read the index.
+
+    Raises:
+        OSError: there is none, or it cannot be read.
+    """
+    descriptor = os.open(place, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        _narrow(descriptor, index=index)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _narrow(descriptor: int, *, index: Path) -> None:
     """Let nobody read a file who may not read the index beside it. Only its owner can: another's stays as it is."""
     mode = stat.S_IMODE(os.fstat(descriptor).st_mode)
     allowed = mode & index.stat().st_mode

@@ -120,7 +120,7 @@ def read_or_tell(connection: Any, index: Path, *, dimensions: int) -> KeptPictur
     if token is None:
         return None
     try:
-        return _mapped(path_beside(index), token, dimensions)
+        return _mapped(index, token, dimensions)
     except OSError as error:
         _log.info("the picture of %s is made anew: %s", index, error)
         return None
@@ -153,14 +153,15 @@ def _pieces(picture: KeptPicture, token: str) -> Iterator[bytes | memoryview]:
         at += -at % _ALIGNED + section.nbytes
 
 
-def _mapped(path: Path, token: str, dimensions: int) -> KeptPicture | None:
-    """Map a file; None where it was made for another state of the index.
+def _mapped(index: Path, token: str, dimensions: int) -> KeptPicture | None:
+    """Map the file beside an index; None where it was made for another state of the index.
 
     Raises:
         OSError: there is none.
         PictureDamaged: it is not as it was written.
     """
-    with path.open("rb") as file:
+    path = path_beside(index)
+    with os.fdopen(new_file.open_kept(path, index=index), "rb") as file:
         if not os.fstat(file.fileno()).st_size:
             raise PictureDamaged(f"{path.name} is empty")
         whole = np.frombuffer(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_COPY), np.uint8)

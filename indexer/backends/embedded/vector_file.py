@@ -219,11 +219,10 @@ def opened(index: Path, *, token: str, dimensions: int) -> VectorFile | None:
     except ValueError as error:
         raise VectorFileDamaged("the index names its file of vectors by no token") from error
     try:
-        descriptor = os.open(path_beside(index), os.O_RDONLY | os.O_CLOEXEC)
+        descriptor = new_file.open_kept(path_beside(index), index=index)
     except FileNotFoundError:
         return None
     try:
-        new_file.narrow(descriptor, index=index)
         ids = _ids(descriptor, form)
     except BaseException:
         os.close(descriptor)

@@ -224,6 +224,16 @@ async def test_what_killed_processes_left_is_removed_and_what_another_writes_is_
     assert list(path.parent.glob(f"*-{kind}.*")) == []
 
 
+async def test_the_picture_can_be_read_by_no_more_than_the_index(path: Path) -> None:
+    await fill(path)
+    await readable(path, 1)
+    picture_file.path_beside(path).chmod(0o644)
+    path.chmod(0o600)
+    await readable(path, 1)
+    assert picture_file.path_beside(path).stat().st_mode & 0o777 == 0o600
+    assert len(FROM_ROWS) == 1
+
+
 async def test_the_check_finds_a_picture_that_says_otherwise_than_the_rows(path: Path) -> None:
     await fill(path)
     await readable(path, 1)
