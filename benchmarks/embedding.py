@@ -35,7 +35,7 @@ from embedder.models import BertShape, locate_model, read_model_folder
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.processor import BATCHING, usable_cores
 from vocabulary.documents import ReadText
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 SHAPES = ("40", "128", "256", "mix")
 

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from vocabulary.documents import ReadText
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 QUESTIONS = (
     "how do I keep costs and energy use down?",

@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 from embedder.models.folder import SPECIAL_TOKENS
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 TEXTS = Path(__file__).parents[2] / "shared" / "data" / "scale-passages"
 SEED = 20

@@ -39,7 +39,8 @@ from indexer.state.tables import create_tables
 from indexer.sync import SyncSettings, run_sync
 from indexer.walk import SyncPorts
 from vocabulary.documents import Block, ExtractedText
-from vocabulary.ports import Enricher, SyncMode
+from vocabulary.enricher import Enricher
+from vocabulary.ports import SyncMode
 
 SCALE_PASSAGES = Path(__file__).resolve().parents[1] / ".." / "shared" / "data" / "scale-passages"
 SEED = 20_261_123

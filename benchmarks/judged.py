@@ -21,7 +21,7 @@ import numpy.typing as npt
 
 from indexer.passages import CutPassage, cut_passages
 from vocabulary.documents import Block, BlockKind, ExtractedText
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 PREFIX = "retrieval-"
 _AT_ONCE = 256  # texts for one call of the enricher: progress between them, and sorted by length within

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from vocabulary.documents import ReadText, TokenIds, Toxicity, Vector
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 
 class LoadedModel(Enricher, Protocol):

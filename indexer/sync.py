@@ -33,8 +33,9 @@ from indexer.state.runs import RunStore
 from indexer.state.seals import renew_seal
 from indexer.state.tally import Tally
 from indexer.walk import PipelineLimits, RemovalBrake, SyncPorts, Walk
+from vocabulary.enricher import Enricher
 from vocabulary.errors import CheckpointInvalid, RunStopped, SettingInvalid, SightlineError, StateUnavailable
-from vocabulary.ports import Connector, Enricher, IncrementalConnector, SyncMode
+from vocabulary.ports import Connector, IncrementalConnector, SyncMode
 
 # What a day's work deletes stays far below; a vanished site or a lost right is mostly above. Peers use the same share.
 DELETE_BRAKE = 0.15

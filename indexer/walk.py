@@ -16,9 +16,10 @@ from indexer.state.ledger import Ledger
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.tally import Tally
 from vocabulary.documents import DocumentId, EnrichedPassage
+from vocabulary.enricher import Enricher
 from vocabulary.indexing import IndexOperation, Put, Refusal
 from vocabulary.numbering import AclNumbering
-from vocabulary.ports import Connector, Enricher, Extractor, SearchBackend
+from vocabulary.ports import Connector, Extractor, SearchBackend
 
 
 @dataclass(frozen=True, slots=True)

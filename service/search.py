@@ -20,8 +20,9 @@ from service.reranking import Reranker
 from service.settings.indexes import IndexAccess
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId
+from vocabulary.enricher import Enricher
 from vocabulary.errors import DocumentUnknown, IndexUnknown, NumberingMismatch
-from vocabulary.ports import Enricher, SearchBackend
+from vocabulary.ports import SearchBackend
 from vocabulary.search import (
     Bounds,
     DateFacet,

@@ -63,7 +63,8 @@ from service.settings.indexes import IndexAccess
 from service.settings.settings import Settings
 from service.state.store import open_engine
 from service.tokens import TokenVerifier
-from vocabulary.ports import Enricher, Extractor, SearchBackend
+from vocabulary.enricher import Enricher
+from vocabulary.ports import Extractor, SearchBackend
 from vocabulary.statements import SourceWitness
 
 

@@ -17,8 +17,8 @@ from indexer.state.ledger import Ledger
 from indexer.state.runs import RunTicket
 from vocabulary.access import HIDDEN_ACL
 from vocabulary.documents import EnrichedPassage
+from vocabulary.enricher import Enricher
 from vocabulary.indexing import Delete, Describe, IndexOperation, Put, Readmit, Scoring, document_of
-from vocabulary.ports import Enricher
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,9 +23,10 @@ from indexer.state.runs import RunTicket
 from indexer.state.tally import Tally
 from vocabulary.access import HIDDEN_ACL, AclId, Principal
 from vocabulary.documents import DocumentId, DocumentState, EnrichedPassage
+from vocabulary.enricher import Enricher
 from vocabulary.errors import RunStopped
 from vocabulary.indexing import Hide, IndexOperation, Put, Readmit, Refusal, Rescore, Scoring
-from vocabulary.ports import Enricher, SearchBackend
+from vocabulary.ports import SearchBackend
 
 _PAGE = 64  # documents read, scored and written together: some hundred passages, as a sync writes
 

@@ -23,8 +23,9 @@ from indexer.state.run_history import RunReport, RunState
 from indexer.state.runs import RunStore, RunTicket
 from indexer.state.seals import renew_seal
 from indexer.state.tally import Tally
+from vocabulary.enricher import Enricher
 from vocabulary.errors import RunStopped, SettingInvalid, SightlineError, StateUnavailable
-from vocabulary.ports import Enricher, SearchBackend, SyncMode
+from vocabulary.ports import SearchBackend, SyncMode
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from vocabulary.documents import EnrichedPassage, ReadText
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 
 async def scored_anew(enricher: Enricher, passages: Sequence[EnrichedPassage]) -> tuple[EnrichedPassage, ...]:

@@ -13,9 +13,10 @@ from dataclasses import dataclass, replace
 from indexer.reindexing.followed_writes import EVERYTHING, FollowedWrites
 from indexer.reindexing.places import PlaceStore, Standing
 from vocabulary.documents import DocumentId, EnrichedPassage, ReadText, Toxicity, Vector
+from vocabulary.enricher import Enricher
 from vocabulary.errors import SightlineError
 from vocabulary.indexing import Delete, IndexOperation, Put, Refusal, StoredDocument
-from vocabulary.ports import Enricher, SearchBackend
+from vocabulary.ports import SearchBackend
 
 Convert = Callable[[Sequence[Put]], Awaitable[Sequence[Put]]]
 

@@ -22,6 +22,7 @@ from indexer.reindexing.followed_writes import EVERYTHING, FollowedWrites, Noted
 from indexer.reindexing.places import Place, PlaceStore, PlaceUnknown, Standing, is_of_one_time
 from vocabulary.access import AccessFilter
 from vocabulary.documents import DocumentId, EnrichedPassage, Vector
+from vocabulary.enricher import Enricher
 from vocabulary.errors import IndexBusy, NumberingMismatch, RunAborted
 from vocabulary.indexing import (
     Describe,
@@ -32,7 +33,7 @@ from vocabulary.indexing import (
     StoredDocument,
     document_of,
 )
-from vocabulary.ports import Enricher, SearchBackend, Searching
+from vocabulary.ports import SearchBackend, Searching
 from vocabulary.search import Page, Query, Suggestion
 from vocabulary.shown_document import ShownDocument
 

@@ -1,4 +1,4 @@
-"""The contract of `vocabulary.ports.Enricher`, for every implementation in `FACTORIES`."""
+"""The contract of `vocabulary.enricher.Enricher`, for every implementation in `FACTORIES`."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import pytest_asyncio
 from embedder import EmbedderConfig, RemoteProtocol, open_enricher
 from tests.fakes.embedding_endpoints import remote_model
 from vocabulary.documents import ReadText, Tokens
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 FACTORIES: dict[str, Callable[[], AbstractAsyncContextManager[Enricher]]] = {
     "openvino": lambda: open_enricher(EmbedderConfig()),

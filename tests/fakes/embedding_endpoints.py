@@ -21,7 +21,7 @@ from service.models.access import model_access
 from service.models.key_config import ModelKeyConfig
 from service.search import SearchService
 from vocabulary.documents import ReadText
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 KEY = SecretStr("endpoint-" + "e" * 32)
 DIMENSIONS = 384

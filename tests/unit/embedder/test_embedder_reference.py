@@ -14,7 +14,7 @@ from safetensors import safe_open
 from embedder import EmbedderConfig, open_enricher
 from embedder.models import locate_model
 from vocabulary.documents import ReadText
-from vocabulary.ports import Enricher
+from vocabulary.enricher import Enricher
 
 REFERENCE = Path(__file__).parents[2] / "fixtures" / "embedder" / "reference_vectors.safetensors"
 LEAST_COSINE = 0.999  # what the project promises for every precision it picks by itself
