@@ -25,7 +25,7 @@ from rich.table import Table
 from benchmarks.embedding_limits import flop_of_layers
 from benchmarks.embedding_texts import passages
 from embedder.calls import Call, Work
-from embedder.finishing import Finisher
+from embedder.finishing import finish
 from embedder.models import ModelFolder, locate_model, read_model_folder, read_weights
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.port import Runtime
@@ -74,7 +74,7 @@ class Bench:
         )
         self.device = device
         self.rounds = rounds
-        self._worker: Worker[Work] = Worker(self.runtime, finish=Finisher(None))
+        self._worker: Worker[Work] = Worker(self.runtime, finish=finish)
 
     def read(self, texts: Sequence[str]) -> list[ReadText]:
         limit = self.folder.max_tokens

@@ -68,6 +68,9 @@ class _OneToken:
     dimensions = DIMENSIONS
     max_tokens = 256
 
+    async def pinned(self) -> _OneToken:
+        return self
+
     def tokenise(self, text: str) -> Tokens:
         return Tokens(np.array([1], dtype=np.int32), np.array([[0, len(text)]], dtype=np.int32))
 

@@ -12,14 +12,15 @@ from typing import Any
 
 from embedder.calls import Call, Work
 from embedder.config import Precision
-from embedder.finishing import Finisher
+from embedder.encoders import Encoders
+from embedder.finishing import finish
 from embedder.models import BertWeights, locate_model, read_model_folder, read_weights
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.openvino import OpenVinoRuntime
 from embedder.runtimes.port import Batching, Pooled
+from embedder.scorers import Scorer
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.model import ToxicityModel
-from embedder.two_encoders import TwoEncoders
 from embedder.worker import Worker
 from vocabulary.documents import Enrichment, ReadText, TokenIds, Tokens, Toxicity
 
@@ -51,10 +52,13 @@ class ScoringWorker:
         worker: Worker[Work],
         runtimes: Sequence[CountingRuntime],
         tokeniser: Tokeniser,
+        *,
+        scorer: Scorer | None,
         max_tokens: int,
         dimensions: int,
     ) -> None:
         self._worker = worker
+        self._scorer = scorer
         self._runtimes = runtimes
         self._tokeniser = tokeniser
         self._max_tokens = max_tokens
@@ -79,7 +83,7 @@ class ScoringWorker:
         return sum(len(self.read(text).tokens.ids) + SPECIAL_TOKENS for text in texts)
 
     async def enrich(self, texts: Sequence[ReadText]) -> Enrichment:
-        call = Call(texts, dimensions=self._dimensions)
+        call = Call(texts, dimensions=self._dimensions, scorer=self._scorer)
         self._worker.submit(call.works)
         return await asyncio.wrap_future(call.future)
 
@@ -126,9 +130,11 @@ def scoring_worker(model: ToxicityModel | None, *, threads: int = 0) -> Iterator
     runtimes = [opened(weights, blocks=model is not None and model.prefilter is not None)]
     if model is not None and model.own_layers is not None:
         runtimes.append(opened(weights.replaced(model.own_layers.tensors), blocks=False))
-    run = TwoEncoders(*runtimes) if len(runtimes) == 2 else None
-    worker: Worker[Work] = Worker(runtimes[0], finish=Finisher(model), run=run)
+    scorer = None if model is None else Scorer(model, runtimes[1] if len(runtimes) == 2 else None)
+    worker: Worker[Work] = Worker(runtimes[0], finish=finish, run=Encoders(runtimes[0]))
     try:
-        yield ScoringWorker(worker, runtimes, tokeniser, folder.max_tokens, folder.shape.hidden)
+        yield ScoringWorker(
+            worker, runtimes, tokeniser, scorer=scorer, max_tokens=folder.max_tokens, dimensions=folder.shape.hidden
+        )
     finally:
         worker.close()

@@ -3,8 +3,8 @@
 A call has texts; each becomes one sequence. A text that may hold something toxic opens a verdict: its sentences become
 sequences too, and the text's answer is complete with the last of them.
 
-Invariants: a call is answered exactly once, with all of its texts or with an error; what it holds beyond its caller's
-texts are runs of their tokens.
+Invariants: a call is answered exactly once, with all of its texts or with an error; one scorer scores all of it,
+whatever scores for others; what it holds beyond its caller's texts are runs of their tokens.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from embedder.scorers import Scorer
 from embedder.toxicity.sentences import Sentence
 from vocabulary.documents import CLEAN, Enrichment, ReadText, TokenIds, Tokens, Toxicity, ToxicSpan, Vector
 
@@ -25,10 +26,10 @@ _WHOLE = -1  # the number of a text itself among its sentences
 class Call:
     """One caller's texts, and the answer as it fills. Safe from any thread."""
 
-    def __init__(self, texts: Sequence[ReadText], *, dimensions: int, scored: bool = True) -> None:
-        """`scored` tells whether the toxicity is wanted too; texts are within the model's limit."""
+    def __init__(self, texts: Sequence[ReadText], *, dimensions: int, scorer: Scorer | None = None) -> None:
+        """`scorer` tells the toxicity, without one no text is scored; texts are within the model's limit."""
         self.texts = texts
-        self.scored = scored
+        self.scorer = scorer
         self.future: Future[Enrichment] = Future()
         self._vectors = np.zeros((len(texts), dimensions), dtype=np.float32)
         self._toxicity = [CLEAN] * len(texts)
@@ -148,8 +149,8 @@ class TextWork:
         return self.text.tokens.ids
 
     @property
-    def scored(self) -> bool:
-        return self.call.scored
+    def scorer(self) -> Scorer | None:
+        return self.call.scorer
 
     @property
     def wanted(self) -> bool:
@@ -172,8 +173,8 @@ class SentenceWork:
         return self.text.tokens.ids
 
     @property
-    def scored(self) -> bool:
-        return True
+    def scorer(self) -> Scorer | None:
+        return self.verdict.call.scorer
 
     @property
     def wanted(self) -> bool:

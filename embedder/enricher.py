@@ -9,21 +9,22 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 
 import numpy as np
 
 from embedder.calls import Call, Found, TextWork, Verdict, Work
 from embedder.config import EmbedderConfig, RuntimeName
-from embedder.finishing import Finisher
+from embedder.encoders import Encoders
+from embedder.finishing import finish
 from embedder.loaded import LoadedModel
 from embedder.models import locate_model
 from embedder.models.folder import SPECIAL_TOKENS
 from embedder.runtimes.choice import ModelFacts, read_model
+from embedder.scorers import FixedScorer, Scorer, Scoring
+from embedder.scoring import opened_scoring
 from embedder.tokeniser import Tokeniser
-from embedder.toxicity.choice import chosen_model
-from embedder.toxicity.model import ToxicityModel
 from embedder.toxicity.sentences import MAX_TOKENS, Sentence, sentences_of
-from embedder.two_encoders import TwoEncoders, open_own_encoder
 from embedder.worker import Worker
 from vocabulary.documents import (
     CLEAN,
@@ -45,7 +46,10 @@ _UNREACHED = ToxicityThresholds(flag=1.0, hide=1.0)  # where nothing scores, no 
 
 
 class ModelEnricher:
-    """An `Enricher` around one loaded model. Opened by `open_enricher`."""
+    """An `Enricher` around one loaded model. Opened by `open_enricher`.
+
+    What scores may change from one call to the next, unless it is pinned; within a call it never does.
+    """
 
     def __init__(
         self,
@@ -55,14 +59,14 @@ class ModelEnricher:
         version: str,
         why: str,
         recipe: str,
-        toxicity: ToxicityModel | None,
+        scoring: Scoring,
         tokeniser: Tokeniser,
         worker: Worker[Work],
     ) -> None:
         self._facts = facts
         self._name, self._version, self._why = name, version, why
         self._recipe = recipe
-        self._toxicity = toxicity
+        self._scoring = scoring
         self._tokeniser = tokeniser
         self._worker = worker
 
@@ -72,7 +76,19 @@ class ModelEnricher:
 
     @property
     def toxicity_version(self) -> str:
-        return "" if self._toxicity is None else self._toxicity.version
+        scorer = self._scoring.present
+        return "" if scorer is None else scorer.model.version
+
+    @property
+    def toxicity_trouble(self) -> str:
+        return self._scoring.trouble
+
+    async def pinned(self) -> ModelEnricher:
+        """Return the same model, loaded once for both, with what is approved now to score, and no other ever."""
+        pinned = copy(self)
+        scorer = await self._scoring.now()
+        pinned._scoring = FixedScorer(scorer, self._scoring.trouble)
+        return pinned
 
     @property
     def name(self) -> str:
@@ -84,9 +100,10 @@ class ModelEnricher:
 
     @property
     def toxicity_thresholds(self) -> ToxicityThresholds:
-        if self._toxicity is None:
+        scorer = self._scoring.present
+        if scorer is None:
             return _UNREACHED
-        thresholds = self._toxicity.card.thresholds
+        thresholds = scorer.model.card.thresholds
         return ToxicityThresholds(thresholds.flag, thresholds.hide)
 
     @property
@@ -130,11 +147,12 @@ class ModelEnricher:
             ValueError: an id that the model does not know.
         """
         self._refuse_unknown([text.tokens.ids])
-        whole = _cut(text, self.max_tokens)
-        if self._toxicity is None or not len(whole.tokens.ids):
+        whole, scorer = _cut(text, self.max_tokens), self._scoring.present
+        if scorer is None or not len(whole.tokens.ids):
             return CLEAN
-        sentences = await asyncio.to_thread(self._sentences, text)
-        return await self._verdict(whole, text, sentences if len(sentences) > 1 else [], self._worker.submit_first)
+        found = await asyncio.to_thread(self._sentences, text)
+        sentences = found if len(found) > 1 else []
+        return await self._verdict(scorer, whole, text, sentences, submit=self._worker.submit_first)
 
     async def score_long(self, text: ReadText, *, before_piece: Callable[[], Awaitable[None]]) -> Toxicity:
         """Score one text of any length: every sentence alone, and the text as a whole as far as the model reads.
@@ -145,15 +163,15 @@ class ModelEnricher:
             ValueError: an id that the model does not know.
         """
         self._refuse_unknown([text.tokens.ids])
-        whole = _cut(text, self.max_tokens)
-        if self._toxicity is None or not len(whole.tokens.ids):
+        whole, scorer, submit = _cut(text, self.max_tokens), self._scoring.present, self._worker.submit
+        if scorer is None or not len(whole.tokens.ids):
             return CLEAN
         await before_piece()
-        found = await self._verdict(whole, whole, [], self._worker.submit)
+        found = await self._verdict(scorer, whole, whole, [], submit=submit)
         pieces = []
         for piece in _pieces(await asyncio.to_thread(self._sentences, text)):  # of a book, half a second
             await before_piece()
-            pieces.append(await self._verdict(whole, text, piece, self._worker.submit, known=Found(0.0)))
+            pieces.append(await self._verdict(scorer, whole, text, piece, submit=submit, known=Found(0.0)))
         return _worst_of(found, pieces)
 
     def _sentences(self, text: ReadText) -> Sequence[Sentence]:
@@ -161,18 +179,17 @@ class ModelEnricher:
 
     async def _verdict(
         self,
+        scorer: Scorer,
         whole: ReadText,
         text: ReadText,
         sentences: Sequence[Sentence],
-        submit: Callable[[Sequence[Work]], None],
         *,
+        submit: Callable[[Sequence[Work]], None],
         known: Found | None = None,
     ) -> Toxicity:
         """Look at sentences of a text alone, and at `whole` as one sequence unless that is `known`."""
-        if self._toxicity is None:
-            return CLEAN
-        call = Call([whole], dimensions=self.dimensions)
-        flag_from = self._toxicity.card.thresholds.flag
+        call = Call([whole], dimensions=self.dimensions, scorer=scorer)
+        flag_from = scorer.model.card.thresholds.flag
         submit(Verdict(call, 0, text, sentences, flag_from=flag_from, whole=known).works)
         return (await asyncio.wrap_future(call.future)).toxicity[0]
 
@@ -188,7 +205,7 @@ class ModelEnricher:
         """
         cut = _cut(text, self.max_tokens)
         self._refuse_unknown([cut.tokens.ids])
-        call = Call([cut], dimensions=self.dimensions, scored=False)
+        call = Call([cut], dimensions=self.dimensions)
         self._worker.submit_query(TextWork(call, 0))
         vector: Vector = (await asyncio.wrap_future(call.future)).vectors[0]
         return vector
@@ -205,7 +222,7 @@ class ModelEnricher:
     async def _run(self, texts: Sequence[ReadText]) -> Enrichment:
         cut = [_cut(text, self.max_tokens) for text in texts]
         self._refuse_unknown([text.tokens.ids for text in cut])
-        call = Call(cut, dimensions=self.dimensions)
+        call = Call(cut, dimensions=self.dimensions, scorer=self._scoring.present)
         if texts:
             self._worker.submit(call.works)
         return await asyncio.wrap_future(call.future)
@@ -245,16 +262,12 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker[Work]]:
     model = read_model(location, config)
     facts = model.facts
     tokeniser = Tokeniser(facts.tokenizer_file, vocabulary=facts.vocabulary)
-    toxicity = chosen_model(
-        config.toxicity_model, config.models_folder, encoder=location.name, encoder_sha256=model.sha256
-    )
-    wants_blocks = toxicity is not None and toxicity.prefilter is not None
+    scoring, wants_blocks = opened_scoring(config, location, model, special_ids=tokeniser.special_ids)
     runtime = model.open(tokeniser.special_ids, wants_blocks)
-    own_runtime = open_own_encoder(model, toxicity, tokeniser.special_ids)
     worker: Worker[Work] = Worker(
         runtime,
-        finish=Finisher(toxicity),
-        run=TwoEncoders(runtime, own_runtime) if own_runtime else None,
+        finish=finish,
+        run=Encoders(runtime),
         max_batch_tokens=config.max_batch_tokens,
         look_ahead=config.look_ahead,
     )
@@ -271,7 +284,7 @@ def _load(config: EmbedderConfig) -> tuple[ModelEnricher, Worker[Work]]:
         version=model.sha256[:12],
         why=model.choice.why,
         recipe=recipe,
-        toxicity=toxicity,
+        scoring=scoring,
         tokeniser=tokeniser,
         worker=worker,
     )

@@ -5,9 +5,10 @@ Every text is scored as a whole. Only where the prefilter or that score is suspi
 few do, and a toxic sentence shows its full score although everything around it is clean.
 
 A fine-tuned model only screens texts by the embedding's pass. What it suspects, a text as a whole included, is judged
-by its own encoder, whose features the sentences' sequences come with (`two_encoders.py`).
+by its own encoder, whose features the sentences' sequences come with (`encoders.py`).
 
-It runs on the worker's threads and is the same for every runtime. Without a model every text counts as clean.
+It runs on the worker's threads and is the same for every runtime. What no scorer is asked for counts as clean. While
+one model takes over from another, a batch may hold sequences for either: each is scored by that of its own call.
 """
 
 from __future__ import annotations
@@ -19,54 +20,50 @@ import numpy as np
 
 from embedder.calls import Found, SentenceWork, TextWork, Verdict, Work, merged
 from embedder.runtimes.port import Pooled
+from embedder.scorers import Scorer
 from embedder.toxicity.model import ToxicityModel
 from embedder.toxicity.ngrams import Array
 from embedder.toxicity.sentences import Sentence, sentences_of
 from vocabulary.documents import ReadText
 
 
-class Finisher:
-    """Finishes the batches of one worker; `model` scores their texts, None leaves them clean."""
+def finish(pooled: Pooled, batch: Sequence[Work]) -> list[Work]:
+    """Answer a batch; returns the sentences that some of its texts have no answer without.
 
-    def __init__(self, model: ToxicityModel | None) -> None:
-        self._model = model
+    Raises:
+        ValueError: a model is to score, and the runtime gave no features; or it gave something that is no number.
+    """
+    _require_numbers(pooled)
+    scored: dict[Scorer, list[int]] = {}
+    for row, (work, vector) in enumerate(zip(batch, unit_vectors(pooled.embeddings), strict=True)):
+        if isinstance(work, TextWork):
+            work.call.place(work.position, vector)
+        if work.scorer is not None:
+            scored.setdefault(work.scorer, []).append(row)
+        elif isinstance(work, TextWork):
+            work.call.complete(work.position)
+    return [each for scorer, rows in scored.items() for each in _score(scorer.model, pooled, rows, batch)]
 
-    def __call__(self, pooled: Pooled, batch: Sequence[Work]) -> list[Work]:
-        """Answer a batch; returns the sentences that some of its texts have no answer without.
 
-        Raises:
-            ValueError: a model is to score, and the runtime gave no features; or it gave something that is no number.
-        """
-        _require_numbers(pooled)
-        scored: list[int] = []
-        for row, (work, vector) in enumerate(zip(batch, unit_vectors(pooled.embeddings), strict=True)):
-            if isinstance(work, TextWork):
-                work.call.place(work.position, vector)
-            if self._model is not None and work.scored:
-                scored.append(row)
-            elif isinstance(work, TextWork):
-                work.call.complete(work.position)
-        return self._score(self._model, pooled, scored, batch) if self._model is not None and scored else []
-
-    def _score(self, model: ToxicityModel, pooled: Pooled, rows: list[int], batch: Sequence[Work]) -> list[Work]:
-        if pooled.features is None:
-            raise ValueError("the runtime gives no features to score toxicity by")
-        works = [batch[row] for row in rows]
-        found = _found_of_works(model, pooled.features[rows], works)
-        blocks = None if pooled.blocks is None else pooled.blocks[rows]
-        closer = _closer_looks(model, blocks, works, found)
-        flag_from = model.card.thresholds.flag
-        following: list[Work] = []
-        for work, each, look in zip(works, found, closer, strict=True):
-            if isinstance(work, SentenceWork):
-                work.verdict.accept(work.number, each)
-            elif look is not None:
-                whole = None if look.whole_again else each
-                verdict = Verdict(work.call, work.position, work.text, look.sentences, flag_from=flag_from, whole=whole)
-                following += verdict.works
-            else:
-                work.call.complete(work.position, merged(work.text, each, [], flag_from=flag_from))
-        return following
+def _score(model: ToxicityModel, pooled: Pooled, rows: list[int], batch: Sequence[Work]) -> list[Work]:
+    if pooled.features is None:
+        raise ValueError("the runtime gives no features to score toxicity by")
+    works = [batch[row] for row in rows]
+    found = _found_of_works(model, pooled.features[rows], works)
+    blocks = None if pooled.blocks is None else pooled.blocks[rows]
+    closer = _closer_looks(model, blocks, works, found)
+    flag_from = model.card.thresholds.flag
+    following: list[Work] = []
+    for work, each, look in zip(works, found, closer, strict=True):
+        if isinstance(work, SentenceWork):
+            work.verdict.accept(work.number, each)
+        elif look is not None:
+            whole = None if look.whole_again else each
+            verdict = Verdict(work.call, work.position, work.text, look.sentences, flag_from=flag_from, whole=whole)
+            following += verdict.works
+        else:
+            work.call.complete(work.position, merged(work.text, each, [], flag_from=flag_from))
+    return following
 
 
 def _found_of_works(model: ToxicityModel, features: Array, works: Sequence[Work]) -> list[Found]:

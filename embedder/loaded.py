@@ -12,6 +12,15 @@ from vocabulary.enricher import Enricher
 class LoadedModel(Enricher, Protocol):
     """An `Enricher` that tells of itself, and embeds single texts beside what waits."""
 
+    async def pinned(self) -> LoadedModel:
+        """As the port says."""
+        ...
+
+    @property
+    def toxicity_trouble(self) -> str:
+        """Which versions that should score toxicity cannot, and why, when somebody last looked; empty: none."""
+        ...
+
     @property
     def name(self) -> str:
         """What others call the model: its own name, without a path to it."""

@@ -57,4 +57,5 @@ def _computed_here(config: EmbedderConfig, model: str) -> EmbedderConfig:
 def in_words(model: LoadedModel) -> str:
     """Tell an operator what embeds and scores, and what computes it."""
     toxicity = f"toxicity by {model.toxicity_version}" if model.toxicity_version else "no toxicity"
-    return f"{model.name} {model.version} on {model.runtime}, {model.dimensions} dimensions, {toxicity}"
+    trouble = f"; but {model.toxicity_trouble}" if model.toxicity_trouble else ""
+    return f"{model.name} {model.version} on {model.runtime}, {model.dimensions} dimensions, {toxicity}{trouble}"

@@ -89,11 +89,14 @@ class SearchService:
         return self.indexes[name]
 
     async def enricher_of(self, index: ServedIndex) -> Enricher:
-        """The model of an index's vectors: that of the settings, unless the index was built anew under another."""
+        """The model of an index's vectors: that of the settings, unless the index was built anew under another.
+
+        What scores toxicity is what is approved now, and stays so for whoever has asked.
+        """
         if not isinstance(index.backend, LiveIndex):
-            return self._enricher
+            return await self._enricher.pinned()
         async with index.backend.present() as opened:
-            return opened.enricher
+            return await opened.enricher.pinned()
 
     async def search(self, index: ServedIndex, query: Query, access: AccessFilter) -> Page:
         """Answer a query with what the filter admits.

@@ -9,7 +9,18 @@ from vocabulary.documents import Enrichment, ReadText, Tokens, Toxicity, Toxicit
 
 
 class Enricher(Protocol):
-    """Texts, as they were tokenised, to vectors and toxicity, in one pass of one model."""
+    """Texts, as they were tokenised, to vectors and toxicity, in one pass of one model.
+
+    What scores toxicity is one model for all texts of a call. In the next call it may be another, as models are
+    approved, unless it is pinned.
+    """
+
+    async def pinned(self) -> Enricher:
+        """Return the same with what is approved now to score, and nothing else for as long as it is used.
+
+        A run takes it once, at its beginning, so that all of its rows are of one model and name it.
+        """
+        ...
 
     @property
     def recipe(self) -> str:

@@ -20,10 +20,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 from embedder.toxicity.model import ToxicityModel
 from embedder.toxicity.model_file import load_model, save_model
 from vocabulary.errors import SettingInvalid
+
+Fingerprint: TypeAlias = tuple[tuple[str, tuple[int, ...]], ...]
 
 NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 RESERVED = frozenset({"shipped", "none"})  # what a setting can say besides a model's name
@@ -119,13 +122,42 @@ class ModelRegistry:
         Raises:
             SettingInvalid: there is none.
         """
-        name, chosen, version = reference.partition("@")
-        versions = self._versions(require_name(name))
-        matching = [stored for stored in versions if not chosen or stored.version == version]
+        matching = self.matching(reference)
         if not matching:
             known = ", ".join(stored.reference for stored in self.versions()) or "none"
             raise SettingInvalid(f"there is no toxicity model {reference} in {self._folder}; there are: {known}")
         return matching[-1]
+
+    def matching(self, reference: str) -> list[StoredModel]:
+        """Return `name@version`, or every version of `name`, oldest first; what is not there is left out.
+
+        Raises:
+            SettingInvalid: it is no name.
+            OSError: the folder is there and cannot be read.
+        """
+        name, chosen, version = reference.partition("@")
+        return [each for each in self._versions(require_name(name)) if not chosen or each.version == version]
+
+    def fingerprint(self, reference: str) -> Fingerprint:
+        """Tell whether anything may have changed about the versions of a model: it changes with their files.
+
+        Nothing is read, so that it may be asked with every request.
+
+        Raises:
+            OSError: the folder is there and cannot be read.
+        """
+        name = require_name(reference.partition("@")[0])
+        files = (folder / file for folder in _folders(self._folder / name) for file in (_MODEL, _APPROVAL))
+        return tuple(sorted((str(file), _stat(file)) for file in files))
+
+    def require_unchanged(self, stored: StoredModel) -> None:
+        """Refuse a version that was read while its file, or its approval, was being exchanged.
+
+        Raises:
+            SettingInvalid: it is not approved any more as it was found.
+        """
+        if _stored(stored.name, stored.version, stored.folder).approval != stored.approval:
+            raise SettingInvalid(f"{stored.reference} changed while it was read")
 
     def approve(self, reference: str, *, by: str, at: datetime) -> StoredModel:
         """Let a version score documents from now on; an approval that stands is kept as it is.
@@ -195,6 +227,15 @@ def _stored(name: str, version: str, folder: Path) -> StoredModel:
     if not stored.file.is_file() or _sha256(stored.file) != approval.sha256:
         return replace(stored, damage="its file is not the one that was approved")
     return replace(stored, approval=approval)
+
+
+def _stat(file: Path) -> tuple[int, ...]:
+    """Return what changes with a file that is written, or put in another's place; nothing of none."""
+    try:
+        found = file.stat()
+    except FileNotFoundError:
+        return ()
+    return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 
 def _sha256(file: Path) -> str:

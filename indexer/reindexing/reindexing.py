@@ -189,7 +189,7 @@ class Reindexing:
             source.backend,
             target.backend,
             fence,
-            as_they_are if same_model else Reembedding(target.enricher),
+            as_they_are if same_model else Reembedding(await target.enricher.pinned()),
             self.on_progress,
         )
         recipes = {} if same_model else {recipe_of(source.enricher): recipe_of(target.enricher)}

@@ -164,7 +164,13 @@ def approve(
     if as_json:
         print_json(_described(stored))
         return
-    console().print(f'{stored.reference} is approved. It scores once [embedder] toxicity_model = "{name}" is set.')
+    console().print(f"{stored.reference} is approved. {_when_it_scores(stored, settings.embedder.toxicity_model)}")
+
+
+def _when_it_scores(stored: StoredModel, setting: str) -> str:
+    if setting in {stored.name, stored.reference}:
+        return "It scores from now on, in programs that run already as well."
+    return f'It scores once [embedder] toxicity_model = "{stored.name}" is set.'
 
 
 def _registry(folder: Path | None, config: Path | None) -> ModelRegistry:

@@ -58,14 +58,16 @@ class ModelDesk:
         """
         self._require(name, version, known=self._model.name, known_version=self._model.version)
 
-    def require_toxicity(self, name: str, *, version: str | None = None) -> None:
-        """Make sure that the model that scores is meant, and that there is one.
+    async def scorer(self, *, version: str | None = None) -> LoadedModel:
+        """Return the model with what is approved now to score texts, which stays so until they are scored.
 
         Raises:
-            ModelUnknown: another one is, or none scores the texts that this model embeds.
+            ModelUnknown: another version is meant, or nothing scores the texts that this model embeds.
         """
-        known = TOXICITY if self._model.toxicity_version else ""
-        self._require(name, version, known=known, known_version=self._model.toxicity_version)
+        pinned = await self._model.pinned()
+        known = TOXICITY if pinned.toxicity_version else ""
+        self._require(TOXICITY, version, known=known, known_version=pinned.toxicity_version)
+        return pinned
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
@@ -109,25 +111,27 @@ class ModelDesk:
             await _require_caller(gone)
             yield (await self._model.enrich(piece)).vectors
 
-    async def score(self, texts: Sequence[ReadText], *, gone: Gone) -> list[Toxicity]:
+    async def score(self, scorer: LoadedModel, texts: Sequence[ReadText], *, gone: Gone) -> list[Toxicity]:
         """Score texts, in their order: one alone sentence by sentence, several as passages are scored.
+
+        `scorer` is what the desk gave for this request, so that all of its texts are scored by one.
 
         Raises:
             CallerGone: nobody waits any more.
         """
         if len(texts) == 1:
-            return [await self._score_alone(texts[0], gone)]
+            return [await self._score_alone(scorer, texts[0], gone)]
         scores: list[Toxicity] = []
         for piece in _pieces(texts):
             await _require_caller(gone)
-            scores.extend(await self._model.score(piece))
+            scores.extend(await scorer.score(piece))
         return scores
 
-    async def _score_alone(self, text: ReadText, gone: Gone) -> Toxicity:
-        if len(text.tokens.ids) > self._model.max_tokens:
-            return await self._model.score_long(text, before_piece=lambda: _require_caller(gone))
+    async def _score_alone(self, scorer: LoadedModel, text: ReadText, gone: Gone) -> Toxicity:
+        if len(text.tokens.ids) > scorer.max_tokens:
+            return await scorer.score_long(text, before_piece=lambda: _require_caller(gone))
         async with self._alone:
-            return await self._model.score_now(text)
+            return await scorer.score_now(text)
 
     def _read_all(self, texts: Sequence[str | TokenIds], longest: int) -> list[ReadText]:
         read, total = [], 0

@@ -1,7 +1,8 @@
 """`/v2`: the models by the Open Inference Protocol, for programs written for KServe, Triton and their like.
 
 Two models take texts: the embedding model by its own name, and `toxicity`. Each has one version, the one that
-documents are embedded and scored with. Tensors travel as JSON; the protocol's extensions, binary data among them, are
+documents are embedded and scored with; that of `toxicity` is the one approved at the moment of the request, and every
+answer names the one that gave it. Tensors travel as JSON; the protocol's extensions, binary data among them, are
 not offered.
 
 Source: Open Inference Protocol (github.com/kserve/open-inference-protocol), REST, version 2.
@@ -19,6 +20,7 @@ from fastapi import APIRouter, Body, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field, StrictInt, StrictStr
 from pydantic_core import to_json
 
+from embedder import LoadedModel
 from service.models.access import ModelAccess
 from service.models.desk import TOXICITY, Gone, ModelDesk
 from service.routes.health import Probe, passes
@@ -194,19 +196,19 @@ def _models_router(models: ModelAccess) -> APIRouter:
 
     @router.get("/models/{name}", summary="What does a model take and give?")
     async def model(name: _Name) -> ModelDescription:
-        return _description(desk, name, None)
+        return (await _described(desk, name, None))[1]
 
     @router.get("/models/{name}/versions/{version}", summary="The same of one version")
     async def model_version(name: _Name, version: _Version) -> ModelDescription:
-        return _description(desk, name, version)
+        return (await _described(desk, name, version))[1]
 
     @router.get("/models/{name}/ready", summary="Can a model be asked?")
     async def model_ready(name: _Name) -> ModelReady:
-        return ModelReady(name=_description(desk, name, None).name)
+        return ModelReady(name=(await _described(desk, name, None))[1].name)
 
     @router.get("/models/{name}/versions/{version}/ready", summary="The same of one version")
     async def model_version_ready(name: _Name, version: _Version) -> ModelReady:
-        return ModelReady(name=_description(desk, name, version).name)
+        return ModelReady(name=(await _described(desk, name, version))[1].name)
 
     @router.post("/models/{name}/infer", summary="Embed or score texts", response_model=InferAnswer)
     async def infer(request: Request, name: _Name, body: Annotated[InferBody, Body()]) -> Response:
@@ -223,36 +225,36 @@ def _models_router(models: ModelAccess) -> APIRouter:
     return router
 
 
-def _description(desk: ModelDesk, name: str, version: str | None) -> ModelDescription:
-    """Describe a model.
+async def _described(desk: ModelDesk, name: str, version: str | None) -> tuple[LoadedModel, ModelDescription]:
+    """Return a model as it is now, and stays for whoever has asked, with its description.
 
     Raises:
         ModelUnknown: there is none of that name and version.
     """
     if name == TOXICITY:
-        desk.require_toxicity(name, version=version)
-        versions = [desk.model.toxicity_version]
+        model = await desk.scorer(version=version)
+        versions = [model.toxicity_version]
         outputs = [("score", "FP32", [-1]), ("category", "BYTES", [-1]), ("spans", "BYTES", [-1])]
     else:
         desk.require_embedding(name, version=version)
-        versions, outputs = [desk.model.version], [("embedding", "FP32", [-1, desk.model.dimensions])]
-    return ModelDescription(
+        model = desk.model
+        versions, outputs = [model.version], [("embedding", "FP32", [-1, model.dimensions])]
+    return model, ModelDescription(
         name=name,
         versions=versions,
-        platform=desk.model.runtime,
+        platform=model.runtime,
         inputs=[TensorDescription(name=_TEXT, datatype="BYTES", shape=[-1])],
         outputs=[TensorDescription(name=each, datatype=kind, shape=shape) for each, kind, shape in outputs],
     )
 
 
 async def _infer(desk: ModelDesk, name: str, version: str | None, body: InferBody, *, gone: Gone) -> Response:
-    described = _description(desk, name, version)
-    wanted = _wanted(body, [each.name for each in described.outputs])
-    given = body.inputs[0].texts()
     with desk.admitted():
-        texts = await desk.read(given, to_score=name == TOXICITY)
+        model, described = await _described(desk, name, version)
+        wanted = _wanted(body, [each.name for each in described.outputs])
+        texts = await desk.read(body.inputs[0].texts(), to_score=name == TOXICITY)
         if name == TOXICITY:
-            results = _scores(await desk.score(texts, gone=gone))
+            results = _scores(await desk.score(model, texts, gone=gone))
         else:
             results = [await _vectors(desk, texts, gone=gone)]
     outputs = b",".join(each.spelled() for each in results if each.name in wanted)

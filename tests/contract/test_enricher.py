@@ -66,6 +66,12 @@ async def test_toxicity_lies_between_0_and_1(enricher: Enricher) -> None:
     assert all(0 <= each.score_0_1 <= 1 for each in scores)
 
 
+async def test_what_is_pinned_is_the_same_model_and_names_one_that_scores(enricher: Enricher) -> None:
+    pinned = await enricher.pinned()
+    assert (pinned.recipe, pinned.toxicity_version) == (enricher.recipe, enricher.toxicity_version)
+    assert await (await pinned.pinned()).score(_read(enricher, *TEXTS)) == await pinned.score(_read(pinned, *TEXTS))
+
+
 async def test_thresholds_are_scores_and_hiding_asks_for_more_than_flagging(enricher: Enricher) -> None:
     thresholds = enricher.toxicity_thresholds
     assert 0 < thresholds.flag <= thresholds.hide <= 1

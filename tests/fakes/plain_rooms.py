@@ -55,6 +55,9 @@ class HashingEnricher:
         self.toxicity_version = ""
         self.toxic_words: Mapping[str, float] = {}  # what each is scored as: a sentence of its own, of the kind "rude"
 
+    async def pinned(self) -> HashingEnricher:
+        return self
+
     @property
     def recipe(self) -> str:
         return self._recipe

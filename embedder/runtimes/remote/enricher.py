@@ -50,8 +50,15 @@ class RemoteEnricher:
         tokens = f"tokens-{self._tokeniser.sha256[:12]}-{self.max_tokens}"
         return f"{self._config.protocol.value}:{self._config.model}/{self.dimensions}/{tokens}/unit"
 
+    async def pinned(self) -> RemoteEnricher:
+        return self
+
     @property
     def toxicity_version(self) -> str:
+        return ""
+
+    @property
+    def toxicity_trouble(self) -> str:
         return ""
 
     @property

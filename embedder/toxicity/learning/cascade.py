@@ -13,12 +13,13 @@ from itertools import islice
 import numpy as np
 
 from embedder.calls import Call, Work, part_of
-from embedder.finishing import Finisher
+from embedder.encoders import Encoders
+from embedder.finishing import finish
+from embedder.scorers import Scorer
 from embedder.toxicity.learning.encoding import Encoder
 from embedder.toxicity.model import ToxicityModel
 from embedder.toxicity.ngrams import Array
 from embedder.toxicity.sentences import equal_parts_of
-from embedder.two_encoders import TwoEncoders
 from embedder.worker import Worker
 from vocabulary.documents import ReadText
 
@@ -29,10 +30,11 @@ def scores_of_documents(model: ToxicityModel, encoder: Encoder, judging: Encoder
     A text that is too long for one pass is several passages of a document, which is as toxic as the worst of them.
     `encoder` embeds, and gives blocks; `judging` is what the model's heads read: the same, or the one with its layers.
     """
-    run = None if model.own_layers is None else TwoEncoders(encoder.runtime, judging.runtime)
-    worker: Worker[Work] = Worker(encoder.runtime, finish=Finisher(model), run=run)
+    worker: Worker[Work] = Worker(encoder.runtime, finish=finish, run=Encoders(encoder.runtime))
+    scorer = Scorer(model, None if model.own_layers is None else judging.runtime)
     passages = [_passages(text, encoder.max_tokens) for text in texts]
-    call = Call([passage for own in passages for passage in own], dimensions=encoder.folder.shape.hidden)
+    parts = [passage for own in passages for passage in own]
+    call = Call(parts, dimensions=encoder.folder.shape.hidden, scorer=scorer)
     try:
         worker.submit(call.works)
         scores = iter([each.score_0_1 for each in call.future.result().toxicity])

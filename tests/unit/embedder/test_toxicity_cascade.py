@@ -13,9 +13,10 @@ import pytest
 
 from embedder.calls import Call, Found, Verdict
 from embedder.enricher import ModelEnricher
-from embedder.finishing import Finisher
+from embedder.finishing import finish
 from embedder.models import read_model_folder
 from embedder.runtimes.port import Batching, Pooled
+from embedder.scorers import FixedScorer, Scorer
 from embedder.tokeniser import Tokeniser
 from embedder.toxicity.model import ModelCard, Stages, Thresholds, ToxicityModel
 from embedder.toxicity.parts import Head, Network
@@ -103,7 +104,7 @@ def runtime() -> CountingRuntime:
 
 @pytest.fixture
 def worker(runtime: CountingRuntime) -> Iterator[Worker[Any]]:
-    worker: Worker[Any] = Worker(runtime, finish=Finisher(MODEL))
+    worker: Worker[Any] = Worker(runtime, finish=finish)
     yield worker
     worker.close()
 
@@ -114,8 +115,9 @@ def _read(text: str) -> ReadText:
     return ReadText(text, Tokens(np.array(ids, dtype=np.int32), np.array(places, dtype=np.int32).reshape(-1, 2)))
 
 
-def _score(worker: Worker[Any], *texts: str) -> Sequence[Toxicity]:
-    call = Call([_read(text) for text in texts], dimensions=8)
+def _score(worker: Worker[Any], *texts: str, model: ToxicityModel | None = MODEL) -> Sequence[Toxicity]:
+    scorer = None if model is None else Scorer(model)
+    call = Call([_read(text) for text in texts], dimensions=8, scorer=scorer)
     worker.submit(call.works)
     return call.future.result(timeout=10).toxicity
 
@@ -165,9 +167,9 @@ def test_a_text_that_is_toxic_only_as_a_whole_is_one_span(worker: Worker[Any]) -
     text = "insult work work work\nwork work work insult"
     model = replace(MODEL, toxic=_alone(_network([0, 0, 1, 0], slope=1000, bias=-180)))
     runtime = CountingRuntime()
-    strict: Worker[Any] = Worker(runtime, finish=Finisher(model))
+    strict: Worker[Any] = Worker(runtime, finish=finish)
 
-    (toxicity,) = _score(strict, text)
+    (toxicity,) = _score(strict, text, model=model)
     strict.close()
 
     assert _flagged(text, toxicity) == [(text, "insult")]
@@ -188,9 +190,9 @@ def test_texts_of_one_call_keep_their_places(worker: Worker[Any]) -> None:
 )
 def test_without_a_prefilter_every_sentence_is_looked_at(model: ToxicityModel, runtime: CountingRuntime) -> None:
     text = " ".join([POLITE, RUDE, *[POLITE] * 8])
-    worker: Worker[Any] = Worker(runtime, finish=Finisher(model))
+    worker: Worker[Any] = Worker(runtime, finish=finish)
 
-    (toxicity,) = _score(worker, text)
+    (toxicity,) = _score(worker, text, model=model)
     worker.close()
 
     assert _flagged(text, toxicity) == [(RUDE, "insult")]
@@ -199,20 +201,20 @@ def test_without_a_prefilter_every_sentence_is_looked_at(model: ToxicityModel, r
 
 def test_a_model_without_categories_names_none(worker: Worker[Any]) -> None:
     model = replace(MODEL, card=replace(MODEL.card, categories=()), fine=None)
-    plain: Worker[Any] = Worker(CountingRuntime(), finish=Finisher(model))
-    (toxicity,) = _score(plain, f"{POLITE} {POLITE} {RUDE}")
+    plain: Worker[Any] = Worker(CountingRuntime(), finish=finish)
+    (toxicity,) = _score(plain, f"{POLITE} {POLITE} {RUDE}", model=model)
     plain.close()
     assert [(span.category, span.score_0_1 > 0.5) for span in toxicity.spans] == [("", True)]
 
 
 def test_without_a_model_every_text_counts_as_clean(runtime: CountingRuntime) -> None:
-    worker: Worker[Any] = Worker(CountingRuntime(features=False), finish=Finisher(None))
-    assert _score(worker, RUDE, POLITE) == [CLEAN, CLEAN]
+    worker: Worker[Any] = Worker(CountingRuntime(features=False), finish=finish)
+    assert _score(worker, RUDE, POLITE, model=None) == [CLEAN, CLEAN]
     worker.close()
 
 
 def test_a_runtime_without_features_under_a_model_is_told() -> None:
-    worker: Worker[Any] = Worker(CountingRuntime(features=False), finish=Finisher(MODEL))
+    worker: Worker[Any] = Worker(CountingRuntime(features=False), finish=finish)
     with pytest.raises(ValueError, match="features"):
         _score(worker, RUDE)
     worker.close()
@@ -225,7 +227,7 @@ def test_what_is_no_number_passes_for_no_clean_text(name: str) -> None:
             pooled = super().run(sequences)
             return replace(pooled, **{name: np.full_like(getattr(pooled, name), np.nan)})
 
-    worker: Worker[Any] = Worker(Overflowing(), finish=Finisher(MODEL))
+    worker: Worker[Any] = Worker(Overflowing(), finish=finish)
     with pytest.raises(ValueError, match="finite"):
         _score(worker, RUDE)
     worker.close()
@@ -240,7 +242,7 @@ def enricher(tiny_model: Callable[..., Path], worker: Worker[Any]) -> ModelEnric
         version="1",
         why="for a test",
         recipe="tiny",
-        toxicity=MODEL,
+        scoring=FixedScorer(Scorer(MODEL)),
         tokeniser=Tokeniser(folder.tokenizer_file, vocabulary=folder.shape.vocabulary),
         worker=worker,
     )
@@ -325,8 +327,8 @@ async def test_a_longer_text_is_read_without_what_the_model_does_not_read(
 
 def test_an_empty_text_is_clean_whatever_the_model_says() -> None:
     eager = replace(MODEL, toxic=_alone(_network([0, 0, 1, 0], slope=1, bias=9)))
-    own: Worker[Any] = Worker(CountingRuntime(), finish=Finisher(eager))
-    empty, word = _score(own, "", "work")
+    own: Worker[Any] = Worker(CountingRuntime(), finish=finish)
+    empty, word = _score(own, "", "work", model=eager)
     assert empty == CLEAN
     assert word.spans
     own.close()

@@ -15,15 +15,16 @@ from safetensors.numpy import load_file, safe_open, save_file
 
 from embedder import EmbedderConfig, open_enricher
 from embedder.calls import Call
-from embedder.finishing import Finisher
+from embedder.encoders import Encoders
+from embedder.finishing import finish
 from embedder.models import BertWeights, read_model_folder, read_weights
+from embedder.scorers import Scorer
 from embedder.toxicity.model import FineTune, ModelCard, OwnLayers, Stages, Thresholds, ToxicityModel
 from embedder.toxicity.model_file import load_model, save_model
 from embedder.toxicity.ngrams import Array
 from embedder.toxicity.parts import Head, Network
 from embedder.toxicity.prefilter import Prefilter
 from embedder.toxicity.registry import ModelRegistry
-from embedder.two_encoders import TwoEncoders
 from embedder.worker import Worker
 from tests.unit.embedder.conftest import FEED_FORWARD, HIDDEN, write_tiny_model
 from tests.unit.embedder.test_toxicity_cascade import (
@@ -55,8 +56,8 @@ TUNED = replace(
 def _scored(*texts: str, model: ToxicityModel = TUNED) -> tuple[Sequence[Toxicity], list[int], list[int]]:
     """Return scores, and the lengths of what either encoder computed."""
     embedding, own = CountingRuntime(), CountingRuntime(blocks=False)
-    worker: Worker[Any] = Worker(embedding, finish=Finisher(model), run=TwoEncoders(embedding, own))
-    call = Call([_read(text) for text in texts], dimensions=8)
+    worker: Worker[Any] = Worker(embedding, finish=finish, run=Encoders(embedding))
+    call = Call([_read(text) for text in texts], dimensions=8, scorer=Scorer(model, own))
     worker.submit(call.works)
     try:
         return call.future.result(timeout=10).toxicity, embedding.lengths, own.lengths

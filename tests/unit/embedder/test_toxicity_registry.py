@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from embedder.toxicity.choice import chosen_model
+from embedder.toxicity.choice import approved_model, approved_version
 from embedder.toxicity.model import ModelCard, Stages, Thresholds, ToxicityModel
 from embedder.toxicity.model_file import load_model
 from embedder.toxicity.parts import Head, Network
@@ -34,8 +34,9 @@ def registry(tmp_path: Path) -> ModelRegistry:
     return ModelRegistry(tmp_path / "models")
 
 
-def _choose(setting: str, folder: Path) -> ToxicityModel | None:
-    return chosen_model(setting, folder, encoder="tiny", encoder_sha256=ENCODER)
+def _choose(setting: str, folder: Path) -> ToxicityModel:
+    registry = ModelRegistry(folder)
+    return approved_model(registry, approved_version(registry, setting), encoder="tiny", encoder_sha256=ENCODER)
 
 
 def test_versions_count_up_and_keep_their_documents(registry: ModelRegistry) -> None:
@@ -66,7 +67,7 @@ def test_a_name_means_its_newest_approved_version(registry: ModelRegistry, tmp_p
     for version in ("1", "2"):
         registry.approve(f"own@{version}", by="ada", at=MOMENT)
     chosen = [_choose(setting, tmp_path / "models") for setting in ("own", "own@1")]
-    assert [model.version for model in chosen if model] == ["own@2", "own@1"]
+    assert [model.version for model in chosen] == ["own@2", "own@1"]
     with pytest.raises(SettingInvalid, match="own@3 is not approved"):
         _choose("own@3", tmp_path / "models")
 
@@ -113,7 +114,3 @@ def test_an_unknown_model_is_refused_with_those_that_are_there(registry: ModelRe
     registry.publish(_model(), {})
     with pytest.raises(SettingInvalid, match=r"no toxicity model other in .*there are: own@1"):
         _choose("other", tmp_path / "models")
-
-
-def test_none_scores_nothing(tmp_path: Path) -> None:
-    assert _choose("none", tmp_path) is None
