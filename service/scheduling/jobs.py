@@ -14,13 +14,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from indexer.state import beside
-from indexer.state.judged_rows import JudgedRows
 from indexer.state.leases import RunInProgress
 from indexer.state.run_history import RunReport, RunState
 from indexer.state.tally import Tally
 from service.audit.auditing import audit_source
 from service.audit.sampling import Sampling
 from service.rescoring import rescore_source
+from service.scheduling.rescorings import Rescorings
 from service.scheduling.scheduler import Scheduler
 from service.scheduling.timetable import Job, LastRun, ScheduledJob
 from service.settings.settings import Settings
@@ -136,16 +136,6 @@ def _look_of(settings: Settings, source: str) -> SyncMode:
     return SyncMode.PERMISSIONS if SyncMode.PERMISSIONS in settings.modes()[source] else SyncMode.FULL
 
 
-async def rescorings(settings: Settings, state: State, search: Search) -> list[Job]:
-    """List the rescorings of sources with documents that another model has scored than the approved one."""
-    due = []
-    for source, configured in settings.sources.items():
-        model = (await search.enricher_of(configured.index)).toxicity_version
-        if model and await JudgedRows(state.ledger).count_scored_otherwise(source, model):
-            due.append(Job(source, SyncMode.RESCORE))
-    return due
-
-
 def make_scheduler(
     settings: Settings, state: State, workshop: Workshop, *, entries: tuple[ScheduledJob, ...]
 ) -> Scheduler:
@@ -159,16 +149,30 @@ async def scheduling(
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run the scheduler's jobs until the context ends, then stop in order; cancelled meanwhile, at once.
 
-    What another model has scored than the approved one is scored anew, beside the jobs of the timetable. Yields the
-    scheduler's task; it ends early only by failing.
+    What another model has scored than the approved one is scored anew, beside the jobs of the timetable, and so it is
+    when another one is approved meanwhile. Yields the scheduler's task; it ends early only by failing.
     """
     await state.runs.close_dead()
     owed = await owed_jobs(settings, scheduler.timetable, state, now=datetime.now(UTC))
-    if scheduler.timetable:  # else nothing begins by itself
-        owed += await rescorings(settings, state, search)
-    running = asyncio.create_task(scheduler.run(owed))
+    async with _rescoring(Rescorings(settings, state, search, scheduler), by_itself=bool(scheduler.timetable)):
+        running = asyncio.create_task(scheduler.run(owed))
+        try:
+            yield running
+        finally:
+            scheduler.stop()
+            await running
+
+
+@asynccontextmanager
+async def _rescoring(rescorings: Rescorings, *, by_itself: bool) -> AsyncIterator[None]:
+    """Have stored text scored anew until the context ends; without a timetable, nothing begins by itself."""
+    if not by_itself:
+        yield
+        return
+    await rescorings.look()
+    watching = asyncio.create_task(rescorings.watch())
     try:
-        yield running
+        yield
     finally:
-        scheduler.stop()
-        await running
+        watching.cancel()
+        await asyncio.wait({watching})

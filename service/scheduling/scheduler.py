@@ -166,6 +166,13 @@ class Scheduler:
         lane = self._lanes.get(_lane_of(Job(source, SyncMode.FULL)))
         return None if lane is None else lane.running
 
+    def ask_to_make_way(self, job: Job) -> None:
+        """Ask a job to end in order if it runs here, and to go on in its turn with what is left."""
+        running = self.running_of(job.source)
+        if running is not None and running.job.mode is job.mode:
+            _log.info("sync asked to make way: %s", running.job)
+            running.stop.set()
+
     def stop_source(self, source: str, *, meant: _Running | None = None) -> SyncMode | None:
         """Ask the running job of a source's documents to end in order, or drop a crawl of them that waits.
 

@@ -21,7 +21,7 @@ from indexer.state.tables import runs
 from indexer.state.tally import Tally
 from service.audit.sampling import Sampling
 from service.scheduling import jobs as jobs_room
-from service.scheduling.jobs import Jobs, owed_jobs, rescorings
+from service.scheduling.jobs import Jobs, owed_jobs
 from service.scheduling.timetable import Job, timetable
 from service.syncing import SyncOptions
 from service.wiring import Workshop
@@ -67,21 +67,6 @@ async def test_a_run_beside_the_documents_is_not_taken_for_dead_while_it_works(
             row = connection.execute(sa.select(runs).where(runs.c.id == run.id)).one()
     assert run.state is RunState.SUCCEEDED
     assert row.lease_until > row.started_at + LEASE_S
-
-
-async def test_text_that_another_model_scored_is_scored_anew_by_itself(folder: CliFolder) -> None:
-    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
-        jobs, enricher = Jobs(settings, state, workshop), await _scored_by(workshop, "head/1")
-        assert await jobs.run(Job("handbook", SyncMode.FULL), asyncio.Event())
-        assert await rescorings(settings, state, workshop.search) == []
-        enricher.toxicity_version = "head/2"
-        (job,) = await rescorings(settings, state, workshop.search)
-        assert job == Job("handbook", SyncMode.RESCORE)
-        assert await jobs.run(job, asyncio.Event())
-        assert await rescorings(settings, state, workshop.search) == []
-        [run] = await state.runs.recent("handbook", mode=SyncMode.RESCORE)
-    assert (run.state, run.tally.rescored) == (RunState.SUCCEEDED, run.tally.scanned)
-    assert run.tally.scanned > 4
 
 
 async def test_an_audit_counts_what_is_held_back_as_that_and_not_as_lost(folder: CliFolder) -> None:

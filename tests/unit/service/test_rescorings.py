@@ -1,0 +1,171 @@
+"""Stored text is scored anew by the model that is approved now: without a restart, and without a person."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from indexer.state.judged_rows import JudgedRows
+from indexer.state.run_history import RunState
+from service.scheduling import rescorings as rescorings_room
+from service.scheduling.jobs import Jobs, scheduling
+from service.scheduling.rescorings import Rescorings
+from service.scheduling.scheduler import Scheduler
+from service.scheduling.timetable import Job, timetable
+from service.settings.schedule import SchedulerSettings
+from service.settings.settings import Settings
+from service.wiring import State, Workshop
+from tests.fakes.plain_rooms import HashingEnricher
+from tests.integration.lean_programs import opened_lean
+from tests.unit.service.cli_folder import SETTINGS, CliFolder
+from vocabulary.ports import SyncMode
+
+FULL, RESCORE = Job("handbook", SyncMode.FULL), Job("handbook", SyncMode.RESCORE)
+
+
+@dataclass
+class Asked:
+    """A scheduler that carries nothing out: what it is asked for, and what seems to run."""
+
+    running: Job | None = None
+    refuses: bool = False
+    jobs: list[Job] = field(default_factory=list)
+    make_way: list[Job] = field(default_factory=list)
+
+    def ask(self, job: Job) -> bool:
+        if not self.refuses:
+            self.jobs.append(job)
+        return not self.refuses
+
+    def ask_to_make_way(self, job: Job) -> None:
+        self.make_way.append(job)
+
+    def running_of(self, source: str) -> Any:
+        return None if self.running is None else self
+
+    @property
+    def job(self) -> Job | None:
+        return self.running
+
+
+@dataclass
+class Program:
+    """A source whose text the model head/1 has scored, and what looks after it."""
+
+    enricher: HashingEnricher
+    asked: Asked
+    rescorings: Rescorings
+    jobs: Jobs
+    now_s: float = 0.0
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> CliFolder:
+    folder = CliFolder(tmp_path)
+    folder.furnish()
+    return folder
+
+
+@asynccontextmanager
+async def opened(folder: CliFolder) -> AsyncIterator[tuple[Settings, State, Workshop, HashingEnricher]]:
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
+        enricher = await workshop.search.enricher_of("private")
+        assert isinstance(enricher, HashingEnricher)
+        enricher.toxicity_version = "head/1"
+        assert await Jobs(settings, state, workshop).run(FULL, asyncio.Event())
+        yield settings, state, workshop, enricher
+
+
+@pytest.fixture
+async def program(folder: CliFolder) -> AsyncIterator[Program]:
+    async with opened(folder) as (settings, state, workshop, enricher):
+        asked: Any = Asked()
+        rescorings = Rescorings(settings, state, workshop.search, asked, clock=lambda: program.now_s)
+        program = Program(enricher, asked, rescorings, Jobs(settings, state, workshop))
+        yield program
+
+
+async def test_what_the_approved_model_has_scored_is_left_alone(program: Program) -> None:
+    await program.rescorings.look()
+    assert program.asked.jobs == []
+
+
+async def test_a_new_model_is_asked_for_once_and_scores_everything(program: Program) -> None:
+    await program.rescorings.look()
+    program.enricher.toxicity_version = "head/2"
+    for _ in range(3):
+        await program.rescorings.look()
+    assert program.asked.jobs == [RESCORE]
+    assert await program.jobs.run(RESCORE, asyncio.Event())
+    program.now_s = 3_601
+    await program.rescorings.look()
+    assert program.asked.jobs == [RESCORE]
+
+
+async def test_what_was_asked_for_and_is_not_done_is_asked_for_again_after_an_hour(program: Program) -> None:
+    program.enricher.toxicity_version = "head/2"
+    for now_s in (0.0, 3_599.0, 3_601.0):
+        program.now_s = now_s
+        await program.rescorings.look()
+    assert program.asked.jobs == [RESCORE] * 2
+
+
+async def test_a_crawl_is_left_to_its_end_and_its_rows_are_looked_at_then(program: Program) -> None:
+    program.asked.running = FULL
+    program.enricher.toxicity_version = "head/2"
+    await program.rescorings.look()
+    assert (program.asked.jobs, program.asked.make_way) == ([], [])
+    program.asked.running = None
+    await program.rescorings.look()
+    assert program.asked.jobs == [RESCORE]
+
+
+async def test_a_rescoring_by_the_former_model_makes_way_once(program: Program) -> None:
+    program.enricher.toxicity_version = "head/2"
+    await program.rescorings.look()
+    program.asked.running = RESCORE
+    await program.rescorings.look()
+    assert program.asked.make_way == []
+    program.enricher.toxicity_version = "head/3"
+    for _ in range(3):
+        await program.rescorings.look()
+    assert program.asked.make_way == [RESCORE]
+
+
+async def test_where_nothing_scores_any_more_nothing_is_scored_anew(program: Program) -> None:
+    program.enricher.toxicity_version = ""
+    await program.rescorings.look()
+    assert program.asked.jobs == []
+
+
+async def test_a_source_of_an_index_that_is_not_open_here_is_anothers_affair(folder: CliFolder) -> None:
+    other = '\n[indexes.other]\nengine = "embedded"\npath = "data/other"\n'
+    source = '\n[sources.elsewhere]\nconnector = "filesystem"\nindex = "other"\nroot = "handbook"\n'
+    folder.write_settings(f"{SETTINGS}{source}{other}")
+    async with opened(folder) as (settings, state, workshop, enricher):
+        asked: Any = Asked()
+        enricher.toxicity_version = "head/2"
+        await Rescorings(settings, state, workshop.search, asked).look()
+    assert asked.jobs == [RESCORE]
+
+
+async def test_a_program_that_serves_scores_anew_when_another_model_is_approved_meanwhile(
+    folder: CliFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rescorings_room, "LOOK_S", 0.01)
+    folder.write_settings(f'{SETTINGS}schedule = {{ identities = "0 0 1 1 *" }}\n')
+    async with opened(folder) as (settings, state, workshop, enricher):
+        scheduler = Scheduler(timetable(settings), Jobs(settings, state, workshop).run, settings=SchedulerSettings())
+        async with scheduling(scheduler, settings, state, workshop.search):
+            enricher.toxicity_version = "head/2"
+            while await JudgedRows(state.ledger).count_scored_otherwise("handbook", "head/2"):
+                await asyncio.sleep(0.01)
+        [run] = await state.runs.recent("handbook", mode=SyncMode.RESCORE)
+    assert (run.state, run.tally.rescored) == (RunState.SUCCEEDED, run.tally.scanned)
+    assert run.tally.scanned > 4
