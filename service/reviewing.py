@@ -9,7 +9,7 @@ shown to who reviews; it is in no record and no log.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -57,11 +57,15 @@ class Reviews:
         self._holds = HoldStore(state.engine)
 
     async def listed(
-        self, source: str, *, undecided: bool = True, after: str = "", limit: int
+        self, source: str, *, undecided: bool = True, category: str | None = None, after: str = "", limit: int
     ) -> list[tuple[DocumentId, Hold]]:
         """Held documents of a source in the order of their ids, without anything of their text."""
-        found = await self._holds.listed(source, undecided=undecided, after=after, limit=limit)
+        found = await self._holds.listed(source, undecided=undecided, category=category, after=after, limit=limit)
         return [(DocumentId(source, hold.native_id), hold) for hold in found]
+
+    async def counted(self, source: str, *, undecided: bool = True) -> Mapping[str, int]:
+        """How many documents of a source are held back for each category, the commonest first."""
+        return await self._holds.count_by_category(source, undecided=undecided)
 
     async def show(self, document_id: DocumentId) -> HeldDocument:
         """Show one held document with the sentence, whoever may read it.

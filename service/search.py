@@ -40,7 +40,7 @@ _log = logging.getLogger(__name__)
 _WARMING = Query(
     text="warm",
     facets=(  # those of the search page
-        *map(FacetRequest, ("source", "type", "site", "author", "held_back")),
+        *map(FacetRequest, ("source", "type", "site", "author", "toxicity_category")),
         DateFacet("modified_at", DateInterval.YEAR),
         RangeFacet("size_bytes", (Bounds(),)),
         RangeFacet("toxicity", (Bounds(),)),

@@ -137,23 +137,39 @@ class HoldStore:
         rows = await asyncio.to_thread(self._rows, wanted.order_by(holds.c.native_id).limit(limit))
         return [row.native_id for row in rows]
 
-    async def listed(self, source: str, *, undecided: bool, after: str = "", limit: int) -> list[Hold]:
-        """Held documents in the order of their ids: those that wait for a decision, or all of them."""
-        which = (holds.c.source == source) & (holds.c.native_id > after)
-        if undecided:
-            which = which & holds.c.decision.is_(None)
+    async def listed(
+        self, source: str, *, undecided: bool, category: str | None = None, after: str = "", limit: int
+    ) -> list[Hold]:
+        """Held documents, of one category or of any, in the order of their ids.
+
+        `undecided`: those alone that wait for a decision.
+        """
+        which = _reviewable(source, undecided=undecided) & (holds.c.native_id > after)
+        if category is not None:
+            which = which & (holds.c.category == category)
         wanted = sa.select(holds).where(which).order_by(holds.c.native_id).limit(limit)
         return [_hold(row) for row in await asyncio.to_thread(self._rows, wanted)]
 
+    async def count_by_category(self, source: str, *, undecided: bool) -> Mapping[str, int]:
+        """How many documents are held back for each category, the commonest first; `undecided` as in `listed`."""
+        number = sa.func.count().label("number")
+        counted = sa.select(holds.c.category, number).where(_reviewable(source, undecided=undecided))
+        commonest_first = counted.group_by(holds.c.category).order_by(number.desc(), holds.c.category)
+        rows = await asyncio.to_thread(self._rows, commonest_first)
+        return {row.category: int(row.number) for row in rows}
+
     async def count_undecided(self, source: str) -> int:
         """How many documents wait for a decision."""
-        waiting = (holds.c.source == source) & holds.c.decision.is_(None)
-        rows = await asyncio.to_thread(self._rows, sa.select(sa.func.count().label("number")).where(waiting))
-        return int(rows[0].number)
+        return sum((await self.count_by_category(source, undecided=True)).values())
 
     def _rows(self, wanted: sa.Select[Any]) -> list[sa.Row[Any]]:
         with self._engine.connect() as connection:
             return list(connection.execute(wanted).all())
+
+
+def _reviewable(source: str, *, undecided: bool) -> sa.ColumnElement[bool]:
+    of_source = holds.c.source == source
+    return of_source & holds.c.decision.is_(None) if undecided else of_source
 
 
 def _of(source: str, native_ids: Collection[str]) -> sa.ColumnElement[bool]:

@@ -37,6 +37,7 @@ _EFFECTS = {
 def list_held(  # noqa: PLR0917 - options of a command are given by name
     name: Annotated[str, typer.Argument(metavar="INDEX|SOURCE", help="An index, or one source.")],
     every: Annotated[bool, typer.Option("--all", help="Those that somebody has decided about, too.")] = False,
+    category: Annotated[str | None, typer.Option(metavar="NAME", help="Only those of this category.")] = None,
     after: Annotated[str, typer.Option(metavar="DOCUMENT", help="Only those behind this one.")] = "",
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="How many of each source.")] = 100,
     config: ConfigOption = None,
@@ -44,7 +45,7 @@ def list_held(  # noqa: PLR0917 - options of a command are given by name
 ) -> None:
     """List the documents that wait for a review, by their ids; no text is shown."""
     settings = load_settings(settings_file(config))
-    found = asyncio.run(_listed(settings, name, undecided=not every, after=after, limit=limit))
+    found = asyncio.run(_listed(settings, name, undecided=not every, category=category, after=after, limit=limit))
     if as_json:
         print_json([hold_json(document_id, hold) for document_id, hold in found])
         return
@@ -97,7 +98,7 @@ def _decide(document: str, decision: Decision, *, config: Any, as_json: bool) ->
 
 
 async def _listed(
-    settings: Settings, name: str, *, undecided: bool, after: str, limit: int
+    settings: Settings, name: str, *, undecided: bool, category: str | None, after: str, limit: int
 ) -> list[tuple[DocumentId, Hold]]:
     behind = named_document(after) if after else None
     async with open_state(settings) as state:
@@ -105,7 +106,9 @@ async def _listed(
         for source in _sources_named(settings, name):
             if behind is None or source == behind.source:
                 native_id = behind.native_id if behind is not None else ""
-                of_source = await holds.listed(source, undecided=undecided, after=native_id, limit=limit)
+                of_source = await holds.listed(
+                    source, undecided=undecided, category=category, after=native_id, limit=limit
+                )
                 found += [(DocumentId(source, hold.native_id), hold) for hold in of_source]
         return found
 

@@ -41,11 +41,6 @@ const FACETS = [
     entry: (counted, place) => ({ label: TOXICITY[place][1], clause: within("toxicity", counted) }),
   },
   { key: "toxicity_category", title: "May offend", ...values("toxicity_category") },
-  {
-    key: "held_back", title: "Held back",
-    request: "held_back",
-    entry: ({ value }) => ({ label: value === true ? "Held back" : "Released", clause: { equals: { field: "held_back", value } } }),
-  },
   { key: "source", title: "Source", ...values("source") },
 ];
 

@@ -24,11 +24,10 @@ function linkTo(uri, title) {
   return element("a", { text: title, attributes: { href: uri, rel: "noopener noreferrer", target: "_blank" } });
 }
 
-function warnings({ toxicity, toxicity_categories: categories, attributes }) {
+function warnings({ toxicity, toxicity_categories: categories }) {
   const isOffending = categories.length > 0 || toxicity >= OFFENDING;
   const offence = categories.length > 0 ? `may offend: ${categories.join(", ")}` : "may offend";
-  const texts = [attributes.held_back === true && "held back", isOffending && offence];
-  return texts.filter(Boolean).flatMap((text) => [" ", element("span", { text, className: "warning" })]);
+  return isOffending ? [" ", element("span", { text: offence, className: "warning" })] : [];
 }
 
 function excerptOf(excerpt) {

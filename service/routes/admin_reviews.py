@@ -17,6 +17,7 @@ from service.admin.key_config import Scope
 from service.explaining import named_document
 from service.http.errors import problem_answer
 from service.reviewing import Effect, HeldDocument, Reviews
+from service.routes.query_answer import FacetAnswer
 from service.routes.request_parts import Part
 from vocabulary.documents import DocumentId
 
@@ -46,6 +47,7 @@ class ReviewsAnswer(BaseModel):
     """Held documents of a source, in the order of their ids."""
 
     documents: list[HoldAnswer]
+    categories: list[FacetAnswer] = Field(description="how many there are of each in all, the commonest first")
     next_cursor: str | None = Field(description="send it as cursor to read on; null: these were the last")
 
 
@@ -86,13 +88,19 @@ def reviews_router(administration: Administration) -> APIRouter:
     async def listed(
         source: Annotated[str, Parameter(description="the source's name")],
         decided: Annotated[bool, Parameter(description="those that somebody has decided about, too")] = False,
+        category: Annotated[str | None, Parameter(max_length=1_000, description="those of this category alone")] = None,
         size: Annotated[int, Parameter(ge=1, le=1_000)] = 100,
         cursor: Annotated[str, Parameter(max_length=10_000)] = "",
     ) -> ReviewsAnswer:
         administration.require_source(source)
-        found = await reviews.listed(source, undecided=not decided, after=cursor, limit=size + 1)
-        more = found[size - 1][0].native_id if len(found) > size else None
-        return ReviewsAnswer(documents=[_hold(*each) for each in found[:size]], next_cursor=more)
+        undecided = not decided
+        found = await reviews.listed(source, undecided=undecided, category=category, after=cursor, limit=size + 1)
+        counted = await reviews.counted(source, undecided=undecided)
+        return ReviewsAnswer(
+            documents=[_hold(*each) for each in found[:size]],
+            categories=[FacetAnswer(value=name, count=number) for name, number in counted.items()],
+            next_cursor=found[size - 1][0].native_id if len(found) > size else None,
+        )
 
     @router.get("/reviews/{id:path}", summary="One held document, with the sentence", responses=_DECIDING)
     async def shown(administrator: CurrentAdministrator, document: _DocumentPath) -> HeldAnswer:

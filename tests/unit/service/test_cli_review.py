@@ -33,6 +33,8 @@ def test_a_held_document_waits_is_shown_to_who_reviews_and_released_to_its_reade
     (held,) = folder.json("review", "list", "private")
     assert (held["document_id"], held["decision"]) == ("handbook/rude.txt", None)
     assert held["toxicity"] >= 0.5
+    assert folder.json("review", "list", "private", "--category", held["category"]) == [held]
+    assert folder.json("review", "list", "private", "--category", "another") == []
     assert "idiots" not in folder.run("review", "list", "handbook").stdout
     assert "idiots" in folder.json("review", "show", "handbook/rude.txt")["sentence"]
     assert "idiots" in folder.run("review", "show", "handbook/rude.txt").stdout

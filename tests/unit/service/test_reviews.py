@@ -97,6 +97,30 @@ async def test_what_waits_is_listed_without_a_word_of_it(world: HttpWorld) -> No
     assert (await call(world, "GET", "reviews", params={"source": "nowhere"})).status_code == 404
 
 
+async def test_what_is_held_back_is_filtered_and_counted_by_category(world: HttpWorld) -> None:
+    insult = (await HoldStore(world.engine).look_up("hr", ["plan"]))["plan"]
+    runs = RunStore(world.engine)
+    ticket = await runs.begin("hr", SyncMode.FULL, index_id=world.backends["private"].index_id)
+    others = [replace(insult, native_id=name, category="threat") for name in ("memo", "note")]
+    await HoldStore(world.engine).put(ticket, others)
+    await runs.finish(ticket, RunState.SUCCEEDED, Tally(), "")
+
+    async def listed(**parameters: object) -> tuple[list[str], dict[str, int], str | None]:
+        answer = (await call(world, "GET", "reviews", params={"source": "hr", **parameters})).json()
+        counted = {each["value"]: each["count"] for each in answer["categories"]}
+        return [each["document_id"] for each in answer["documents"]], counted, answer["next_cursor"]
+
+    all_counted = {"threat": 2, "insult": 1}
+    assert await listed() == (["hr/memo", "hr/note", "hr/plan"], all_counted, None)
+    assert await listed(category="threat") == (["hr/memo", "hr/note"], all_counted, None)
+    assert await listed(category="threat", size=1) == (["hr/memo"], all_counted, "memo")
+    assert await listed(category="threat", cursor="memo") == (["hr/note"], all_counted, None)
+    assert await listed(category="obscene") == ([], all_counted, None)
+    assert (await decide(world, "kept")).status_code == 200
+    assert await listed() == (["hr/memo", "hr/note"], {"threat": 2}, None)
+    assert await listed(category="insult", decided=True) == (["hr/plan"], all_counted, None)
+
+
 async def test_the_sentence_is_shown_to_who_reviews_and_to_no_record(world: HttpWorld) -> None:
     held = (await call(world, "GET", "reviews/hr/plan")).json()
     assert held["text"][held["start"] : held["end"]] == "You nincompoop!"
