@@ -105,9 +105,12 @@ def _chosen(settings: Settings, sources: Sequence[str], mode: SyncMode) -> list[
     if mode is SyncMode.RESCORE:
         print_problem("--mode: stored text is scored without the source; use: sightline rescore INDEX")
         raise typer.Exit(ExitCode.MISUSED)
+    if not settings.sources:
+        print_problem("sources: none is configured")
+        raise typer.Exit(ExitCode.MISUSED)
     for source in sources:
         if source not in settings.sources:
-            print_problem(f"no such source: {source} (there are: {', '.join(settings.sources) or 'none'})")
+            print_problem(f"no such source: {source} (there are: {', '.join(settings.sources)})")
             raise typer.Exit(ExitCode.MISUSED)
     able = [source for source in settings.sources if mode in CONNECTORS[settings.sources[source].connector].modes]
     unable = [source for source in sources or settings.sources if source not in able]

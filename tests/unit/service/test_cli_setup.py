@@ -63,6 +63,13 @@ def test_an_unknown_source_is_told_with_those_that_exist(folder: CliFolder) -> N
         assert (result.exit_code, result.stderr) == (2, "error: no such source: handbok (there are: handbook)\n")
 
 
+def test_a_sync_of_settings_without_sources_is_told_to_be_none(folder: CliFolder) -> None:
+    folder.write_settings("")
+    for arguments in (["sync"], ["sync", "handbook"], ["sync", "--plan"], ["sync", "--stop"]):
+        result = folder.run(*arguments)
+        assert (result.exit_code, result.stderr) == (2, "error: sources: none is configured\n")
+
+
 def test_check_passes_when_everything_can_be_used(folder: CliFolder) -> None:
     findings = folder.json("check")
     assert all(finding["passed"] for finding in findings)
