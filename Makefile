@@ -72,10 +72,14 @@ postgresql:
 	{ command -v apt-get >/dev/null && [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq postgresql >/dev/null; } || \
 	echo "no PostgreSQL here: the tests that need one will be skipped"
 
+# Where tests of real servers lie: to collect the others would take longer than many of them. tests/architecture lets none lie elsewhere.
+SERVERS_TESTS := tests/servers tests/contract tests/unit/acl tests/unit/indexer tests/unit/state \
+	tests/unit/service/test_admin_acts.py tests/integration/test_several_processes.py
+
 # Against servers of other makes as they are: Keycloak and OpenSearch, fetched with Maven and kept in .cache, and PostgreSQL. What
 # cannot be had is skipped. A test of an index waits for the server half of the time: two processes share one.
 test-servers: install-dev postgresql
-	$(BIN)/python -m tests.servers.opensearch $(PYTEST) -m 'keycloak or opensearch or postgresql' tests
+	$(BIN)/python -m tests.servers.opensearch $(PYTEST) -m 'keycloak or opensearch or postgresql' $(SERVERS_TESTS)
 
 # The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
 test-reference: .venv-reference/.installed

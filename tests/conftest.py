@@ -29,8 +29,21 @@ hypothesis.settings.load_profile("sightline")
 _LONG = ("servers", "proof", "integration")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+_FILES_OF_SERVERS = pytest.StashKey[frozenset[Path]]()
+_SERVERS = ("keycloak", "opensearch", "postgresql")
+
+
+@pytest.hookimpl(tryfirst=True)  # while the tests are there that -m takes out
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    of_servers = (item for item in items if any(item.get_closest_marker(server) for server in _SERVERS))
+    config.stash[_FILES_OF_SERVERS] = frozenset(item.path for item in of_servers)
     items.sort(key=lambda item: not any(folder in item.path.parts for folder in _LONG))
+
+
+@pytest.fixture(scope="session")
+def files_of_servers(request: pytest.FixtureRequest) -> frozenset[Path]:
+    """The files with tests of real servers among all that were collected, whether those are run or not."""
+    return request.config.stash[_FILES_OF_SERVERS]
 
 
 def pytest_report_header() -> str:
