@@ -104,6 +104,7 @@ bench: install-dev
 	$(BIN)/python -m benchmarks.sync --documents 500 --slow-documents 100
 	$(BIN)/python -m benchmarks.extraction
 	$(BIN)/python -m benchmarks.toxicity_clean --passages 40
+	$(BIN)/python -m benchmarks.toxicity_kinds
 	$(BIN)/python -m benchmarks.toxicity_infer --requests 40
 
 clean:
