@@ -74,10 +74,16 @@ class RevocationRecords:
         self._engine = engine
 
     async def latest(self, source: str, *, limit: int) -> list[Revocation]:
-        """The latest revocations of a source, newest first."""
+        """The latest revocations of a source, up to `limit` of each realm, newest first.
+
+        Of each by itself: one reorganisation moves thousands of documents, and would displace all other revocations.
+        """
         columns = acl_revocations.c
-        wanted = select(acl_revocations).where(columns.source == source)
-        return await self._read(wanted.order_by(columns.in_force_at.desc()).limit(limit))
+        latest: list[Revocation] = []
+        for realm in Realm:
+            of_realm = select(acl_revocations).where(columns.realm == realm.value, columns.source == source)
+            latest += await self._read(of_realm.order_by(columns.version.desc()).limit(limit))
+        return sorted(latest, key=lambda one: one.in_force_at, reverse=True)
 
     async def of_run(self, run: int) -> list[Revocation]:
         """What a run took."""

@@ -50,7 +50,7 @@ class RevocationTimes:
         self._runs = runs
 
     async def latest(self, source: str, *, limit: int) -> list[TimedRevocation]:
-        """Of the latest revocations of a source, newest first."""
+        """Of the latest revocations of a source, up to `limit` of each realm, newest first."""
         return await self._timed(await self._records.latest(source, limit=limit))
 
     async def of_run(self, run: int) -> list[TimedRevocation]:

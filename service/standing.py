@@ -23,7 +23,7 @@ from service.wiring import State
 from vocabulary.ports import SyncMode
 
 NEVER = "never synced"
-_REVOCATIONS = 100  # the latest ones: enough for a 99th percentile
+_REVOCATIONS = 100  # the latest ones of each realm: enough for a 99th percentile
 
 
 class ModeStanding(BaseModel):

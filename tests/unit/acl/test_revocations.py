@@ -16,7 +16,8 @@ from acl.reader import MatchUserBy, ReaderClaims, SourceIdentityRule
 from acl.revocations import FirstUses, Revocation, RevocationRecords
 from acl.store import AclStore
 from acl.tables import Realm, acl_changes, acl_revocations, acl_versions
-from vocabulary.access import Acl, Identity, Membership, Person, Principal
+from vocabulary.access import HIDDEN_ACL, Acl, Identity, Membership, Person, Principal
+from vocabulary.numbering import Reassignment
 
 ANN, BOB = (Principal.user("hr", name) for name in ("ann", "bob"))
 STAFF = Principal.group("hr", "STAFF")
@@ -54,6 +55,18 @@ async def test_a_list_revokes_where_it_allows_no_more_or_denies_anew_and_never_w
         (7, Realm.LISTS, None),
         (8, Realm.LISTS, None),
     ]
+
+
+async def test_a_reorganisation_displaces_no_revocation_of_another_kind(engine: Engine) -> None:
+    store = AclStore(engine)
+    ids = await store.number("hr", [acl(ANN, BOB)])
+    await store.number("hr", [acl(BOB)], run=7)
+    (acl_id,) = ids.values()
+    moved = Reassignment("plan", before=acl_id, after=HIDDEN_ACL, ends_ownership=False)
+    for run in (8, 9, 10):
+        await store.note_reassigned("hr", [moved], run=run)
+    latest = await RevocationRecords(engine).latest("hr", limit=2)
+    assert [(one.realm, one.run) for one in latest] == [(Realm.DOCUMENTS, 10), (Realm.DOCUMENTS, 9), (Realm.LISTS, 7)]
 
 
 async def test_a_realm_that_only_a_newer_program_knows_stops_nobody(engine: Engine) -> None:
