@@ -13,11 +13,12 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+import jsonschema_rs
 import yaml
 from jsonschema import Draft4Validator, FormatChecker
 
@@ -91,6 +92,7 @@ class _Operation:
     method: str
     responses: Mapping[str, Any]
     definitions: Mapping[str, Any]
+    _quick: dict[int, jsonschema_rs.Draft4Validator] = field(default_factory=dict)  # by status
 
     def violations(self, answer: Answer, body: Any) -> Iterator[str]:
         response = self.responses.get(str(answer.status))
@@ -109,12 +111,22 @@ class _Operation:
             return
         if schema.get("$ref") in _WRAPPED_IN_REALITY:
             schema = {"$ref": _WRAPPED_IN_REALITY[schema["$ref"]]}
-        rules = Draft4Validator({**_strict(schema), "definitions": self.definitions}, format_checker=_formats)
+        whole = {**_strict(schema), "definitions": self.definitions}
+        if self._is_good(answer.status, whole, body):
+            return
+        rules = Draft4Validator(whole, format_checker=_formats)
         for error in rules.iter_errors(body):
             place = list(error.absolute_path)
             if error.validator == "required" and place[-1:] == ["entry"] and not answer.has_all_fields:
                 continue
             yield f"{answer}: {'/'.join(map(str, place))}: {error.message}"
+
+    def _is_good(self, status: int, schema: Mapping[str, Any], body: Any) -> bool:
+        """Tell good answers, which nearly all are, in a fraction of the time that it takes to say what is wrong."""
+        if status not in self._quick:
+            formats = {"date-time": _is_alfresco_date}
+            self._quick[status] = jsonschema_rs.Draft4Validator(schema, formats=formats, validate_formats=True)
+        return self._quick[status].is_valid(body)
 
 
 class OfficialApi:
