@@ -15,6 +15,8 @@ from tests.servers.opensearch import OpenSearchServer
 from vocabulary.ports import SearchBackend
 from vocabulary.search import Tuning
 
+_ON_ONE_NODE = IndexOptions(replicas=0)
+
 
 class _Serving:
     """The server of the test that runs, and the aliases that it has made."""
@@ -40,11 +42,12 @@ async def opensearch_index(
     folder: Path,
     tuning: Tuning = Tuning(),  # noqa: B008 - immutable
     languages: Sequence[str] = DEFAULT_LANGUAGES,
+    options: IndexOptions = _ON_ONE_NODE,
 ) -> AsyncIterator[SearchBackend]:
     """Open the index of a folder; opened again within the test, it is the same one."""
     assert _Serving.server is not None, "mark the test with `opensearch`"
     alias = f"test-{hashlib.sha256(str(folder).encode()).hexdigest()[:16]}"
     _Serving.aliases.add(alias)
-    config = OpenSearchConfig(urls=(_Serving.server.url,), alias=alias, options=IndexOptions(replicas=0))
+    config = OpenSearchConfig(urls=(_Serving.server.url,), alias=alias, options=options)
     async with OpenSearchBackend(config, dimensions=DIMENSIONS, languages=languages, tuning=tuning) as backend:
         yield backend

@@ -12,7 +12,7 @@ from typing import Any
 
 from indexer.backends.opensearch.access_clause import BITMAPS_SINCE
 from indexer.backends.opensearch.client import Connection
-from indexer.backends.opensearch.config import OpenSearchConfig
+from indexer.backends.opensearch.config import IndexOptions, OpenSearchConfig, VectorEngine, VectorQuantisation
 from indexer.backends.opensearch.mapping import STATE_ID, unusable
 from indexer.search.analysis import DEFAULT_LANGUAGES
 from vocabulary.errors import SightlineError
@@ -21,6 +21,9 @@ from vocabulary.ports import CheckResult
 # The oldest version whose k-NN search filters by the document while it looks for passages (nested, 2.13), and scores
 # them with the engines that are offered here.
 OLDEST = (2, 13)
+# What else an index may be created with, and the version before which a cluster refuses it.
+_QUANTISED_BY_LUCENE_SINCE = (2, 16)
+_COSINES_OF_FAISS_SINCE = (2, 19)
 _DISK = "cluster.routing.allocation.disk."
 
 
@@ -53,7 +56,7 @@ class _Checks:
             told = await self._connection.call(lambda client: client.info())
         except SightlineError as error:
             return [CheckResult("connection", passed=False, message=str(error))]
-        results = [judged_version(told)]
+        results = [judged_version(told, self._config.options)]
         for subject, look in (
             ("plugin", self._plugin),
             ("index", self._index),
@@ -164,21 +167,34 @@ def _percent(watermark: object) -> float | None:
     return 100 * float(ratio[0]) if ratio else None
 
 
-def judged_version(told: Mapping[str, Any]) -> CheckResult:
-    """Judge the version; OpenSearch Serverless tells none and is kept up to date by its operator."""
+def judged_version(told: Mapping[str, Any], options: IndexOptions) -> CheckResult:
+    """Judge the version; OpenSearch Serverless tells none and is kept up to date by its operator.
+
+    Source: OpenSearch documentation, "k-NN vector quantization" (2.16) and the spaces that an engine knows (2.19).
+    """
     version = told.get("version") or {}
     number = str(version.get("number", ""))
     if version and version.get("distribution") != "opensearch":
         return CheckResult("version", passed=False, message="url: this is no OpenSearch")
     known = tuple(int(part) for part in re.findall(r"\d+", number)[:2])
-    if known and known < OLDEST:
-        oldest = ".".join(map(str, OLDEST))
-        return CheckResult("version", passed=False, message=f"OpenSearch {number} is too old ({oldest} at least)")
+    oldest, what_for = _oldest(options)
+    if known and known < oldest:
+        words = f"{what_for}OpenSearch {number} is too old ({'.'.join(map(str, oldest))} at least)"
+        return CheckResult("version", passed=False, message=words)
     if known and known < BITMAPS_SINCE:
         since = ".".join(map(str, BITMAPS_SINCE))
         words = f"OpenSearch {number}: readers' filters are sent in full, which is slower (since {since} as bitmaps)"
         return CheckResult("version", passed=True, message=words)
     return CheckResult("version", passed=True, message=f"OpenSearch {number or 'of an untold version'}")
+
+
+def _oldest(options: IndexOptions) -> tuple[tuple[int, int], str]:
+    """Return the oldest version that creates such an index, and the setting that asks for it."""
+    if options.vector_engine is VectorEngine.FAISS:
+        return _COSINES_OF_FAISS_SINCE, "vector_engine: for faiss "
+    if options.quantisation is VectorQuantisation.SCALAR:
+        return _QUANTISED_BY_LUCENE_SINCE, "quantisation: for scalar "
+    return OLDEST, ""
 
 
 async def _result(subject: str, look: Callable[[], Awaitable[tuple[bool, str]]]) -> CheckResult:

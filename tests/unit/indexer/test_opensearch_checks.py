@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from indexer.backends.opensearch.checks import fullest, judged_version
+from indexer.backends.opensearch.config import IndexOptions, VectorEngine, VectorQuantisation
 
 HIGH = "cluster.routing.allocation.disk.watermark.high"
 
@@ -24,9 +25,27 @@ HIGH = "cluster.routing.allocation.disk.watermark.high"
     ],
 )
 def test_a_version_is_judged(version: dict[str, str], passed: bool, words: str) -> None:
-    result = judged_version({"version": version} if version else {})
+    result = judged_version({"version": version} if version else {}, IndexOptions())
     assert result.passed is passed
     assert words in result.message
+
+
+@pytest.mark.parametrize(
+    ("number", "options", "words"),
+    [
+        ("2.18.0", IndexOptions(vector_engine=VectorEngine.FAISS), "vector_engine: for faiss OpenSearch 2.18.0 is too"),
+        ("2.19.0", IndexOptions(vector_engine=VectorEngine.FAISS), ""),
+        ("2.15.0", IndexOptions(quantisation=VectorQuantisation.SCALAR), "quantisation: for scalar OpenSearch 2.15.0"),
+        ("2.16.0", IndexOptions(quantisation=VectorQuantisation.SCALAR), ""),
+        ("3.5.0", IndexOptions(vector_engine=VectorEngine.FAISS, quantisation=VectorQuantisation.SCALAR), ""),
+    ],
+)
+def test_a_version_is_judged_by_what_an_index_is_to_be_created_with(
+    number: str, options: IndexOptions, words: str
+) -> None:
+    result = judged_version({"version": {"distribution": "opensearch", "number": number}}, options)
+    assert result.passed is not bool(words)
+    assert result.message.startswith(words or "OpenSearch")
 
 
 @pytest.mark.parametrize(
