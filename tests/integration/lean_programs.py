@@ -160,10 +160,12 @@ async def _done(settings: Settings, state: State, workshop: Workshop, what: str,
 
 
 @asynccontextmanager
-async def opened_lean(settings_file: Path) -> AsyncIterator[tuple[Settings, State, Workshop]]:
+async def opened_lean(
+    settings_file: Path, enricher: HashingEnricher | None = None
+) -> AsyncIterator[tuple[Settings, State, Workshop]]:
     """Open what a program has open, as `service/wiring.py` does, but for the model and what reads files."""
     settings = load_settings(settings_file, environment={})
-    enricher = HashingEnricher()
+    enricher = enricher or HashingEnricher()
 
     @asynccontextmanager
     async def open_place(place: Place) -> AsyncIterator[OpenedPlace]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from copy import copy
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from service.wiring import State, Workshop
 from tests.fakes.plain_rooms import HashingEnricher
 from tests.integration.lean_programs import opened_lean
 from tests.unit.service.cli_folder import SETTINGS, CliFolder
+from vocabulary.documents import ReadText
 from vocabulary.ports import SyncMode
 
 FULL, RESCORE = Job("handbook", SyncMode.FULL), Job("handbook", SyncMode.RESCORE)
@@ -153,6 +155,36 @@ async def test_a_source_of_an_index_that_is_not_open_here_is_anothers_affair(fol
         enricher.toxicity_version = "head/2"
         await Rescorings(settings, state, workshop.search, asked).look()
     assert asked.jobs == [RESCORE]
+
+
+class Approvable(HashingEnricher):
+    """One that a run pins, as real ones: what is approved afterwards is another's."""
+
+    async def pinned(self) -> HashingEnricher:
+        return copy(self)
+
+
+@pytest.mark.parametrize("job", [FULL, RESCORE], ids=["full", "rescore"])
+async def test_a_run_never_mixes_two_models(folder: CliFolder, job: Job) -> None:
+    folder.write_settings(f"{SETTINGS}page_size = 1\n")
+    enricher = Approvable()
+    async with opened_lean(folder.path / "sightline.toml", enricher) as (settings, state, workshop):
+        if job is RESCORE:
+            assert await Jobs(settings, state, workshop).run(FULL, asyncio.Event())
+        enricher.toxicity_version = "head/1"
+        score = HashingEnricher.score if job is RESCORE else HashingEnricher.enrich
+
+        async def while_another_is_approved(self: HashingEnricher, texts: Sequence[ReadText]) -> Any:
+            enricher.toxicity_version = "head/2"
+            scored_by.add(self.toxicity_version)
+            return await score(self, texts)
+
+        scored_by: set[str] = set()
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(HashingEnricher, score.__name__, while_another_is_approved)
+            assert await Jobs(settings, state, workshop).run(job, asyncio.Event())
+        assert scored_by == {"head/1"}
+        assert await JudgedRows(state.ledger).count_scored_otherwise("handbook", "head/1") == 0
 
 
 async def test_a_program_that_serves_scores_anew_when_another_model_is_approved_meanwhile(
