@@ -38,6 +38,8 @@ from service.wiring import State, Workshop, open_state, open_workshop
 from vocabulary.errors import SightlineError
 from vocabulary.ports import SyncMode
 
+# `_chosen` says which commands carry out the others.
+_MODES = "|".join((SyncMode.FULL, SyncMode.CHANGES, SyncMode.PERMISSIONS, SyncMode.IDENTITIES))
 _EXIT_CODES = {
     RunState.SUCCEEDED: ExitCode.DONE,
     RunState.INCOMPLETE: ExitCode.SOME_DOCUMENTS_FAILED,
@@ -49,7 +51,10 @@ _GRAVITY = (ExitCode.FAILED, ExitCode.BRAKED, ExitCode.SOME_DOCUMENTS_FAILED, Ex
 def sync(  # noqa: PLR0917 - options of a command are given by name
     sources: Annotated[list[str] | None, typer.Argument(metavar="SOURCE", help="Default: all of them.")] = None,
     mode: Annotated[
-        SyncMode, typer.Option(help="How far: everything, what changed, only who may read, only people and groups.")
+        SyncMode,
+        typer.Option(
+            metavar=_MODES, help="How far: everything, what changed, only who may read, only people and groups."
+        ),
     ] = (SyncMode.FULL),
     plan: Annotated[
         bool, typer.Option("--plan", help="Only say what would be done: no document is read, nothing is written.")

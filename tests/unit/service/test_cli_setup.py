@@ -63,6 +63,13 @@ def test_an_unknown_source_is_told_with_those_that_exist(folder: CliFolder) -> N
         assert (result.exit_code, result.stderr) == (2, "error: no such source: handbok (there are: handbook)\n")
 
 
+def test_a_sync_offers_the_modes_that_it_carries_out(folder: CliFolder) -> None:
+    assert "--mode full|changes|permissions|identities\n" in folder.run("sync", "--help").stdout
+    for mode, command in (("audit", "sightline audit SOURCE"), ("rescore", "sightline rescore INDEX")):
+        result = folder.run("sync", "--mode", mode)
+        assert (result.exit_code, result.stderr.rpartition("use: ")[2]) == (2, f"{command}\n")
+
+
 def test_a_sync_of_settings_without_sources_is_told_to_be_none(folder: CliFolder) -> None:
     folder.write_settings("")
     for arguments in (["sync"], ["sync", "handbook"], ["sync", "--plan"], ["sync", "--stop"]):
