@@ -18,9 +18,9 @@ from itertools import islice
 import numpy as np
 import numpy.typing as npt
 from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import StandardScaler
 
 from embedder.models.folder import SPECIAL_TOKENS
+from embedder.toxicity.learning.standardising import Standardisation
 from embedder.toxicity.ngrams import Array
 from embedder.toxicity.parts import Network
 from embedder.toxicity.prefilter import Prefilter, sentence_scores_0_1, window_means, window_places
@@ -128,14 +128,14 @@ def _fit(passages: Sequence[_Diluted], blocks: Sequence[Array], seed: int) -> Ne
         windows.append(_windows(passage, own)[np.concatenate([positive, kept])])
         labels += [True] * len(positive) + [False] * len(kept)
     features = np.concatenate(windows)
-    scaler = StandardScaler().fit(features)
+    standard = Standardisation.of(features)
     network = MLPClassifier(
         (_UNITS,), alpha=0.1, early_stopping=True, n_iter_no_change=4, max_iter=40, random_state=seed
-    ).fit(scaler.transform(features), labels)
-    weight = network.coefs_[0] / scaler.scale_[:, None]
+    ).fit(standard.applied(features), labels)
+    weight, bias = standard.folded(network.coefs_[0], network.intercepts_[0])
     return Network(
-        hidden_weight=weight.astype(np.float32),
-        hidden_bias=(network.intercepts_[0] - scaler.mean_ @ weight).astype(np.float32),
+        hidden_weight=weight,
+        hidden_bias=bias,
         output_weight=network.coefs_[1].astype(np.float32),
         output_bias=network.intercepts_[1].astype(np.float32),
     )

@@ -18,8 +18,8 @@ from scipy.sparse import csr_matrix
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
-from sklearn.preprocessing import StandardScaler
 
+from embedder.toxicity.learning.standardising import Standardisation
 from embedder.toxicity.ngrams import Array, NgramSpec, NgramTable, occurrences
 from embedder.toxicity.parts import Head, Network
 from vocabulary.documents import ReadText
@@ -107,17 +107,19 @@ def _part_logits(network: Network, tables: tuple[NgramTable, ...], lot: Lot) -> 
 
 def fit_network(plan: Plan, lot: Lot) -> Network:
     """Fit several networks that begin differently; their units side by side are one that gives their mean."""
-    scaler = StandardScaler().fit(lot.features)
-    inputs = scaler.transform(lot.features)
+    standard = Standardisation.of(lot.features)
+    inputs = standard.applied(lot.features)
     fitted = [_fit_one(plan, inputs, lot.targets, seed=plan.seed + number) for number in range(NETWORKS)]
-    inner = np.concatenate([each.coefs_[0] for each in fitted], axis=1) / scaler.scale_[:, None]
-    biases = np.concatenate([each.intercepts_[0] for each in fitted])
+    weight, bias = standard.folded(
+        np.concatenate([each.coefs_[0] for each in fitted], axis=1),
+        np.concatenate([each.intercepts_[0] for each in fitted]),
+    )
     outputs = [_spread(plan, each.coefs_[1], each.intercepts_[1], each.classes_) for each in fitted]
     return Network(
-        hidden_weight=inner.astype(np.float32),
-        hidden_bias=(biases - scaler.mean_ @ inner).astype(np.float32),
-        output_weight=(np.concatenate([weight for weight, _ in outputs]) / NETWORKS).astype(np.float32),
-        output_bias=np.mean([bias for _, bias in outputs], axis=0).astype(np.float32),
+        hidden_weight=weight,
+        hidden_bias=bias,
+        output_weight=(np.concatenate([each for each, _ in outputs]) / NETWORKS).astype(np.float32),
+        output_bias=np.mean([each for _, each in outputs], axis=0).astype(np.float32),
     )
 
 

@@ -34,6 +34,7 @@ from embedder.toxicity.learning.fitting import (
     Kind,
     Lot,
     Plan,
+    fit_network,
     fit_with_folds,
     fit_with_held_apart,
 )
@@ -166,6 +167,16 @@ def test_a_confusion_is_drawn_as_a_picture() -> None:
 
 def _groups(**sizes: int) -> list[str]:
     return [name for name, size in sizes.items() for _ in range(size)]
+
+
+def test_a_feature_that_only_noise_moves_has_no_weight() -> None:
+    lot = _lot(Kind.BINARY, 200, 1)
+    lot.features[:, 0] = 3 + 1e-8 * lot.targets  # all that tells the two apart, and nothing but rounding
+    lot.features[:, 5] = -2
+    network = fit_network(PLANS[0], lot)
+    assert not np.any(network.hidden_weight[[0, 5]])
+    moved = lot.features + np.array([0.01, 0, 0, 0, 0, 0.01], dtype=np.float32)  # as another arithmetic may
+    assert network.logits(moved).tolist() == network.logits(lot.features).tolist()
 
 
 @pytest.mark.parametrize(
