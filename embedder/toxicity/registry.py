@@ -176,6 +176,21 @@ class ModelRegistry:
         written.replace(stored.folder / _APPROVAL)
         return replace(stored, approval=approval, damage="")
 
+    def disapprove(self, reference: str) -> StoredModel:
+        """Take an approval back, whatever state it is in: the version scores no documents from now on.
+
+        Raises:
+            SettingInvalid: there is no such version, or the approval cannot be removed.
+        """
+        stored = self.found(reference)
+        try:
+            (stored.folder / _APPROVAL).unlink(missing_ok=True)
+        except OSError as error:
+            raise SettingInvalid(
+                f"models folder: the approval of {stored.reference} cannot be removed: {error}"
+            ) from error
+        return replace(stored, approval=None, damage="")
+
     def approved(self, reference: str) -> StoredModel:
         """Return `name@version` if it is approved, or the newest approved version of `name`.
 

@@ -51,6 +51,7 @@ class Act(StrEnum):
     MIGRATE_INDEX = "migrate-index"  # the index
     BACKUP = "backup"  # the folder
     APPROVE_MODEL = "approve-model"  # the version of a toxicity model: name@version
+    DISAPPROVE_MODEL = "disapprove-model"  # the same
 
 
 class ActNotRecorded(RetryableError):

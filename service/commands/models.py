@@ -1,4 +1,4 @@
-"""`models`: train classifiers of toxicity, look at what they are worth, and let one score documents."""
+"""`models`: train classifiers of toxicity, look at what they are worth, and say which may score documents."""
 
 from __future__ import annotations
 
@@ -165,6 +165,26 @@ def approve(
         print_json(_described(stored))
         return
     console().print(f"{stored.reference} is approved. {_when_it_scores(stored, settings.embedder.toxicity_model)}")
+
+
+@models.command("disapprove")
+def disapprove(
+    name: Annotated[str, typer.Argument(metavar="NAME")],
+    version: Annotated[str, typer.Argument(metavar="VERSION")],
+    folder: FolderOption = None,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Take the approval of a version back: the newest one that is still approved scores instead, or nothing does."""
+    settings = load_settings(settings_file(config))  # the log of acts is in their state store
+    registry = ModelRegistry(folder or settings.embedder.models_folder)
+    reference = registry.found(f"{name}@{version}").reference
+    with recorded_act(settings, Act.DISAPPROVE_MODEL, subject=reference):
+        stored = registry.disapprove(reference)
+    if as_json:
+        print_json(_described(stored))
+        return
+    console().print(f"{stored.reference} is not approved any more; programs that run stop scoring with it.")
 
 
 def _when_it_scores(stored: StoredModel, setting: str) -> str:

@@ -101,7 +101,7 @@ async def test_an_approval_that_is_taken_back_ends_a_versions_scoring(folder: Fo
     second = folder.publish(0.9)
     scoring = folder.scoring()
     assert await who_scores(scoring) == "own@2"
-    (second.folder / "approval.json").unlink()
+    folder.registry.disapprove(second.reference)
     assert await who_scores(scoring) == "own@1"
     folder.approve(second)
     assert await who_scores(scoring) == "own@2"

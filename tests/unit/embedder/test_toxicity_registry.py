@@ -96,6 +96,16 @@ def test_a_damaged_approval_is_none(registry: ModelRegistry, tmp_path: Path) -> 
         _choose("own", tmp_path / "models")
 
 
+def test_an_approval_can_be_taken_back_even_one_that_cannot_be_read(registry: ModelRegistry) -> None:
+    stored = registry.publish(_model(), {})
+    registry.approve("own@1", by="ada", at=MOMENT)
+    for _ in range(2):
+        assert registry.disapprove("own@1").approval is None
+    (stored.folder / "approval.json").write_text("{", encoding="utf-8")
+    registry.disapprove("own@1")
+    assert [(each.approval, each.damage) for each in registry.versions()] == [(None, "")]
+
+
 def test_a_damaged_model_cannot_be_approved(registry: ModelRegistry) -> None:
     registry.publish(_model(), {}).file.write_bytes(b"nothing")
     with pytest.raises(SettingInvalid, match="cannot be read"):

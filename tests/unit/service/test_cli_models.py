@@ -149,6 +149,19 @@ def test_an_approval_is_on_record_before_it_takes_effect(folder: CliFolder) -> N
     assert act["administrator"] == command_line().name
 
 
+def test_an_approval_is_taken_back_and_that_is_on_record(folder: CliFolder) -> None:
+    use(folder, "ours")
+    folder.json("models", "approve", "ours", "1")
+    assert folder.json("models", "disapprove", "ours", "1")["approved_at"] is None
+    assert [version["approved_at"] for version in folder.json("models", "list")] == [None]
+    acts = folder.json("acts")
+    assert {(act["act"], act["subject"], act["outcome"]) for act in acts} == {
+        ("approve-model", "ours@1", "done"),
+        ("disapprove-model", "ours@1", "done"),
+    }
+    assert "ours is not approved" in str(model_finding(folder, exit_code=1))
+
+
 def test_an_approval_that_cannot_be_recorded_does_not_happen(folder: CliFolder) -> None:
     folder.write_settings(SETTINGS.format(toxicity_model="ours") + '[state]\nurl = "sqlite:////dev/null/state.db"\n')
     assert folder.run("models", "approve", "ours", "1").exit_code != 0
