@@ -95,29 +95,16 @@ class Asker:
 def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics) -> APIRouter:
     """Route queries to `service`, each under the filter that `readers` give for its token, and count them."""
 
-    class SettlesReaderFirst(APIRoute):
-        def get_route_handler(self) -> _Endpoint:
-            answer = super().get_route_handler()
-
-            async def settle_reader_then_answer(request: Request) -> Response:
-                name = request.path_params["index"]
-                with metrics.observed(name) as observed:
-                    index = service.index(name)
-                    access = await readers.of_request(index, credentials_of(request))
-                    request.state.asker = Asker(index, access)
-                    request.state.observed = observed
-                    limited = within_limit(request.receive, max_bytes=MAX_BODY_BYTES)
-                    return await answer(Request(request.scope, limited))
-
-            return settle_reader_then_answer
-
-    router = APIRouter(route_class=SettlesReaderFirst, tags=["search"])
+    router = APIRouter(
+        route_class=_settling_reader_first(service, readers, metrics),
+        tags=["search"],
+        dependencies=[Depends(_bearer), Depends(_trusted_caller)],
+    )
 
     @router.post(
         "/indexes/{index}/query",
         summary="Search an index as the bearer of the token",
         responses=_QUERY_PROBLEMS,
-        dependencies=[Depends(_bearer), Depends(_trusted_caller)],
     )
     async def query(
         request: Request,
@@ -135,7 +122,6 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
         "/indexes/{index}/suggest",
         summary="Complete what the bearer of the token has begun to type",
         responses=_PROBLEMS,
-        dependencies=[Depends(_bearer), Depends(_trusted_caller)],
     )
     async def suggest(
         request: Request,
@@ -152,7 +138,6 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
         summary="Show one document to the bearer of the token",
         responses=_PROBLEMS
         | {404: problem_answer("There is no such index or document, or the reader may not know of it")},
-        dependencies=[Depends(_bearer)],
     )
     async def document(
         request: Request,
@@ -166,6 +151,28 @@ def query_router(service: SearchService, readers: Readers, metrics: QueryMetrics
         return document_answer(shown, first=first, size=passages)
 
     return router
+
+
+def _settling_reader_first(service: SearchService, readers: Readers, metrics: QueryMetrics) -> type[APIRoute]:
+    """Return routes that know who asks before they read a body, and leave it in the request's state."""
+
+    class SettlesReaderFirst(APIRoute):
+        def get_route_handler(self) -> _Endpoint:
+            answer = super().get_route_handler()
+
+            async def settle_reader_then_answer(request: Request) -> Response:
+                name = request.path_params["index"]
+                with metrics.observed(name) as observed:
+                    index = service.index(name)
+                    access = await readers.of_request(index, credentials_of(request))
+                    request.state.asker = Asker(index, access)
+                    request.state.observed = observed
+                    limited = within_limit(request.receive, max_bytes=MAX_BODY_BYTES)
+                    return await answer(Request(request.scope, limited))
+
+            return settle_reader_then_answer
+
+    return SettlesReaderFirst
 
 
 def credentials_of(request: Request) -> Credentials:
