@@ -124,8 +124,8 @@ class ApprovedScorer:
             return self._present, [f"there is no toxicity model {self._setting} in the models folder any more"]
         troubles = []
         for stored in reversed(versions):
-            if stored.damage:
-                troubles.append(f"{stored.reference} is not approved: {stored.damage}")
+            if stored.problem:
+                troubles.append(stored.problem)
             if self._is_present(stored):
                 return self._present, troubles
             if stored.approval is None:

@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from embedder import EmbedderConfig, LoadedModel, RuntimeName, open_enricher
+from embedder.toxicity.registry import RESERVED, ModelRegistry
 
 
 class Enrichers:
@@ -52,6 +53,16 @@ def _computed_here(config: EmbedderConfig, model: str) -> EmbedderConfig:
     if config.runtime is RuntimeName.REMOTE:
         config = config.model_copy(update={"runtime": RuntimeName.AUTO, "remote": None})
     return config.model_copy(update={"model": model})
+
+
+def toxicity_problems(config: EmbedderConfig) -> list[str]:
+    """Say what is wrong with the approvals of the model that the settings name, by its files alone: none is loaded."""
+    if config.toxicity_model in RESERVED or config.runtime is RuntimeName.REMOTE:
+        return []
+    try:
+        return ModelRegistry(config.models_folder).problems(config.toxicity_model)
+    except OSError as error:
+        return [f"{config.models_folder} cannot be read: {error}"]
 
 
 def in_words(model: LoadedModel) -> str:

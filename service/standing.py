@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from connectors.registry import CONNECTORS
 from indexer.state.holds import HoldStore
+from indexer.state.judged_rows import JudgedRows
 from indexer.state.run_history import RunReport
 from service.revocation_summary import summary_json
 from service.scheduling.timetable import Job, timetable
@@ -49,6 +50,10 @@ class SourceStanding(BaseModel):
     retries_waiting: int = Field(description="failed documents that wait to be read again")
     given_up: int = Field(description="failed documents that do not")
     reviews_waiting: int = Field(description="documents that are held back for toxic text, until somebody decides")
+    scored_by: dict[str, int] = Field(
+        description="indexed documents by the model that scored their toxicity; none, or nobody knows: the empty name",
+        examples=[{"ours@1": 20, "ours@2": 300}],
+    )
     last_run: int | None = Field(description="of any mode")
     state: str = Field(examples=["succeeded", NEVER])
     ended_at: datetime | None
@@ -84,6 +89,7 @@ async def _standing(
         retries_waiting=failed.waiting,
         given_up=failed.given_up,
         reviews_waiting=await HoldStore(state.engine).count_undecided(source),
+        scored_by=await JudgedRows(state.ledger).count_by_model(source),
         last_run=last.id if last else None,
         state=last.state if last else NEVER,
         ended_at=last.ended_at if last else None,

@@ -61,6 +61,11 @@ class StoredModel:
     def file(self) -> Path:
         return self.folder / _MODEL
 
+    @property
+    def problem(self) -> str:
+        """The damage in words for an operator; empty: none."""
+        return f"{self.reference} is not approved: {self.damage}" if self.damage else ""
+
 
 class ModelRegistry:
     """The versions of toxicity models in one folder, which need not exist yet."""
@@ -137,6 +142,19 @@ class ModelRegistry:
         """
         name, chosen, version = reference.partition("@")
         return [each for each in self._versions(require_name(name)) if not chosen or each.version == version]
+
+    def problems(self, reference: str) -> list[str]:
+        """Say what is wrong with versions that would score before the approved one, or that none is approved.
+
+        Raises:
+            SettingInvalid, OSError: as `matching`.
+        """
+        found: list[str] = []
+        for stored in reversed(self.matching(reference)):
+            if stored.approval is not None:
+                return found
+            found += [stored.problem] if stored.problem else []
+        return found or [f"no version of {reference} is approved"]
 
     def fingerprint(self, reference: str) -> Fingerprint:
         """Tell whether anything may have changed about the versions of a model: it changes with their files.

@@ -62,6 +62,17 @@ class JudgedRows:
 
         return await asyncio.to_thread(read)
 
+    async def count_by_model(self, source: str) -> dict[str, int]:
+        """How many indexed documents each model has scored, by its name and version; none, by the empty name."""
+        model = sa.func.coalesce(ledger.c.toxicity_version, "").label("model")
+        counted = sa.select(model, sa.func.count()).where(_certain(source)).group_by(model).order_by(model)
+
+        def read() -> dict[str, int]:
+            with self._engine.connect() as connection:
+                return {row[0]: row[1] for row in connection.execute(counted)}
+
+        return await asyncio.to_thread(read)
+
     async def doubt(self, ticket: RunTicket, native_ids: Sequence[str]) -> None:
         """Note, before the index is written, that nobody knows how these documents are judged, and who finds them.
 

@@ -1,4 +1,4 @@
-"""`status`: how each source stands, and each of its modes: the last run, its age, and the next time."""
+"""`status`: how each source and each of its modes stands, and what is wrong with the model that scores."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from service.commands.terminal import ConfigOption, JsonOption, print_json, print_table
+from service.commands.terminal import ConfigOption, JsonOption, console, print_json, print_table
+from service.enrichers import toxicity_problems
 from service.settings.settings import Settings, load_settings, settings_file
 from service.standing import SourceStanding, all_standings
 from service.wiring import open_state
@@ -24,6 +25,8 @@ def status(config: ConfigOption = None, as_json: JsonOption = False) -> None:
         return
     _print_sources(sources)
     _print_modes(sources)
+    for problem in toxicity_problems(settings.embedder):
+        console().print(f"Toxicity: {problem}", markup=False, soft_wrap=True)
 
 
 async def _standings(settings: Settings) -> list[SourceStanding]:
@@ -32,7 +35,16 @@ async def _standings(settings: Settings) -> list[SourceStanding]:
 
 
 def _print_sources(sources: Sequence[SourceStanding]) -> None:
-    columns = ["source", "index", "documents", "retries waiting", "given up", "reviews waiting", "revoked after"]
+    columns = [
+        "source",
+        "index",
+        "documents",
+        "retries waiting",
+        "given up",
+        "reviews waiting",
+        "scored by",
+        "revoked after",
+    ]
     rows = [
         [
             each.source,
@@ -41,11 +53,19 @@ def _print_sources(sources: Sequence[SourceStanding]) -> None:
             each.retries_waiting,
             each.given_up,
             each.reviews_waiting,
+            _scored_by(each.scored_by),
             _revoked(each.revocations),
         ]
         for each in sources
     ]
     print_table(columns, rows)
+
+
+def _scored_by(counts: Mapping[str, int]) -> str:
+    """Name the models that scored documents, with their shares while there are several."""
+    if len(counts) == 1:
+        return next(iter(counts)) or "nothing"
+    return ", ".join(f"{model or 'nothing'} ({count:,})" for model, count in counts.items())
 
 
 def _revoked(summary: Mapping[str, Any]) -> str:

@@ -162,6 +162,17 @@ def test_an_approval_is_taken_back_and_that_is_on_record(folder: CliFolder) -> N
     assert "ours is not approved" in str(model_finding(folder, exit_code=1))
 
 
+def test_status_says_what_is_wrong_with_approvals_and_nothing_where_all_is_well(folder: CliFolder) -> None:
+    use(folder, "ours")
+    assert "Toxicity: no version of ours is approved" in folder.run("status").stdout
+    folder.json("models", "approve", "ours", "1")
+    assert "Toxicity" not in folder.run("status").stdout
+    with (folder.path / "models" / "ours" / "1" / "model.safetensors").open("ab") as weights:
+        weights.write(b"0")
+    said = folder.run("status").stdout
+    assert "Toxicity: ours@1 is not approved: its file is not the one that was approved" in said
+
+
 def test_an_approval_that_cannot_be_recorded_does_not_happen(folder: CliFolder) -> None:
     folder.write_settings(SETTINGS.format(toxicity_model="ours") + '[state]\nurl = "sqlite:////dev/null/state.db"\n')
     assert folder.run("models", "approve", "ours", "1").exit_code != 0

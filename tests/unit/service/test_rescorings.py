@@ -104,7 +104,11 @@ async def test_a_new_model_is_asked_for_once_and_scores_everything(program: Prog
     for _ in range(3):
         await program.rescorings.look()
     assert program.asked.jobs == [RESCORE]
+    rows = JudgedRows(program.jobs.state.ledger)
+    (before,) = (await rows.count_by_model("handbook")).items()
     assert await program.jobs.run(RESCORE, asyncio.Event())
+    assert await rows.count_by_model("handbook") == {"head/2": before[1]}
+    assert before[0] == "head/1"
     program.now_s = 3_601
     await program.rescorings.look()
     assert program.asked.jobs == [RESCORE]
