@@ -3,16 +3,19 @@
 A fault is put on after something has changed at the source. `recovers` is True where the run brings in spite of it all
 that its mode promises, but for what lists give anew, which may wait; False where it has to end early; None where some
 documents may be left for the next run. `deletes`: the repository itself says of documents that they are gone.
+`is_of_contents`: it strikes what a run asks for only where it reads documents.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from connectors.alfresco.simulator import World
 from connectors.alfresco.simulator.faults import (
+    Rule,
     break_off,
     busy,
     cut_short,
@@ -38,27 +41,38 @@ class FaultCase:
     """One thing that goes wrong."""
 
     name: str
-    begin: Callable[[World], Any]
+    begin: Callable[[World], Rule | None]
     recovers: bool | None
     end: Callable[[World], Any] = lambda world: world.faults.clear()
     deletes: bool = False
+    is_of_contents: bool = False
 
 
 def requests(name: str, fault: Fault, *, recovers: bool | None, deletes: bool = False, **rule: Any) -> FaultCase:
     """A fault of some requests."""
-    return FaultCase(name, lambda world: world.faults.add(fault, **rule), recovers, deletes=deletes)
+    is_of_contents = rule.get("path") in {CONTENT, COMMENTS}
+    begin = partial(_add, fault, rule)
+    return FaultCase(name, begin, recovers, deletes=deletes, is_of_contents=is_of_contents)
+
+
+def _add(fault: Fault, rule: dict[str, Any], world: World) -> Rule:
+    return world.faults.add(fault, **rule)
 
 
 def switch(
     name: str,
-    begin: Callable[[World], Any],
-    end: Callable[[World], Any],
+    begin: Callable[[World], object],
+    end: Callable[[World], object],
     *,
     recovers: bool | None,
     deletes: bool = False,
 ) -> FaultCase:
     """A fault of the repository itself."""
-    return FaultCase(name, begin, recovers, end, deletes)
+
+    def switched(world: World) -> None:
+        begin(world)
+
+    return FaultCase(name, switched, recovers, end, deletes)
 
 
 def _set_acl_delay(world: World, *, is_on: bool) -> None:
