@@ -101,7 +101,7 @@ def load_cases(path: Path = TABLE) -> Sequence[AccessCase]:
     Raises:
         ValueError: a key that the table does not have, or a name that occurs twice.
     """
-    rows = yaml.safe_load(path.read_text(encoding="utf-8"))
+    rows = yaml.load(path.read_text(encoding="utf-8"), Loader=yaml.CSafeLoader)
     cases = tuple(_case(row) for row in rows)
     if len({case.name for case in cases}) != len(cases):
         raise ValueError("two rows have one name")

@@ -10,7 +10,6 @@ from foreign_client import Connect, ForeignClient, refused
 from joserfc.jwk import KeySet
 from js_client import JsConnect
 from office import Office
-from python_alfresco_api import OAuth2AuthUtil
 from python_client import PythonConnect
 
 from connectors.alfresco.simulator.identity import IdentityProvider
@@ -82,6 +81,8 @@ def the_provider_refuses_who_proves_nothing(office: Office, connect: Connect) ->
 
 @check(only="python")
 def a_service_account_gets_a_token(office: Office, connect: Connect) -> None:
+    from python_alfresco_api import OAuth2AuthUtil  # noqa: PLC0415 - it takes longer than all else that is collected
+
     provider = _provider(office)
     assert isinstance(connect, PythonConnect)
     login = OAuth2AuthUtil(

@@ -61,8 +61,8 @@ class Mutant:
 
 def all_mutants(table: str = "mutants.yaml", *, package: str = SIMULATOR) -> list[Mutant]:
     """Return the mutants of a table beside this file, whose modules are those of the package."""
-    told: dict[str, dict[str, list[list[str]]]] = yaml.safe_load(
-        Path(__file__).with_name(table).read_text(encoding="utf-8")
+    told: dict[str, dict[str, list[list[str]]]] = yaml.load(
+        Path(__file__).with_name(table).read_text(encoding="utf-8"), Loader=yaml.CSafeLoader
     )
     return [
         Mutant(behaviour, f"{package}.{module}", function, *rest)
