@@ -25,9 +25,7 @@ from indexer.backends.opensearch.mapping import STATE_ID
 from vocabulary.access import AccessFilter
 
 # What would count, list or open documents that the query does not admit.
-_LOOKS_PAST_THE_QUERY = frozenset(
-    {"global", "suggest", "rescore", "post_filter", "more_like_this", "join", "percolate"}
-)
+_LOOKS_PAST_THE_QUERY = frozenset({"global", "suggest", "post_filter", "more_like_this", "join", "percolate"})
 
 _asked_as: ContextVar[AccessFilter | None] = ContextVar("asked_as", default=None)
 
@@ -73,6 +71,8 @@ class ReaderWatch:
 def violations_of(search: Mapping[str, Any], access: AccessFilter) -> list[str]:
     """Return what is wrong with the body of a search that is to answer this reader."""
     found = [f"{name} in a search" for name in sorted(_LOOKS_PAST_THE_QUERY & _names(search))]
+    if any(each is not True for each in _values(search, "rescore")):  # `true`: neighbours alone, among those found
+        found.append("rescore in a search")
     if not _is_under(search.get("query", {}), access):
         found.append(f"a search that is not under its reader's filter: {json.dumps(search)[:500]}")
     for near in _values(search, "knn"):

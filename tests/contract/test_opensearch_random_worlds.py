@@ -49,7 +49,7 @@ async def _compare(world: Sequence[Sequence[IndexOperation]], asked: Sequence[tu
             assert await index.statistics() == await memory.statistics()
 
 
-def _agree(found: Sequence[Page], expected: Sequence[Page], *, cosines_within: float = 0.0) -> None:
+def _agree(found: Sequence[Page], expected: Sequence[Page]) -> None:
     assert [(page.total, page.facets, page.spelling) for page in found] == [
         (page.total, page.facets, page.spelling) for page in expected
     ]
@@ -58,5 +58,5 @@ def _agree(found: Sequence[Page], expected: Sequence[Page], *, cosines_within: f
     assert hits.keys() == references.keys()
     for document_id, hit in hits.items():
         reference = references[document_id]
-        assert hit.score == pytest.approx(reference.score, rel=_SCORE_DIFFERENCE, abs=cosines_within)
+        assert hit.score == pytest.approx(reference.score, rel=_SCORE_DIFFERENCE)
         assert (hit.title, hit.attributes, hit.copies) == (reference.title, reference.attributes, reference.copies)

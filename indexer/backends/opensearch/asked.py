@@ -38,9 +38,11 @@ class Asked:
         wanted: Wanted,
         words: Sequence[Token],
         tuned: Tuned,
+        is_quantised: bool,
     ) -> None:
         self.reader = reader
         self.query = query
+        self.is_quantised = is_quantised
         self.vector = None if vector is None or not vector.any() else vector  # without direction, near to nothing
         self.position = cursor.decode(query)
         self.wanted = wanted
@@ -61,7 +63,9 @@ class Asked:
             searches["all"] = self.reader.everything()
             searches["counts"] = statistics.counting(self.reader, self.counted)
         if self.vector is not None:
-            searches["nearest"] = self.reader.nearest(self.vector, self.filters, count=_TAKEN, looked_for=_LOOKED_FOR)
+            searches["nearest"] = self.reader.nearest(
+                self.vector, self.filters, count=_TAKEN, looked_for=_LOOKED_FOR, is_quantised=self.is_quantised
+            )
         if self.pinned:
             searches["pinned"] = self._places(self.pinned)
         if self.position is not None:

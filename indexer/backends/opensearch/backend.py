@@ -14,7 +14,7 @@ from indexer.backends.opensearch.access_clause import unheard
 from indexer.backends.opensearch.client import Connection
 from indexer.backends.opensearch.config import OpenSearchConfig
 from indexer.backends.opensearch.documents import id_of, stored_passages
-from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, Field, index_body, unusable
+from indexer.backends.opensearch.mapping import EVERY_DOCUMENT, Field, index_body, keeps_quantised_vectors, unusable
 from indexer.backends.opensearch.search import Searcher
 from indexer.backends.opensearch.state import IndexState, StateDocument, in_next_epoch
 from indexer.backends.opensearch.writer import Writer
@@ -230,6 +230,7 @@ class OpenSearchBackend:
         for name, found in mappings.items():
             if problem := unusable(name, found["mappings"], dimensions=self._dimensions, languages=self._languages):
                 raise ConfigurationError(problem)
+            self.searcher.is_quantised = keeps_quantised_vectors(found["mappings"])
         await self._state.create_if_missing()
 
     async def _is_alias(self, name: str) -> bool:

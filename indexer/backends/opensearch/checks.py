@@ -22,7 +22,7 @@ from vocabulary.ports import CheckResult
 # them with the engines that are offered here.
 OLDEST = (2, 13)
 # What else an index may be created with, and the version before which a cluster refuses it.
-_QUANTISED_BY_LUCENE_SINCE = (2, 16)
+_QUANTISED_BY_LUCENE_SINCE = (3, 1)  # with cosines that are computed anew; without them 2.16
 _COSINES_OF_FAISS_SINCE = (2, 19)
 _DISK = "cluster.routing.allocation.disk."
 
@@ -170,7 +170,7 @@ def _percent(watermark: object) -> float | None:
 def judged_version(told: Mapping[str, Any], options: IndexOptions) -> CheckResult:
     """Judge the version; OpenSearch Serverless tells none and is kept up to date by its operator.
 
-    Source: OpenSearch documentation, "k-NN vector quantization" (2.16) and the spaces that an engine knows (2.19).
+    Source: OpenSearch documentation, the spaces that an engine knows (2.19) and rescoring with Lucene (3.1).
     """
     version = told.get("version") or {}
     number = str(version.get("number", ""))

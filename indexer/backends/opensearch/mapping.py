@@ -126,6 +126,14 @@ def unusable(name: str, mappings: Mapping[str, Any], *, dimensions: int, languag
     return ""
 
 
+def keeps_quantised_vectors(mappings: Mapping[str, Any]) -> bool:
+    """Say whether the graph of an index of this program holds its vectors coarsely, whatever the settings say now."""
+    *path, name = PassageField.VECTOR.split(".")
+    for each in path:
+        mappings = mappings["properties"][each]
+    return "encoder" in mappings["properties"][name]["method"].get("parameters", {})
+
+
 def _settings(options: IndexOptions) -> dict[str, Any]:
     return {
         "index": {

@@ -3,7 +3,7 @@
 `PermittedSearch` is the only thing that is ever sent to `_msearch`, and it is made of a `Reader`, which is made of an
 `AccessFilter`: a search without the filter cannot be written down. The reader's clause is the first filter of every
 query, and of every search of neighbours; aggregations count what their query admits (none is global), and there is no
-suggester, no rescoring and no post filter, which would look past it.
+suggester, no rescoring of a whole search and no post filter, which would look past it.
 """
 
 from __future__ import annotations
@@ -78,16 +78,23 @@ class Reader:
             **_FROM_COLUMNS,
         )
 
-    def nearest(self, vector: Vector, filters: Sequence[Clause], *, count: int, looked_for: int) -> PermittedSearch:
+    def nearest(
+        self, vector: Vector, filters: Sequence[Clause], *, count: int, looked_for: int, is_quantised: bool
+    ) -> PermittedSearch:
         """List `count` documents with the passages nearest to a vector, among those that the filters hold for.
 
-        In each segment's graph `looked_for` passages are kept while it is searched.
+        In each segment's graph `looked_for` passages are kept while it is searched. Where it holds their vectors
+        coarsely, those kept are compared once more by their own vectors: cosines count as they are in every index.
+
+        Source: OpenSearch documentation, "Memory-optimized vectors", rescoring to full precision.
         """
-        near = {
+        near: dict[str, Any] = {
             "vector": vector.tolist(),
             "k": looked_for,
             "filter": {"bool": {"filter": [self._admitted, *filters]}},
         }
+        if is_quantised:
+            near["rescore"] = True
         matching = nested({"knn": {PassageField.VECTOR.value: near}})
         return self._search(
             filters,

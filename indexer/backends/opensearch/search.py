@@ -89,6 +89,7 @@ class Searcher:
         self._on_plain_filter = on_plain_filter
         self._seen: IndexState | None = None
         self.spelling: AclIdSpelling | None = None  # until the cluster has told its version
+        self.is_quantised = False  # whoever opens the index says what it is
 
     async def search(self, query: Query, vector: Vector | None, access: AccessFilter) -> Page:
         """Answer a query with what the filter admits.
@@ -104,7 +105,9 @@ class Searcher:
             reader = Reader(access, epoch=expected.epoch, spelling=await self._spelling())
             wanted = await self._read(query, reader)
             words = plain_words(query.text, self._analyzer) if query.cursor is None else []
-            asked = Asked(reader, query, needed, wanted=wanted, words=words, tuned=self._tuned)
+            asked = Asked(
+                reader, query, needed, wanted=wanted, words=words, tuned=self._tuned, is_quantised=self.is_quantised
+            )
             answers, current = await self._first_trip(asked.first)
             if not self._is_numbered_as(access, current):
                 return _NOTHING

@@ -35,8 +35,8 @@ def test_a_version_is_judged(version: dict[str, str], passed: bool, words: str) 
     [
         ("2.18.0", IndexOptions(vector_engine=VectorEngine.FAISS), "vector_engine: for faiss OpenSearch 2.18.0 is too"),
         ("2.19.0", IndexOptions(vector_engine=VectorEngine.FAISS), ""),
-        ("2.15.0", IndexOptions(quantisation=VectorQuantisation.SCALAR), "quantisation: for scalar OpenSearch 2.15.0"),
-        ("2.16.0", IndexOptions(quantisation=VectorQuantisation.SCALAR), ""),
+        ("3.0.0", IndexOptions(quantisation=VectorQuantisation.SCALAR), "quantisation: for scalar OpenSearch 3.0.0 is"),
+        ("3.1.0", IndexOptions(quantisation=VectorQuantisation.SCALAR), ""),
         ("3.5.0", IndexOptions(vector_engine=VectorEngine.FAISS, quantisation=VectorQuantisation.SCALAR), ""),
     ],
 )

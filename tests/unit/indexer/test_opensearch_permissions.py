@@ -56,7 +56,7 @@ def _every_search(spelling: AclIdSpelling, access: AccessFilter = ACCESS) -> dic
     recency = RecencyRule.on(Recency("at", half_life_days=30, weight=0.5), now_s=0.0)
     return {
         "counts": asks.counting([holding(BUDGET)]),
-        "nearest": asks.nearest(vector, filters, count=10, looked_for=20),
+        "nearest": asks.nearest(vector, filters, count=10, looked_for=20, is_quantised=True),
         "rows": asks.rows(Rows(by_words, filters, order, size=10, counted=counted)),
         "browse": asks.rows(Rows(None, size=10)),
         "newer first": asks.rows(Rows(preferring_newer(by_words, recency), filters, order, size=10)),
@@ -91,8 +91,12 @@ def _suggesting(body: dict[str, Any]) -> None:
     body["suggest"] = {"s": {"text": "budgte", "term": {"field": "title_terms"}}}
 
 
+def _rescoring(body: dict[str, Any]) -> None:
+    body["rescore"] = {"window_size": 50, "query": {"rescore_query": {"match_all": {}}}}
+
+
 @pytest.mark.parametrize(
-    "spoil", [_without_the_filter, _with_another_readers, _as_an_option, _counting_past_it, _suggesting]
+    "spoil", [_without_the_filter, _with_another_readers, _as_an_option, _counting_past_it, _suggesting, _rescoring]
 )
 def test_the_watch_notices_a_search_that_looks_past_the_filter(spoil: Callable[[dict[str, Any]], None]) -> None:
     for name, search in _every_search(AclIdSpelling()).items():
