@@ -43,7 +43,7 @@ def library() -> World:
     for shelf in range(3):
         folder = world.add_folder(root, f"shelf {shelf}")
         for number in range(DOCUMENTS // 3):
-            text = f"Book {number} of shelf {shelf}.\n" + "It tells of rivers, of bridges and of those who build. " * 20
+            text = f"Book {number} of shelf {shelf}.\n" + "It tells of rivers, of bridges and of those who build. " * 40
             world.add_file(folder, f"book-{number:03}.txt", text.encode(), "text/plain")
     return world
 
