@@ -27,6 +27,7 @@ from vocabulary.errors import ConfigurationError
 from vocabulary.search import Boosts, Pin, Recency, Tuning
 
 _URL = re.compile(r"https?://[^/@?#\s]+(/[^?#\s]*)?")
+_SERVERLESS = re.compile(r"https?://[^/:]+\.aoss\.amazonaws\.com(\.cn)?([:/].*)?", re.IGNORECASE)
 # What OpenSearch takes as a name, short enough for the number that the index behind an alias adds.
 _Alias = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$", max_length=200)]
 _OPTIONS = IndexOptions()
@@ -40,6 +41,11 @@ def _as_list(value: object) -> object:
 def _cluster_urls(urls: tuple[str, ...]) -> tuple[str, ...]:
     if not urls or not all(map(_URL.fullmatch, urls)):
         raise ValueError("expected https://host:port, without a name or password in it")
+    if any(map(_SERVERLESS.fullmatch, urls)):
+        raise ValueError(
+            "expected no OpenSearch Serverless, which lacks what the engine needs (no refresh, and no id of one's own beside "
+            "vectors): use a managed domain or a cluster"
+        )
     return urls
 
 
@@ -177,7 +183,6 @@ class OpenSearchIndexSettings(_Index):
     client_certificate: ConfiguredPath | None = None
     client_key: ConfiguredPath | None = None
     aws_region: str | None = None
-    aws_service: Literal["es", "aoss"] = "es"
     ca_certificate: ConfiguredPath | None = None
     request_timeout_s: float = Field(default=30.0, gt=0, le=600)
     shards: int = Field(default=_OPTIONS.shards, ge=1, le=1024)
@@ -238,7 +243,7 @@ class OpenSearchIndexSettings(_Index):
             return PasswordSignIn(self.username, self.password)
         if self.client_certificate is not None:
             return CertificateSignIn(self.client_certificate, self.client_key)
-        return None if self.aws_region is None else AwsSignIn(self.aws_region, self.aws_service)
+        return None if self.aws_region is None else AwsSignIn(self.aws_region)
 
 
 IndexSettings: TypeAlias = Annotated[EmbeddedIndexSettings | OpenSearchIndexSettings, Field(discriminator="engine")]

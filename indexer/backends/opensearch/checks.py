@@ -168,7 +168,7 @@ def _percent(watermark: object) -> float | None:
 
 
 def judged_version(told: Mapping[str, Any], options: IndexOptions) -> CheckResult:
-    """Judge the version; OpenSearch Serverless tells none and is kept up to date by its operator.
+    """Judge the version; a cluster that tells none is taken for a new one.
 
     Source: OpenSearch documentation, the spaces that an engine knows (2.19) and rescoring with Lucene (3.1).
     """

@@ -107,4 +107,4 @@ def _aws_signer(sign_in: AwsSignIn) -> AWSV4SignerAsyncAuth:
     credentials = get_session().get_credentials()
     if credentials is None:
         raise SettingMissing("aws_region: the AWS SDK finds no credentials in its surroundings")
-    return AWSV4SignerAsyncAuth(credentials, sign_in.region, sign_in.service)
+    return AWSV4SignerAsyncAuth(credentials, sign_in.region, "es")

@@ -59,10 +59,9 @@ class CertificateSignIn:
 
 @dataclass(frozen=True, slots=True)
 class AwsSignIn:
-    """AWS Signature Version 4, with the credentials that the AWS SDK finds in its surroundings."""
+    """AWS Signature Version 4, for a managed domain: with the credentials that the AWS SDK finds about it."""
 
     region: str
-    service: str = "es"  # "aoss": OpenSearch Serverless
 
 
 SignIn: TypeAlias = PasswordSignIn | CertificateSignIn | AwsSignIn

@@ -40,9 +40,9 @@ async def test_requests_to_aws_are_signed_with_the_credentials_of_the_surroundin
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
     cluster = ScriptedCluster()
     async with cluster.running():
-        await asked(cluster.url, sign_in=AwsSignIn("eu-central-1", "aoss"))
+        await asked(cluster.url, sign_in=AwsSignIn("eu-central-1"))
     assert cluster.signed[0].startswith("AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/")
-    assert "/eu-central-1/aoss/aws4_request" in cluster.signed[0]
+    assert "/eu-central-1/es/aws4_request" in cluster.signed[0]
 
 
 async def test_without_credentials_for_aws_the_setting_is_named(

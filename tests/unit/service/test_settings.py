@@ -229,6 +229,10 @@ def test_an_index_of_a_cluster_is_read_with_its_sign_in(load: Load, tmp_path: Pa
             'url = "https://me:secret@search:9200"',
             "indexes.private.url: expected https://host:port, without a name or password",
         ),
+        (
+            'url = "https://x1.eu-central-1.aoss.amazonaws.com"\naws_region = "eu-central-1"',
+            "indexes.private.url: expected no OpenSearch Serverless, which lacks what the engine needs",
+        ),
         ("url = []", "indexes.private.url: expected https://host:port"),
         ('url = "https://s"\nusername = "me"', "indexes.private: username and password go together"),
         ('url = "https://s"\npassword = "s3cret"', "indexes.private.password: a secret is not written into"),
