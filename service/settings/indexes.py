@@ -43,8 +43,8 @@ def _cluster_urls(urls: tuple[str, ...]) -> tuple[str, ...]:
         raise ValueError("expected https://host:port, without a name or password in it")
     if any(map(_SERVERLESS.fullmatch, urls)):
         raise ValueError(
-            "expected no OpenSearch Serverless, which lacks what the engine needs (no refresh, and no id of one's own beside "
-            "vectors): use a managed domain or a cluster"
+            "expected no OpenSearch Serverless, which lacks what the engine needs (no refresh, and no id of "
+            "one's own beside vectors): use a managed domain or a cluster"
         )
     return urls
 
