@@ -4,7 +4,7 @@ Every answer that is not a success is `application/problem+json`, a wrong path a
 text never comes from an exception unless its class is in the table as the caller's own mistake: paths, SQL and
 document text stay in the log, under the same id that the answer carries.
 
-Source: RFC 9457 (problem details), RFC 6750 (WWW-Authenticate: Bearer).
+Source: RFC 9457 (problem details), RFC 6750 §3 (WWW-Authenticate).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 
+from service.http.bearer import challenge
 from service.http.headers import HEADERS
 from service.http.validation_errors import mistakes
 from vocabulary.errors import (
@@ -196,8 +197,8 @@ def _invalid_kind(request: Request) -> _Kind:
 
 
 def _headers(kind: _Kind, error: Exception) -> dict[str, str]:
-    if kind.status is HTTPStatus.UNAUTHORIZED:
-        return {"WWW-Authenticate": "Bearer"}
+    if isinstance(error, NotAuthenticated):
+        return {"WWW-Authenticate": challenge(error)}
     if isinstance(error, RetryableError):
         wait_s = _RETRY_AFTER_S if error.retry_after_s is None else error.retry_after_s
         return {"Retry-After": str(max(1, round(wait_s)))}

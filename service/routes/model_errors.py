@@ -16,6 +16,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from fastapi.routing import APIRoute
 
+from service.http.bearer import challenge
 from service.http.validation_errors import mistakes
 from service.models.callers import ModelCallers
 from service.models.desk import CallerGone
@@ -68,7 +69,7 @@ def guarded(callers: ModelCallers, spelled: Callable[[Refusal], dict[str, Any]])
                     return Response(status_code=_CALLER_GONE)
                 except (SightlineError, RequestValidationError, HTTPException) as error:
                     refusal = _refusal(error)
-                    return JSONResponse(spelled(refusal), status_code=refusal.status, headers=_headers(refusal))
+                    return JSONResponse(spelled(refusal), status_code=refusal.status, headers=_headers(refusal, error))
 
             return settle_caller_then_answer
 
@@ -109,9 +110,9 @@ def _invalid(error: RequestValidationError) -> Refusal:
     return Refusal(HTTPStatus.BAD_REQUEST, f"{part}: {wrong.words}", "invalid_value", part=part)
 
 
-def _headers(refusal: Refusal) -> dict[str, str]:
-    if refusal.status == HTTPStatus.UNAUTHORIZED:
-        return {"WWW-Authenticate": "Bearer"}
+def _headers(refusal: Refusal, error: Exception) -> dict[str, str]:
+    if isinstance(error, NotAuthenticated):
+        return {"WWW-Authenticate": challenge(error)}
     if refusal.retry_after_s is not None:
         return {"Retry-After": str(max(1, round(refusal.retry_after_s)))}
     return {}

@@ -117,22 +117,27 @@ def template_of(route: Route, described: Mapping[str, Any]) -> str:
 
 NO_KEYS: tuple[Any, ...] = (
     None,
-    with_key(WRONG),
-    with_key(EVERYTHING[:-1]),
-    with_key(f"{EVERYTHING}x"),
     with_key(""),
     {"Authorization": EVERYTHING},
     {"Authorization": f"Basic {EVERYTHING}"},
     [("Authorization", f"Bearer {EVERYTHING}")] * 2,
+)
+WRONG_KEYS: tuple[Any, ...] = (
+    with_key(WRONG),
+    with_key(EVERYTHING[:-1]),
+    with_key(f"{EVERYTHING}x"),
     bearer("ada@example.com"),  # a good token of a source's administrator
 )
 
 
-async def test_without_a_key_every_route_is_401(world: HttpWorld) -> None:
+@pytest.mark.parametrize(
+    ("refused", "challenge"), [(NO_KEYS, "Bearer"), (WRONG_KEYS, 'Bearer error="invalid_token"')], ids=["none", "wrong"]
+)
+async def test_without_a_key_every_route_is_401(world: HttpWorld, refused: tuple[Any, ...], challenge: str) -> None:
     for route in ROUTES:
-        answers = [await send(world, route, headers) for headers in NO_KEYS]
+        answers = [await send(world, route, headers) for headers in refused]
         told = [(each.status_code, problem_of(each), each.headers["www-authenticate"]) for each in answers]
-        assert told == [(401, "not-authenticated", "Bearer")] * len(NO_KEYS), route
+        assert told == [(401, "not-authenticated", challenge)] * len(refused), route
     assert await AdminActs(world.engine).listed(limit=1) == []
 
 

@@ -113,7 +113,7 @@ async def test_nobody_passes_without_a_key_of_the_models(access: ModelAccess, me
         for headers in NO_KEYS:
             answer = await stranger.request(method, path, headers=headers, content=b"{" if method == "POST" else None)
             assert answer.status_code == 401
-            assert answer.headers["WWW-Authenticate"] == "Bearer"
+            assert answer.headers["WWW-Authenticate"].startswith("Bearer")
             assert set(answer.json()) == {"error"}
 
 
