@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -86,7 +87,8 @@ class ApprovedScorer:
         self._registry, self._setting = registry, setting
         self._load = load
         self._clock = clock
-        self._looking = asyncio.Lock()
+        self._looking = asyncio.Lock()  # who waits for a look takes no thread
+        self._one_look = threading.Lock()  # a look goes on when whoever asked for it is cancelled
         self._seen: Fingerprint | None = None
         self._again_at = 0.0
         self._present: Scorer | None = first
@@ -107,11 +109,17 @@ class ApprovedScorer:
             return self._present
 
     def _look(self) -> None:
+        with self._one_look:
+            self._take_what_changed()
+
+    def _take_what_changed(self) -> None:
         try:
             seen = self._registry.fingerprint(self._setting)
             if seen == self._seen and not (self._trouble and self._clock() >= self._again_at):
                 return
             scorer, troubles = self._newest_usable()
+            if self._registry.fingerprint(self._setting) != seen:  # an approval taken back, the folder gone
+                seen, scorer = None, self._present  # the next look sees it whole
         except OSError as error:
             seen, scorer, troubles = None, self._present, [f"the models folder cannot be read: {error}"]
         self._seen, self._again_at = seen, self._clock() + _AGAIN_AFTER_S

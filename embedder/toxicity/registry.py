@@ -32,6 +32,7 @@ NAME_PATTERN = re.compile(r"[a-z0-9][a-z0-9-]{0,63}")
 RESERVED = frozenset({"shipped", "none"})  # what a setting can say besides a model's name
 _VERSION = re.compile(r"[1-9][0-9]{0,8}")
 _MODEL, _APPROVAL = "model.safetensors", "approval.json"
+_EXCHANGED = "its file is not the one that was approved"
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,25 +250,31 @@ def _folders(folder: Path) -> Iterator[Path]:
 
 def _stored(name: str, version: str, folder: Path) -> StoredModel:
     stored = StoredModel(name, version, folder, approval=None)
-    file = folder / _APPROVAL
-    if not file.exists():
-        return stored
     try:
-        document = json.loads(file.read_text(encoding="utf-8"))
+        document = json.loads((folder / _APPROVAL).read_text(encoding="utf-8"))
         approval = Approval(document["by"], datetime.fromisoformat(document["at"]), document["sha256"])
-    except (OSError, ValueError, KeyError, TypeError):
+    except FileNotFoundError:
+        return stored
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return replace(stored, damage=f"its {_APPROVAL} cannot be read")
-    if not stored.file.is_file() or _sha256(stored.file) != approval.sha256:
-        return replace(stored, damage="its file is not the one that was approved")
-    return replace(stored, approval=approval)
+    try:
+        is_as_approved = _sha256(stored.file) == approval.sha256
+    except OSError as error:  # of one version, and no reason to look at none
+        return replace(stored, damage=f"its file cannot be read: {error}")
+    return replace(stored, approval=approval) if is_as_approved else replace(stored, damage=_EXCHANGED)
 
 
 def _stat(file: Path) -> tuple[int, ...]:
-    """Return what changes with a file that is written, or put in another's place; nothing of none."""
+    """Return what changes with a file that is written, or put in another's place; nothing of none.
+
+    Of one that cannot be looked at, the reason: that goes, too, and says nothing about other versions.
+    """
     try:
         found = file.stat()
     except FileNotFoundError:
         return ()
+    except OSError as error:
+        return (error.errno or 0,)
     return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
 
 

@@ -8,6 +8,7 @@ import json
 import logging
 import re
 import shutil
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -49,6 +50,7 @@ class Folder:
     registry: ModelRegistry
     loaded: list[str] = field(default_factory=list)
     now_s: float = 0.0
+    meanwhile: Callable[[], None] = lambda: None
 
     def publish(self, score: float, *, encoder_sha256: str = ENCODER, approved: bool = True) -> StoredModel:
         stored = self.registry.publish(model_of(score, encoder_sha256=encoder_sha256), {})
@@ -65,6 +67,7 @@ class Folder:
         self.loaded.append(stored.reference)
         assert stored.approval is not None
         model = approved_model(self.registry, stored, encoder="tiny", encoder_sha256=ENCODER)
+        self.meanwhile()
         return Scorer(model, sha256=stored.approval.sha256)
 
 
@@ -107,6 +110,56 @@ async def test_an_approval_that_is_taken_back_ends_a_versions_scoring(folder: Fo
     assert await who_scores(scoring) == "own@2"
 
 
+async def test_an_approval_that_is_taken_back_while_the_version_is_loaded_never_takes_effect(folder: Folder) -> None:
+    scoring = folder.scoring()
+    second = folder.publish(0.9)
+    folder.meanwhile = lambda: (second.folder / "approval.json").unlink(missing_ok=True)
+    assert [await who_scores(scoring) for _ in range(2)] == ["own@1"] * 2
+    assert folder.loaded == ["own@1", "own@2"]
+
+
+async def test_a_folder_that_goes_away_during_a_look_takes_no_approval_back(
+    folder: Folder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = folder.scoring()
+    folder.publish(0.9, approved=False)
+    matching = ModelRegistry.matching
+
+    def without_files(registry: ModelRegistry, reference: str) -> list[StoredModel]:
+        (tmp_path / "models" / "own" / "1").rename(tmp_path / "away")
+        found = matching(registry, reference)
+        (tmp_path / "away").rename(tmp_path / "models" / "own" / "1")
+        (tmp_path / "models").rename(tmp_path / "elsewhere")
+        return found
+
+    with monkeypatch.context() as unmounted:
+        unmounted.setattr(ModelRegistry, "matching", without_files)
+        assert await who_scores(scoring) == "own@1"
+    assert await who_scores(scoring) == "own@1"
+    assert "there is no toxicity model own" in scoring.trouble
+
+
+async def test_a_look_whose_asker_is_gone_is_not_made_beside_another(folder: Folder) -> None:
+    scoring = folder.scoring()
+    folder.publish(0.9)
+    begun, go_on = threading.Event(), threading.Event()
+
+    def slowly() -> None:
+        begun.set()
+        assert go_on.wait(10)
+
+    folder.meanwhile = slowly
+    gone = asyncio.create_task(scoring.now())
+    await asyncio.to_thread(begun.wait, 10)
+    gone.cancel()
+    await asyncio.wait({gone})
+    another = asyncio.create_task(who_scores(scoring))
+    await asyncio.sleep(0.05)  # enough for it to load the version as well
+    go_on.set()
+    assert await another == "own@2"
+    assert folder.loaded == ["own@1", "own@2"]
+
+
 async def test_without_any_approval_left_nothing_scores_until_there_is_one(folder: Folder) -> None:
     scoring = folder.scoring()
     (first,) = folder.registry.versions()
@@ -131,6 +184,49 @@ def approve_damaged(stored: StoredModel) -> None:
 
 def cut_the_approval(stored: StoredModel) -> None:
     (stored.folder / "approval.json").write_text('{"by": "a')
+
+
+def nest_the_approval(stored: StoredModel) -> None:
+    (stored.folder / "approval.json").write_text("[" * 100_000)
+
+
+def fail_to_read(stored: StoredModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As a disk does, or a right: whoever tests may be allowed everything."""
+    opened = Path.open
+
+    def failing(path: Path, *args: Any, **more: Any) -> Any:
+        if path == stored.file:
+            raise OSError(5, "Input/output error")
+        return opened(path, *args, **more)
+
+    monkeypatch.setattr(Path, "open", failing)
+
+
+async def test_an_old_version_whose_file_cannot_be_read_stands_in_no_others_way(
+    folder: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    scoring = folder.scoring()
+    second = folder.publish(0.9)
+    assert await who_scores(scoring) == "own@2"
+    fail_to_read(folder.registry.found("own@1"), monkeypatch)
+    folder.registry.disapprove(second.reference)
+    assert await who_scores(scoring) == "", "neither is approved and as it was approved"
+    assert "own@1 is not approved: its file cannot be read" in scoring.trouble
+
+
+@pytest.mark.parametrize("damage", [exchange_weights, cut_the_approval, nest_the_approval])
+async def test_an_old_version_that_cannot_be_read_keeps_no_other_from_being_approved_or_disapproved(
+    folder: Folder, damage: Callable[[StoredModel], None]
+) -> None:
+    second = folder.publish(0.5)
+    scoring = folder.scoring()
+    damage(folder.registry.found("own@1"))
+    third = folder.publish(0.9)
+    assert await who_scores(scoring) == "own@3"
+    folder.registry.disapprove(third.reference)
+    assert await who_scores(scoring) == "own@2"
+    folder.registry.disapprove(second.reference)
+    assert await who_scores(scoring) == ""
 
 
 @pytest.mark.parametrize(
