@@ -11,8 +11,9 @@ import gzip
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,10 +21,13 @@ import numpy as np
 import numpy.typing as npt
 
 from indexer.passages import CutPassage, cut_passages
+from indexer.search.analysis import analyzer, fold
 from vocabulary.documents import Block, BlockKind, ExtractedText
 from vocabulary.enricher import Enricher
 
 PREFIX = "retrieval-"
+_KEYWORDS = 6  # more than most people type, and few enough that the rest of a sentence is gone
+_WORD = re.compile(r"\w[\w'-]*")
 _AT_ONCE = 256  # texts for one call of the enricher: progress between them, and sorted by length within
 
 Vectors = npt.NDArray[np.float32]
@@ -109,6 +113,24 @@ async def embed(collection: Collection, enricher: Enricher, *, cache: Path) -> E
         np.savez(file, passages=np.concatenate(parts).astype(np.float16), questions=np.stack(asked))
     with np.load(file) as kept:
         return Embedded(passages, kept["passages"].astype(np.float32), kept["questions"].astype(np.float32))
+
+
+async def asked_by_keywords(
+    collection: Collection, embedded: Embedded, enricher: Enricher
+) -> tuple[Collection, Embedded]:
+    """Return the same with each question cut down to what somebody might type into a search box."""
+    questions = tuple(replace(each, text=as_keywords(each.text)) for each in collection.questions)
+    vectors = np.stack([await enricher.embed_query(each.text) for each in questions])
+    return replace(collection, questions=questions), replace(embedded, question_vectors=vectors)
+
+
+def as_keywords(text: str) -> str:
+    """Return the first six words of a question that are no function words, each once, without punctuation."""
+    words: dict[str, str] = {}
+    for match in _WORD.finditer(text):
+        words.setdefault(fold(match[0]), match[0])
+    telling = [word for folded, word in words.items() if not analyzer().is_stop_word(folded)]
+    return " ".join(telling[:_KEYWORDS])
 
 
 def ndcg(ranked: Sequence[str], grades: Mapping[str, int], *, depth: int = 10) -> float:

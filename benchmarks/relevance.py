@@ -1,7 +1,7 @@
 """How good the rankings are, on collections where people judged which documents answer which question.
 
 `python -m benchmarks.relevance --data DIR [--collections cacm,cisi] [--engine embedded|opensearch|both --url URL]
-[--cache DIR] [--misses N] [--json]`
+[--cache DIR] [--keywords] [--misses N] [--json]`
 
 All collections lie in one index, each under ACLs of its own, and each question is asked by a reader of its collection
 alone: what the others hold must not matter, and does not. One set of parameters serves all. Compared in one run:
@@ -35,7 +35,7 @@ from pyroaring import FrozenBitMap
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.judged import Collection, Embedded, collections_in, embed, ndcg, read_collection
+from benchmarks.judged import Collection, Embedded, asked_by_keywords, collections_in, embed, ndcg, read_collection
 from benchmarks.relevance_engines import ENGINES, MOST_APART, Engine, Places, too_far_apart
 from benchmarks.relevance_judging import LISTS_OF, SYSTEMS, Asked, Result, differences, judged, left_out
 from benchmarks.search_report import hardware
@@ -116,7 +116,10 @@ async def run(arguments: argparse.Namespace, names: Sequence[str]) -> dict[Engin
     async with open_enricher(EmbedderConfig()) as enricher:
         for name in names:
             collection = read_collection(arguments.data, name)
-            collections.append((collection, await embed(collection, enricher, cache=arguments.cache)))
+            embedded = await embed(collection, enricher, cache=arguments.cache)
+            if arguments.keywords:
+                collection, embedded = await asked_by_keywords(collection, embedded, enricher)
+            collections.append((collection, embedded))
         dimensions = enricher.dimensions
     with tempfile.TemporaryDirectory() as folder:
         places = Places(Path(folder), arguments.url, arguments.index)
@@ -193,6 +196,7 @@ def main() -> None:
     parser.add_argument("--url", default="http://localhost:9200", help="of OpenSearch")
     parser.add_argument("--index", default="sightline-relevance", help="alias in OpenSearch, of an index that is empty")
     parser.add_argument("--cache", type=Path, default=CACHE, help="where vectors are kept between runs")
+    parser.add_argument("--keywords", action="store_true", help="ask with up to six words of each question")
     parser.add_argument("--misses", type=int, default=0, help="show this many of the worst questions of each")
     parser.add_argument("--json", action="store_true", help="print JSON instead of tables")
     arguments = parser.parse_args()
