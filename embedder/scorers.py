@@ -113,6 +113,7 @@ class ApprovedScorer:
             self._take_what_changed()
 
     def _take_what_changed(self) -> None:
+        seen: Fingerprint | None
         try:
             seen = self._registry.fingerprint(self._setting)
             if seen == self._seen and not (self._trouble and self._clock() >= self._again_at):
