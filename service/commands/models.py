@@ -184,7 +184,9 @@ def disapprove(
     if as_json:
         print_json(_described(stored))
         return
-    console().print(f"{stored.reference} is not approved any more; programs that run stop scoring with it.")
+    console().print(
+        f"{stored.reference} is not approved any more: nothing begins to score with it; a sync under way ends with it."
+    )
 
 
 def _when_it_scores(stored: StoredModel, setting: str) -> str:

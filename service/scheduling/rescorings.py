@@ -2,8 +2,9 @@
 
 Every few seconds it is looked what is approved, which costs next to nothing; the ledger is counted where that changed.
 A source whose text is to be scored anew gets a job of the scheduler, which knows when its turn is. A rescoring by a
-model that is no longer the approved one makes way and goes on with the new one: nobody wants hours of scores that are
-replaced at once. A sync of documents is left to its end: its rows are of the model that it began with.
+model that is no longer the approved one makes way and goes on with the new one, or ends where there is none: nobody
+wants hours of scores that are replaced at once, or of a model whose approval was taken back. A sync of documents is
+left to its end: its rows are of the model that it began with.
 
 Invariant: what is owed is asked for again until it is under way, and once an hour while any of it is left.
 """
@@ -25,9 +26,7 @@ from vocabulary.errors import SightlineError
 from vocabulary.ports import SyncMode
 
 LOOK_S = 10.0  # who has just approved a model looks whether it is used
-_AGAIN_S = (
-    3_600.0  # a rescoring that failed, or that another program carries out, has not left the source owing nothing
-)
+_AGAIN_S = 3_600.0  # a rescoring may have failed, or be another program's: the source may owe some yet
 
 _log = logging.getLogger(__name__)
 
@@ -63,26 +62,24 @@ class Rescorings:
         """Look again and again, until cancelled."""
         while True:
             await asyncio.sleep(LOOK_S)
-            try:
-                await self.look()
-            except SightlineError as error:
-                _log.warning("whether stored text is to be scored anew is looked at again: %s", error)
-            except Exception:  # noqa: BLE001 - whatever it is, the next look may do better, and syncs go on
-                _log.exception("whether stored text is to be scored anew is looked at again")
+            await self.look()
 
     async def look(self) -> None:
-        """Ask for what is owed now.
-
-        Raises:
-            StateUnavailable: the ledger cannot be counted.
-            IndexBusy, PlaceUnknown: it cannot be told which model an index is under.
-        """
+        """Ask for what is owed now. A source that cannot be looked at now is told, and keeps no other waiting."""
         for source, configured in self._settings.sources.items():
             if configured.index not in self._search.service.indexes:
                 continue  # of another program's schedule
-            model = (await self._search.enricher_of(configured.index)).toxicity_version
-            if model and self._is_due(source, model):
-                await self._ask(source, model)
+            try:
+                await self._look_at(source, configured.index)
+            except SightlineError as error:
+                _log.warning("%s: whether its text is to be scored anew is looked at again: %s", source, error)
+            except Exception:  # noqa: BLE001 - whatever it is, the next look may do better, and syncs go on
+                _log.exception("%s: whether its text is to be scored anew is looked at again", source)
+
+    async def _look_at(self, source: str, index: str) -> None:
+        model = (await self._search.enricher_of(index)).toxicity_version
+        if self._is_due(source, model):
+            await self._ask(source, model)
 
     def _is_due(self, source: str, model: str) -> bool:
         settled = self._settled.get(source)
@@ -94,9 +91,10 @@ class Rescorings:
         if running is not None and running.job.mode is not SyncMode.RESCORE:
             return
         if running is not None:
-            if self._settled.get(source, _Settled(model, 0.0)).model != model:
+            settled = self._settled.get(source)
+            if settled is None or settled.model != model:  # where nothing is approved any more, it ends with that
                 self._scheduler.ask_to_make_way(job)
-        elif await self._rows.count_scored_otherwise(source, model):
+        elif model and await self._rows.count_scored_otherwise(source, model):
             is_taken = self._scheduler.ask(job)
             if not is_taken and self._scheduler.running_of(source) is not None:
                 return  # something of the source began meanwhile

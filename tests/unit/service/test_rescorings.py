@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from copy import copy
@@ -26,6 +27,7 @@ from tests.fakes.plain_rooms import HashingEnricher
 from tests.integration.lean_programs import opened_lean
 from tests.unit.service.cli_folder import SETTINGS, CliFolder
 from vocabulary.documents import ReadText
+from vocabulary.errors import IndexBusy
 from vocabulary.ports import SyncMode
 
 FULL, RESCORE = Job("handbook", SyncMode.FULL), Job("handbook", SyncMode.RESCORE)
@@ -144,6 +146,25 @@ async def test_a_rescoring_by_the_former_model_makes_way_once(program: Program) 
     assert program.asked.make_way == [RESCORE]
 
 
+async def test_a_rescoring_by_a_model_whose_approval_was_taken_back_ends_although_no_other_follows(
+    program: Program,
+) -> None:
+    program.enricher.toxicity_version = "head/2"
+    await program.rescorings.look()
+    program.asked.running = RESCORE
+    program.enricher.toxicity_version = ""
+    for _ in range(3):
+        await program.rescorings.look()
+    assert program.asked.make_way == [RESCORE]
+    assert await program.jobs.run(RESCORE, asyncio.Event()), "begun again, it has nothing to score by, and is done"
+
+
+async def test_a_rescoring_of_which_nobody_knows_the_model_makes_way_to_the_present_one(program: Program) -> None:
+    program.asked.running = RESCORE
+    await program.rescorings.look()
+    assert program.asked.make_way == [RESCORE]
+
+
 async def test_where_nothing_scores_any_more_nothing_is_scored_anew(program: Program) -> None:
     program.enricher.toxicity_version = ""
     await program.rescorings.look()
@@ -159,6 +180,34 @@ async def test_a_source_of_an_index_that_is_not_open_here_is_anothers_affair(fol
         enricher.toxicity_version = "head/2"
         await Rescorings(settings, state, workshop.search, asked).look()
     assert asked.jobs == [RESCORE]
+
+
+class Unreachable(HashingEnricher):
+    """One of whose index it cannot be told what scores, when it is asked for the first time in each look."""
+
+    def __init__(self, error: Exception) -> None:
+        super().__init__()
+        self._failures = itertools.cycle((error, None))
+
+    async def pinned(self) -> HashingEnricher:
+        if error := next(self._failures):
+            raise error
+        return self
+
+
+@pytest.mark.parametrize("error", [IndexBusy("being moved"), RuntimeError("a fault")])
+async def test_a_source_that_cannot_be_looked_at_keeps_no_other_waiting(folder: CliFolder, error: Exception) -> None:
+    folder.write_settings(f"{SETTINGS}{SETTINGS[SETTINGS.index('[sources.') :].replace('handbook]', 'second]')}")
+    async with opened_lean(folder.path / "sightline.toml") as (settings, state, workshop):
+        second = Job("second", SyncMode.FULL)
+        for job in (FULL, second):
+            assert await Jobs(settings, state, workshop).run(job, asyncio.Event())
+    enricher, asked = Unreachable(error), Asked()
+    enricher.toxicity_version = "head/1"
+    async with opened_lean(folder.path / "sightline.toml", enricher) as (settings, state, workshop):
+        scheduler: Any = asked
+        await Rescorings(settings, state, workshop.search, scheduler).look()
+    assert asked.jobs == [Job("second", SyncMode.RESCORE)]
 
 
 class Approvable(HashingEnricher):
