@@ -74,7 +74,7 @@ postgresql:
 
 # Where tests of real servers lie: to collect the others would take longer than many of them. tests/architecture lets none lie elsewhere.
 SERVERS_TESTS := tests/servers tests/contract tests/unit/acl tests/unit/indexer tests/unit/state \
-	tests/unit/service/test_admin_acts.py tests/integration/test_several_processes.py
+	tests/unit/service/test_admin_acts.py tests/integration/test_several_processes.py tests/proof/test_company.py
 
 # Against servers of other makes as they are: Keycloak and OpenSearch, fetched with Maven and kept in .cache, and PostgreSQL. What
 # cannot be had is skipped. A test of an index waits for the server half of the time: two processes share one.
