@@ -81,9 +81,10 @@ SERVERS_TESTS := tests/servers tests/contract tests/unit/acl tests/unit/indexer 
 test-servers: install-dev postgresql
 	$(BIN)/python -m tests.servers.opensearch $(PYTEST) -m 'keycloak or opensearch or postgresql' $(SERVERS_TESTS)
 
-# The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own.
+# The embedder beside sentence-transformers itself; its torch takes gigabytes, so it has an environment of its own. Torch's
+# threads spin while they wait for each other: one computes as much beside other work.
 test-reference: .venv-reference/.installed
-	.venv-reference/bin/python -m pytest -m reference $$(grep -rl --include='*.py' 'mark\.reference' tests)
+	OMP_NUM_THREADS=1 .venv-reference/bin/python -m pytest -m reference $$(grep -rl --include='*.py' 'mark\.reference' tests)
 
 .venv-reference/.installed: $(VENV)/.installed-dev
 	$(BIN)/uv venv --quiet --clear .venv-reference
