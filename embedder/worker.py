@@ -188,14 +188,22 @@ class Worker(Generic[AnyWork]):
         return thread
 
     def _serve(self, lane: _Lane[AnyWork]) -> None:
-        while (batch := lane.take()) is not None:
-            try:
-                pooled = self._run(batch)
-                if following := self._finish(pooled, batch):
-                    lane.add_following(following)
-            except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, not to this thread
-                for work in batch:
-                    work.fail(error)
+        while self._serve_next(lane):
+            pass  # the batch is let go of here: its callers' texts, and a model that scores no more, are large
+
+    def _serve_next(self, lane: _Lane[AnyWork]) -> bool:
+        """Wait for a batch and answer it; False once the lane is closed."""
+        batch = lane.take()
+        if batch is None:
+            return False
+        try:
+            pooled = self._run(batch)
+            if following := self._finish(pooled, batch):
+                lane.add_following(following)
+        except Exception as error:  # noqa: BLE001 - whatever it is belongs to the callers, not to this thread
+            for work in batch:
+                work.fail(error)
+        return True
 
 
 def _length(work: Work) -> int:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
+import weakref
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 
@@ -146,6 +148,20 @@ def test_a_call_with_one_broken_batch_ends_once_with_the_fault(runtime: WatchedR
     with pytest.raises(MemoryError):
         call.result(timeout=10)
     assert _firsts(_submit(worker, _texts(50))) == [50]
+
+
+def test_what_was_answered_is_not_kept_until_the_next_batch(runtime: WatchedRuntime, worker: Worker[Work]) -> None:
+    """A call holds its texts and what scored them: a model that has been replaced, perhaps."""
+    runtime.gate.set()
+    call = Call(_texts(5), dimensions=1)
+    answered, kept = call.future, weakref.ref(call)
+    worker.submit(call.works)
+    del call
+    assert _firsts(answered) == [5]
+    deadline = time.monotonic() + 10
+    while kept() is not None and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert kept() is None
 
 
 async def test_a_cancelled_call_is_not_computed(runtime: WatchedRuntime, worker: Worker[Work]) -> None:
