@@ -182,11 +182,14 @@ class ModelRegistry:
         """Let a version score documents from now on; an approval that stands is kept as it is.
 
         Raises:
-            SettingInvalid: there is no such version, or its file cannot be loaded.
+            SettingInvalid: there is no such version, its file cannot be loaded, or it is another one than was approved
+                before: stored text would be taken for scored by both.
         """
         stored = self.found(reference)
         if stored.approval is not None:
             return stored
+        if stored.damage == _EXCHANGED:
+            raise SettingInvalid(f"{stored.problem}; a version is never written again, so publish another one")
         load_model(stored.file)
         approval = Approval(by=by, at=at, sha256=_sha256(stored.file))
         content = json.dumps(asdict(approval) | {"at": at.isoformat()}, indent=2)

@@ -87,6 +87,8 @@ def test_weights_exchanged_behind_an_approval_do_not_score(registry: ModelRegist
     stored.file.write_bytes(stored.file.read_bytes()[:-1] + b"\x01")
     with pytest.raises(SettingInvalid, match="not the one that was approved"):
         _choose("own", tmp_path / "models")
+    with pytest.raises(SettingInvalid, match="a version is never written again"):
+        registry.approve("own@1", by="eve", at=MOMENT)
 
 
 def test_a_damaged_approval_is_none(registry: ModelRegistry, tmp_path: Path) -> None:
