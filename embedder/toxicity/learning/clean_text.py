@@ -108,8 +108,8 @@ _PATTERNS: Patterns = (
 
 def own_clean_examples() -> list[Example]:
     """Return the project's own clean texts, mixed: sentences, passages of several, and what is no English sentence."""
-    made = (text[0].upper() + text[1:] for text in _made(_PATTERNS, of_each=_OF_EACH_PATTERN))
-    sentences = sorted(made, key=_shuffled)
+    texts_made = (text[0].upper() + text[1:] for text in made(_PATTERNS, of_each=_OF_EACH_PATTERN))
+    sentences = sorted(texts_made, key=_shuffled)
     passages = [" ".join(sentences[start : start + 5]) for start in range(SENTENCES, SENTENCES + 5 * PASSAGES, 5)]
     texts = [*sentences[:SENTENCES], *passages, *own_fragments()]
     return [
@@ -120,7 +120,7 @@ def own_clean_examples() -> list[Example]:
 
 def own_fragments() -> list[str]:
     """Return the clean texts that are no English sentence, each with different words."""
-    different = {words_of(text): text for text in _made(FRAGMENT_PATTERNS, of_each=_OF_EACH_FRAGMENT_PATTERN)}
+    different = {words_of(text): text for text in made(FRAGMENT_PATTERNS, of_each=_OF_EACH_FRAGMENT_PATTERN)}
     return list(different.values())
 
 
@@ -135,11 +135,11 @@ def held_out_keys() -> frozenset[str]:
     return frozenset(words_of(trap) for trap in held_out_traps())
 
 
-def _made(patterns: Patterns, *, of_each: int) -> Iterator[str]:
-    # As many of each pattern, however many combinations it has: the choice is by a hash, so it is the same everywhere.
+def made(patterns: Patterns, *, of_each: int) -> Iterator[str]:
+    """Give as many texts of each pattern, however many combinations it has; a hash chooses, the same everywhere."""
     for pattern, places in patterns:
-        made = (pattern.format(*words) for words in product(*places))
-        yield from sorted(made, key=_shuffled)[:of_each]
+        combined = (pattern.format(*words) for words in product(*places))
+        yield from sorted(combined, key=_shuffled)[:of_each]
 
 
 def _shuffled(text: str) -> bytes:

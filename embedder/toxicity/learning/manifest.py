@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from embedder.toxicity.learning.own_files import OWN_FILES
 from vocabulary.errors import SettingInvalid
 
 _MANIFESTS = {".toml", ".json"}
@@ -23,7 +24,7 @@ class Part(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    path: Path
+    path: Path  # a file; or texts that the project brings: `OWN_FILES`
     source: str = ""  # what figures are broken down by; by default the file's name
     text_column: str | tuple[str, ...] = "text"  # several are read as one text, one below the other
     label_column: str = "label"
@@ -40,6 +41,11 @@ class Part(BaseModel):
     @property
     def name(self) -> str:
         return self.source or self.path.name.partition(".")[0]
+
+    @property
+    def own(self) -> bool:
+        """Whether the texts are some that the project brings, and no file."""
+        return str(self.path) in OWN_FILES
 
 
 class _Manifest(BaseModel):
@@ -69,7 +75,8 @@ def parts_of(file: Path, defaults: Part, *, root: Path | None = None) -> list[Pa
         raise SettingInvalid(f"{file} is no manifest of part files:\n{problems}") from error
     except (OSError, ValueError) as error:
         raise SettingInvalid(f"{file} cannot be read: {error}") from error
-    return [part.model_copy(update={"path": (root or file.parent) / part.path}) for part in parts]
+    folder = root or file.parent
+    return [part if part.own else part.model_copy(update={"path": folder / part.path}) for part in parts]
 
 
 def _spelled(problem: Any) -> str:

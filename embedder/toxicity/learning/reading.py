@@ -25,6 +25,7 @@ from typing import Any, TextIO
 
 from embedder.toxicity.learning.examples import Example
 from embedder.toxicity.learning.manifest import Part
+from embedder.toxicity.learning.own_files import OWN_FILES
 from vocabulary.errors import SettingInvalid
 
 _SENTENCE_END = re.compile(r"(?<=[.!?])\s+|\n+")
@@ -60,8 +61,8 @@ def read_part(part: Part) -> Reading:
     examples: list[Example] = []
     skipped: Counter[str] = Counter()
     try:
-        sha256 = _sha256(part.path)
-        with _opened(part.path) as stream:
+        sha256 = _sha256(part)
+        with _opened(part) as stream:
             for number, row in enumerate(_rows(part, stream)):
                 try:
                     examples.extend(_examples(part, row, number))
@@ -75,12 +76,17 @@ def read_part(part: Part) -> Reading:
     return Reading(part, sha256, examples, skipped)
 
 
-def _sha256(file: Path) -> str:
-    with file.open("rb") as stream:
+def _sha256(part: Part) -> str:
+    if part.own:
+        return hashlib.sha256(OWN_FILES[part.path.name]().encode()).hexdigest()
+    with part.path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _opened(file: Path) -> TextIO:
+def _opened(part: Part) -> TextIO:
+    file = part.path
+    if part.own:
+        return io.StringIO(OWN_FILES[file.name]())
     if file.suffix == ".gz":
         return io.TextIOWrapper(gzip.open(file, "rb"), encoding="utf-8-sig", newline="")
     return file.open(encoding="utf-8-sig", newline="")
