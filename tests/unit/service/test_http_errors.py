@@ -72,9 +72,16 @@ async def test_the_callers_own_mistake_is_told_to_them() -> None:
         assert (await client.get("/fails")).json()["detail"] == "bad cursor"
 
 
-async def test_who_is_not_authenticated_is_told_how_to_be() -> None:
-    async with app_that_raises(NotAuthenticated("no token")) as client:
-        assert (await client.get("/fails")).headers["www-authenticate"] == "Bearer"
+@pytest.mark.parametrize(
+    ("reason", "challenge"),
+    [
+        *((each, "Bearer") for each in ("missing", "several", "caller", "keys-unavailable")),
+        *((each, 'Bearer error="invalid_token"') for each in ("expired", "signature", "unproven")),
+    ],
+)
+async def test_who_is_not_authenticated_is_told_how_to_be(reason: str, challenge: str) -> None:
+    async with app_that_raises(NotAuthenticated("no", reason=reason)) as client:
+        assert (await client.get("/fails")).headers["www-authenticate"] == challenge
 
 
 @pytest.mark.parametrize(("asked_s", "told"), [(2.6, "3"), (0.1, "1"), (None, "5")])
