@@ -122,8 +122,8 @@ class CrawlStage:
             return
         documents = [change for change in page if not isinstance(change, AclRead)]
         ids = [_id(change) for change in documents]
-        # Taken before the look-up: what is settled meanwhile leaves this set, and its row may have been read too early.
-        repeated = set(ids) & self._walk.under_way
+        # Taken before the look-up: what is settled meanwhile leaves them, and its row may have been read too early.
+        repeated, going = set(ids) & self._walk.under_way, set(ids) & self._walk.leaving
         ask = self._walk.policy.call
         met = await ask(lambda: self._walk.ledger.look_up(self._walk.ticket.source, [each.native_id for each in ids]))
         acl_ids = await ask(lambda: self._number_acls(page))
@@ -132,7 +132,8 @@ class CrawlStage:
         for document_id, change in zip(ids, documents, strict=True):
             known = met.get(document_id.native_id)
             if isinstance(change, Removed):
-                settled += self._removal(document_id, known)
+                if document_id not in going:
+                    settled += self._removal(document_id, known)
                 continue
             if document_id in repeated or not self._is_first(document_id, known):
                 continue

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 
@@ -11,15 +12,18 @@ import pytest
 
 from acl import AccessControl, AclStore, create_tables
 from indexer.retrying import MAX_FAILURES
+from indexer.state.ledger import Ledger, MetRow
 from indexer.state.run_history import RunState
 from indexer.state.runs import RunStore
 from indexer.state.tally import Tally
+from indexer.walk import PipelineLimits
 from tests.fakes.incremental_source import IncrementalSource, incremental
 from tests.fakes.scripted_source import EVERYONE, SOURCE, numbered
 from tests.fakes.sync_bench import Bench
 from vocabulary.access import Acl, Principal
 from vocabulary.documents import Change, Checkpoint, DocumentId, DocumentState, Notice, Removed, Upsert
 from vocabulary.errors import ContentUnavailable, CredentialsRejected, IndexBusy, SettingInvalid, SourceUnavailable
+from vocabulary.indexing import IndexOperation, Refusal
 from vocabulary.ports import KnownDocuments, SyncMode
 
 STAFF = Acl("node:staff", allow=frozenset({Principal.group(SOURCE, "staff")}))
@@ -112,6 +116,39 @@ async def test_what_is_told_twice_to_be_gone_is_deleted_and_counted_once(synced:
     source.journal += ["d007"] * 5
     report = await bench.sync(SyncMode.CHANGES, brake=1 / 25)
     assert (report.state, report.tally.deleted) == (RunState.SUCCEEDED, 1)
+
+
+async def test_a_removal_that_ends_while_the_next_page_is_looked_up_is_counted_once(
+    synced: Synced, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, source = synced
+    bench.limits = PipelineLimits(page_documents=1)
+    source.remove("d007")
+    source.journal.append("d007")
+    look_up, apply, looked_up_again = Ledger.look_up, bench.backend.apply, asyncio.Event()
+    pages: list[Mapping[str, MetRow]] = []
+
+    async def look_up_before_the_removal_ends(
+        self: Ledger, of_source: str, native_ids: Sequence[str]
+    ) -> Mapping[str, MetRow]:
+        pages.append(await look_up(self, of_source, native_ids))
+        if len(pages) == 2:
+            looked_up_again.set()
+            while await look_up(self, of_source, native_ids):
+                await asyncio.sleep(0.001)
+        return pages[-1]
+
+    async def apply_late(
+        operations: Sequence[IndexOperation], *, fence: int | None = None
+    ) -> Mapping[DocumentId, Refusal]:
+        await looked_up_again.wait()
+        return await apply(operations, fence=fence)
+
+    monkeypatch.setattr(Ledger, "look_up", look_up_before_the_removal_ends)
+    monkeypatch.setattr(bench.backend, "apply", apply_late)
+    report = await bench.sync(SyncMode.CHANGES, brake=1 / 25)
+    assert [set(page) for page in pages] == [{"d007"}, {"d007"}]
+    assert (report.state, report.tally.deleted, report.tally.states) == (RunState.SUCCEEDED, 1, {})
 
 
 class Reversing(IncrementalSource):
