@@ -5,6 +5,8 @@ from __future__ import annotations
 import shlex
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated, Any, TypeAlias
@@ -17,7 +19,7 @@ from service.admin.acts import Act
 from service.admin.command_line import command_line
 from service.commands.recorded import recorded_act
 from service.commands.terminal import ConfigOption, JsonOption, console, error_console, print_json, print_table
-from service.settings.settings import CONFIG_VARIABLE, DEFAULT_FILE, load_settings, settings_file
+from service.settings.settings import CONFIG_VARIABLE, DEFAULT_FILE, Settings, load_settings, settings_file
 from vocabulary.errors import SettingMissing
 
 models = typer.Typer(help="Train classifiers, evaluate, list and approve them.", no_args_is_help=True)
@@ -156,10 +158,8 @@ def approve(
     as_json: JsonOption = False,
 ) -> None:
     """Let a version score documents. Read its report first: card.md beside its weights."""
-    settings = load_settings(settings_file(config))  # the log of acts is in their state store
-    registry = ModelRegistry(folder or settings.embedder.models_folder)
-    reference = registry.found(f"{name}@{version}").reference
-    with recorded_act(settings, Act.APPROVE_MODEL, subject=reference):
+    settings = load_settings(settings_file(config))
+    with _recorded(settings, Act.APPROVE_MODEL, folder, f"{name}@{version}") as (registry, reference):
         stored = registry.approve(reference, by=command_line().name, at=datetime.now(UTC))
     if as_json:
         print_json(_described(stored))
@@ -176,10 +176,8 @@ def disapprove(
     as_json: JsonOption = False,
 ) -> None:
     """Take the approval of a version back: the newest one that is still approved scores instead, or nothing does."""
-    settings = load_settings(settings_file(config))  # the log of acts is in their state store
-    registry = ModelRegistry(folder or settings.embedder.models_folder)
-    reference = registry.found(f"{name}@{version}").reference
-    with recorded_act(settings, Act.DISAPPROVE_MODEL, subject=reference):
+    settings = load_settings(settings_file(config))
+    with _recorded(settings, Act.DISAPPROVE_MODEL, folder, f"{name}@{version}") as (registry, reference):
         stored = registry.disapprove(reference)
     if as_json:
         print_json(_described(stored))
@@ -187,6 +185,15 @@ def disapprove(
     console().print(
         f"{stored.reference} is not approved any more: nothing begins to score with it; a sync under way ends with it."
     )
+
+
+@contextmanager
+def _recorded(settings: Settings, act: Act, folder: Path | None, version: str) -> Iterator[tuple[ModelRegistry, str]]:
+    """Find a version in the folder of models, and write an act on it down before it is done."""
+    registry = ModelRegistry(folder or settings.embedder.models_folder)
+    reference = registry.found(version).reference
+    with recorded_act(settings, act, subject=reference):
+        yield registry, reference
 
 
 def _when_it_scores(stored: StoredModel, setting: str) -> str:
